@@ -1,0 +1,41 @@
+"""What a user's mistake becomes. Knows nothing of terminals (`render.py`) or of where mistakes are found."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from netspec.source import Span
+
+
+@dataclass(frozen=True)
+class Note:
+    """Words beside a second place: where a shape came from, which call led here."""
+
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One mistake: `message` states the fact (lowercase, no full stop), `label` the words under the caret, `help` the cure."""
+
+    id: str
+    message: str
+    span: Span | None = None
+    label: str = ""
+    help: str | None = None
+    notes: tuple[Note, ...] = field(default=())
+
+
+class SpecError(Exception):
+    """The user's input is wrong. Carries one or more diagnostics; anything else that escapes is a bug of netspec."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("\n".join(f"{d.id}: {d.message}" for d in diagnostics))
+        self.diagnostics: Sequence[Diagnostic] = diagnostics
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A help text that names the closest known word, or None where nothing is close."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else None

@@ -1,0 +1,60 @@
+"""Source text and places in it. Knows nothing of the language."""
+
+from bisect import bisect_right
+from functools import cached_property
+from typing import NamedTuple
+
+
+class Position(NamedTuple):
+    """A place in a file, as an IR keeps it: 1-based lines and columns, the end exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Source:
+    """A text and the name it is known by (a path, `<stdin>`, `<string>`)."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts = [0]
+        for index, character in enumerate(self.text):
+            if character == "\n":
+                starts.append(index + 1)
+        return starts
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """The 1-based line and column of an offset."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a 1-based line, without its newline."""
+        start = self._starts[number - 1]
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
+
+
+class Span(NamedTuple):
+    """A half-open range of offsets in a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def position(self) -> Position:
+        """Where the span stands, without the text."""
+        return Position(self.source.name, *self.source.place(self.start), *self.source.place(self.end))
+
+    @property
+    def text(self) -> str:
+        """The words that the span covers."""
+        return self.source.text[self.start : self.end]
