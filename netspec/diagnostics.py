@@ -1,10 +1,10 @@
 """What a user's mistake becomes. Knows nothing of terminals (`render.py`) or of where mistakes are found."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 
-from netspec.source import Span
+from netspec.source import Position, Span
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,18 @@ class Note:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One mistake: `message` states the fact (lowercase, no full stop), `label` the words under the caret, `help` the cure."""
+    """One mistake: `message` states the fact (lowercase, no full stop), `help` the cure.
+
+    `label` stands under the caret. A mistake found where the text is no longer at hand has a `position` only.
+    """
 
     id: str
     message: str
     span: Span | None = None
     label: str = ""
     help: str | None = None
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
+    position: Position | None = None
 
 
 class SpecError(Exception):

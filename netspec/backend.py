@@ -1,0 +1,159 @@
+"""The only door between the core and the backends: what a backend is, its table of rows, and how one is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.ir import Graph, Node
+from netspec.ops import Op
+
+if TYPE_CHECKING:
+    from netspec.weights import Array, Weights
+
+TARGETS = ("torch", "keras", "onnx")
+"""What `compile` and `verify` offer; `reference` is the float64 oracle behind them."""
+
+_SHIPPED = (*TARGETS, "reference")
+_GROUP = "netspec.backends"
+
+RowT = TypeVar("RowT")
+
+
+class Step(NamedTuple):
+    """What one training step gives, under canonical names and in canonical layouts."""
+
+    outputs: dict[str, Array]
+    gradients: dict[str, Array]
+    statistics: dict[str, Array]
+
+
+class Session(Protocol):
+    """A network that is ready to compute. Arrays carry a batch axis in front, then the spec's axes."""
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name, in inference mode."""
+
+    def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
+        """One forward and backward pass in training mode with dropout at rate 0.
+
+        The loss is the sum over all outputs of `output * cotangent`. The statistics are the running
+        ones after the step. Raises `NotImplementedError` where the target cannot train.
+        """
+
+
+class Backend(Protocol):
+    """A target. Implemented by the module `netspec.backends.<name>`."""
+
+    SUFFIX: str
+    """Of the file that `emit` fills: `.py`, `.onnx`."""
+    EXTRA: str
+    """The extra of this distribution that brings what `build` needs."""
+    ROWS: Rows[Any]
+
+    def emit(self, graph: Graph, weights: Weights | None) -> bytes:
+        """The network in the target's own form; source targets leave the weights out."""
+
+    def build(self, graph: Graph, weights: Weights) -> Any:
+        """A live model of the target's framework with these weights, in inference mode."""
+
+    def open_session(self, graph: Graph, weights: Weights, precision: str) -> Session:
+        """A session in `float32` or `float64`."""
+
+
+class Rows(Generic[RowT]):
+    """One row for each op: how a target realises it, or the reason why it does not."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._rows: dict[type[Op], RowT] = {}
+        self._refusals: dict[type[Op], str] = {}
+        self._limits: dict[type[Op], Callable[..., str | None]] = {}
+
+    def row(
+        self, *ops: type[Op], limit: Callable[..., str | None] | None = None
+    ) -> Callable[[RowT], RowT]:
+        """Register the decorated row for `ops`.
+
+        `limit(op, *input_shapes)` gives the reason why one application is unsupported, or None.
+        """
+
+        def register(row: RowT) -> RowT:
+            for op in ops:
+                self._rows[op] = row
+                if limit is not None:
+                    self._limits[op] = limit
+            return row
+
+        return register
+
+    def unsupported(self, op: type[Op], reason: str) -> None:
+        """Declare that the target cannot realise an op at all."""
+        self._refusals[op] = reason
+
+    def __contains__(self, op: type[Op]) -> bool:
+        return op in self._rows or op in self._refusals
+
+    def __getitem__(self, op: Op) -> RowT:
+        return self._rows[type(op)]
+
+    def reason_against(self, graph: Graph, node: Node) -> str | None:
+        """Why the target cannot realise a node, or None."""
+        kind = type(node.op)
+        if kind in self._refusals or kind not in self._rows:
+            return self._refusals.get(kind, f"the {self.target} backend has no row for it")
+        limit = self._limits.get(kind)
+        return limit(node.op, *graph.input_shapes(node)) if limit is not None else None
+
+    def check(self, graph: Graph) -> None:
+        """Raise one `SpecError` for all nodes that the target cannot realise."""
+        found = [(node, self.reason_against(graph, node)) for node in graph.nodes]
+        mistakes = [
+            Diagnostic(
+                "unsupported",
+                f"{self.target} cannot realise `{node.op.kind}` ({node.name}): {reason}",
+                position=graph.positions.get(node.name),
+            )
+            for node, reason in found
+            if reason is not None
+        ]
+        if mistakes:
+            raise SpecError(*mistakes)
+
+
+def load_backend(name: str) -> Backend:
+    """The backend of that name: one of ours, or another package's entry point in `netspec.backends`."""
+    if name in _SHIPPED:
+        backend: Backend = import_module(f"netspec.backends.{name}")  # type: ignore[assignment]
+        return backend
+    found = {entry.name: entry for entry in entry_points(group=_GROUP)}
+    if name in found:
+        plugin: Backend = found[name].load()
+        return plugin
+    known = (*TARGETS, *found)
+    raise SpecError(
+        Diagnostic(
+            "unknown-target",
+            f"there is no target `{name}`",
+            help=did_you_mean(name, known) or f"targets are {', '.join(known)}",
+        )
+    )
+
+
+def need(module: str, extra: str) -> Any:
+    """Import a framework, or raise a `SpecError` that names the command which installs it."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise
+        raise SpecError(
+            Diagnostic(
+                "missing-package",
+                f"this needs the package `{module.split('.')[0]}`, which is not installed",
+                help=f"pip install 'netspec-compiler[{extra}]'",
+            )
+        ) from None

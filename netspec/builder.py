@@ -1,0 +1,169 @@
+"""Assembles a graph step by step: names, shapes and scopes. Serves the language's expander and the Python API alike."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from netspec.ir import Graph, Node, Output, Scope
+from netspec.ops import Op, Rejected
+from netspec.shape import Shape
+from netspec.source import Position
+
+MAX_ELEMENTS = 2**40
+"""Numbers in one tensor or weight, beyond which a spec is refused rather than run out of memory."""
+
+_SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]{0,8}")
+
+
+class Value(NamedTuple):
+    """The result of a node."""
+
+    name: str
+    shape: Shape
+
+
+class _Level:
+    """One open scope: the paths in it begin with `prefix`."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.counts: Counter[str] = Counter()
+
+
+class GraphBuilder:
+    """Collects nodes; `finish` gives the graph."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._nodes: list[Node] = []
+        self._scopes: list[Scope] = []
+        self._positions: dict[str, Position] = {}
+        self._taken: dict[str, str] = {}
+        self._levels = [_Level("")]
+
+    def add(
+        self, op: Op, inputs: Sequence[Value], *, label: str | None = None, at: Position | None = None
+    ) -> Value:
+        """Append an op. Without a label it is named by its kind and its place in its scope: `conv1`.
+
+        Raises `Rejected` where the op does not fit its inputs or the label is not free.
+        """
+        shapes = [value.shape for value in inputs]
+        self._check_inputs(op, shapes)
+        if (first := op.prelude(*shapes)) is not None:
+            inputs = [self.add(first, inputs, at=at)]
+            shapes = [inputs[0].shape]
+        self._check_kinds(op, shapes)
+        op = op.settle(*shapes)
+        shape = op.infer(*shapes)
+        for size in (shape.elements, *(Shape(axes="", sizes=w.shape).elements for w in op.weights(*shapes))):
+            if size > MAX_ELEMENTS:
+                raise Rejected(
+                    "too-large", f"`{op.kind}` would need a tensor of {size:.3g} numbers", help="use smaller sizes"
+                )
+        path = self._claim(label, op.kind, "node")
+        if at is not None:
+            self._positions[path] = at
+        self._nodes.append(Node(name=path, op=op, inputs=tuple(v.name for v in inputs), shape=shape))
+        return Value(path, shape)
+
+    @contextmanager
+    def scope(
+        self,
+        label: str | None,
+        *,
+        block: str | None = None,
+        arguments: Mapping[str, object] | None = None,
+        at: Position | None = None,
+    ) -> Iterator[str]:
+        """Open a scope: the names of all that is added inside begin with its path.
+
+        Without a label the scope is named by its block and its place: `basic1`.
+        """
+        path = self._claim(label, block or "group", "scope")
+        self._scopes.append(Scope(path=path, block=block, arguments=dict(arguments or {})))
+        if at is not None:
+            self._positions[path] = at
+        self._levels.append(_Level(path + "."))
+        try:
+            yield path
+        finally:
+            self._levels.pop()
+
+    def finish(self, outputs: Sequence[tuple[str | None, Value]]) -> Graph:
+        """The graph with these results; a result without a name is called `output`, or `output1`, `output2`..."""
+        unnamed = sum(name is None for name, _ in outputs)
+        named: list[Output] = []
+        for name, value in outputs:
+            number = len(named) + 1
+            default = "output" if unnamed == 1 else f"output{number}"
+            named.append(Output(name=name or default, node=value.name))
+        return Graph(
+            name=self.name,
+            nodes=tuple(self._nodes),
+            outputs=tuple(named),
+            scopes=tuple(self._scopes),
+            positions=self._positions,
+        )
+
+    def _check_inputs(self, op: Op, shapes: Sequence[Shape]) -> None:
+        wanted = 0 if op.kind == "input" else 1
+        if not op.merges and len(shapes) != wanted:
+            raise Rejected("wrong-arity", f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}")
+        if any(shape.dtype == "int" for shape in shapes):
+            raise Rejected("integer-input", f"`{op.kind}` does not take whole numbers (`dtype=int`)")
+
+    def _check_kinds(self, op: Op, shapes: Sequence[Shape]) -> None:
+        for shape in shapes:
+            if shape.kind not in op.accepts:
+                raise Rejected(
+                    "wrong-kind",
+                    f"`{op.kind}` takes {_either(op.accepts)}, not {_article(shape.kind)} of {shape}",
+                    help="`flatten` or `gap` make a vector of an image" if op.accepts[0] == "vector" else None,
+                )
+
+    def _claim(self, label: str | None, kind: str, what: str) -> str:
+        """A free path for a node or a scope: a path is one or the other, never both."""
+        level = self._levels[-1]
+        if label is None:
+            if kind == "input" and f"{level.prefix}input" not in self._taken:
+                path = f"{level.prefix}input"
+            else:
+                path = self._next(level, kind)
+        else:
+            path = level.prefix + label
+            for segment in label.split("."):
+                if not _SEGMENT.fullmatch(segment):
+                    raise Rejected(
+                        "bad-name",
+                        f"`{label}` cannot name a layer",
+                        help="a name is letters, digits and `_` beginning with a letter; parts joined by dots may be numbers",
+                    )
+        clash = self._taken.get(path)
+        parents = [path[:i] for i, character in enumerate(path) if character == "."]
+        if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
+            raise Rejected("duplicate-name", f"the name `{path}` is already taken", help="choose another label")
+        self._taken[path] = what
+        for parent in parents:
+            self._taken.setdefault(parent, "scope")
+        return path
+
+    def _next(self, level: _Level, kind: str) -> str:
+        while True:
+            level.counts[kind] += 1
+            path = f"{level.prefix}{kind}{level.counts[kind]}"
+            if path not in self._taken:
+                return path
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _either(nouns: Sequence[str]) -> str:
+    words = [_article(noun) for noun in nouns]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

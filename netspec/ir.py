@@ -1,0 +1,143 @@
+"""The intermediate representation: a flat, shaped, immutable graph that remembers which blocks it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+
+from netspec.ops import Op, Weight, find
+from netspec.shape import Shape
+from netspec.source import Position
+
+SCHEMA_VERSION = 1
+
+_CONFIG = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+
+
+def _revive(value: Any) -> Any:
+    """An op from its JSON form, by its `kind`."""
+    if not isinstance(value, Mapping):
+        return value
+    fields = dict(value)
+    kind = fields.pop("kind", None)
+    op = find(kind) if isinstance(kind, str) else None
+    if op is None or op.kind != kind:
+        raise ValueError(f"unknown op kind {kind!r}")
+    return op.model_validate_json(json.dumps(fields))
+
+
+AnyOp = Annotated[SerializeAsAny[Op], BeforeValidator(_revive)]
+
+
+class Node(BaseModel):
+    """One op applied to the results of other nodes. `name` is its path, and the stem of its weights' names."""
+
+    model_config = _CONFIG
+
+    name: str
+    op: AnyOp
+    inputs: tuple[str, ...] = ()
+    shape: Shape
+
+
+class Scope(BaseModel):
+    """A named part of the network: what a block call, a labelled group or a labelled loop added.
+
+    Every node and scope whose path begins with `path.` belongs to it. `block` is the block that was
+    called, with its `arguments` where they are plain values, or None for a group.
+    """
+
+    model_config = _CONFIG
+
+    path: str
+    block: str | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Output(BaseModel):
+    """A result of the network: its public name and the node that gives it."""
+
+    model_config = _CONFIG
+
+    name: str
+    node: str
+
+
+class Graph(BaseModel):
+    """A whole network. Nodes stand in an order in which each comes after its inputs.
+
+    Two graphs are equal when they compute the same under the same names; where they were written
+    (`positions`, by node or scope path) does not count.
+    """
+
+    model_config = _CONFIG
+
+    version: Literal[1] = 1
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[Output, ...]
+    scopes: tuple[Scope, ...] = ()
+    positions: dict[str, Position] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(node.name for node in self.nodes)))
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self.version, self.name, self.nodes, self.outputs, self.scopes
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Each node by its name."""
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[str, ...]]:
+        """For each node the nodes that read it, once per reading."""
+        readers: dict[str, list[str]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in node.inputs:
+                readers[source].append(node.name)
+        return {name: tuple(found) for name, found in readers.items()}
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes where data enters, in the order of the spec."""
+        return tuple(node for node in self.nodes if node.op.kind == "input")
+
+    def input_shapes(self, node: Node) -> tuple[Shape, ...]:
+        """The shapes that a node is given."""
+        return tuple(self.by_name[name].shape for name in node.inputs)
+
+    def weights_of(self, node: Node) -> tuple[tuple[str, Weight], ...]:
+        """A node's weights with their public names."""
+        owned = node.op.weights(*self.input_shapes(node))
+        return tuple((f"{node.name}.{weight.name}", weight) for weight in owned)
+
+    def weights(self) -> Iterable[tuple[str, Weight]]:
+        """Every weight of the network with its public name, in the order of the nodes."""
+        for node in self.nodes:
+            yield from self.weights_of(node)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """The graph as JSON; `from_json` gives an equal graph back."""
+        return self.model_dump_json(indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Graph:
+        """The graph that `to_json` wrote. Raises pydantic's `ValidationError` for anything else."""
+        return cls.model_validate_json(text)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that the graph means (not where it was written), in hex."""
+        content = self.model_dump(mode="json", exclude={"positions"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,141 @@
+"""What an op is: one frozen model with its shape rule, weights and cost. Knows nothing of text or frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+from netspec.diagnostics import did_you_mean
+from netspec.shape import Shape
+
+
+class Rejected(Exception):
+    """An op cannot be what it was asked to be. `param` names the argument; the caller knows its place."""
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 (the words of a diagnostic)
+        message: str,
+        *,
+        param: str | None = None,
+        help: str | None = None,  # noqa: A002
+        label: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.id = id
+        self.message = message
+        self.param = param
+        self.help = help
+        self.label = label
+
+
+class Init(NamedTuple):
+    """How a weight starts: every element is `scale`, or uniform between `-scale` and `scale`."""
+
+    distribution: str
+    scale: float
+
+    @classmethod
+    def constant(cls, value: float) -> Init:
+        """Every element starts as `value`."""
+        return cls("constant", value)
+
+    @classmethod
+    def fan_in(cls, fan_in: int) -> Init:
+        """Uniform within 1/sqrt(fan_in): Kaiming's uniform rule with the gain that PyTorch's layers use."""
+        return cls("uniform", float(fan_in) ** -0.5)
+
+
+class Weight(NamedTuple):
+    """A tensor that belongs to an op, in PyTorch's layout; one that is not trainable is a statistic."""
+
+    name: str
+    shape: tuple[int, ...]
+    init: Init
+    trainable: bool = True
+
+
+class Example(NamedTuple):
+    """A line of the language with this op and the shapes around it: documentation, test and fuzzing seed."""
+
+    line: str
+    inputs: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+
+
+class Op(BaseModel):
+    """A layer with its arguments. The order of the fields is the positional order in the language."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+
+    kind: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    accepts: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "volume")
+    merges: ClassVar[bool] = False
+    variadic: ClassVar[str | None] = None
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def settle(self, *inputs: Shape) -> Self:
+        """This op with whatever depends on its inputs written out: per-axis sizes, explicit padding."""
+        del inputs
+        return self
+
+    def prelude(self, *inputs: Shape) -> Op | None:
+        """An op that must come before this one for inputs of these shapes, or None."""
+        del inputs
+        return None
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The output's shape, for a settled op; raises `Rejected` where there is none."""
+        raise NotImplementedError
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """The tensors that the op owns, in the order of a PyTorch `state_dict`."""
+        del inputs
+        return ()
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """Multiply-adds for one example."""
+        del output, inputs
+        return 0
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": self.kind, **handler(self)}
+
+
+_REGISTRY: dict[str, type[Op]] = {}
+
+
+AnyOpClass = TypeVar("AnyOpClass", bound=type[Op])
+
+
+def register(op: AnyOpClass) -> AnyOpClass:
+    """Make an op known to the language under its kind and aliases."""
+    for name in (op.kind, *op.aliases):
+        assert name not in _REGISTRY, f"two ops are called {name}"
+        _REGISTRY[name] = op
+    return op
+
+
+def find(name: str) -> type[Op] | None:
+    """The op of that name or alias."""
+    return _REGISTRY.get(name)
+
+
+def names() -> tuple[str, ...]:
+    """Every name and alias."""
+    return tuple(_REGISTRY)
+
+
+def all_ops() -> Iterator[type[Op]]:
+    """Every op once, by name."""
+    return iter(sorted(set(_REGISTRY.values()), key=lambda op: op.kind))
+
+
+def unknown_op(name: str, *more: str) -> Rejected:
+    """The rejection of a name that is neither an op nor one of `more`."""
+    return Rejected("unknown-op", f"unknown op `{name}`", help=did_you_mean(name, (*_REGISTRY, *more)))
+

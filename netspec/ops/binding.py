@@ -1,0 +1,124 @@
+"""Arguments as the language or the Python builder gives them -> an op. Pydantic's own words never reach the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+
+from netspec.diagnostics import did_you_mean
+from netspec.ops.base import Op, Rejected
+
+OpType = TypeVar("OpType", bound=Op)
+
+
+def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, object]) -> OpType:
+    """The op with these arguments; positional ones fill the fields in their order.
+
+    Raises `Rejected`, with `param` naming the parameter, or the keyword as it was written.
+    """
+    fields = list(op.model_fields)
+    given: dict[str, object] = {}
+    if op.variadic is not None and positional:
+        given[op.variadic] = tuple(positional)
+    elif len(positional) > len(fields):
+        raise Rejected(
+            "too-many-arguments",
+            f"`{op.kind}` takes {_count(len(fields), 'argument')}, got {len(positional)}",
+            help=None if fields else f"write `{op.kind}` alone",
+        )
+    else:
+        given.update(zip(fields, positional, strict=False))
+    for name, value in keywords.items():
+        if name not in fields:
+            known = f"it takes {', '.join(f'`{field}`' for field in fields)}" if fields else "it takes none"
+            raise Rejected(
+                "unknown-argument",
+                f"`{op.kind}` has no argument `{name}`",
+                param=name,
+                help=did_you_mean(name, fields) or known,
+            )
+        if name in given:
+            raise Rejected("repeated-argument", f"`{name}` is given twice", param=name)
+        given[name] = value
+    for name, field in op.model_fields.items():
+        if field.is_required() and name not in given:
+            raise Rejected(
+                "missing-argument",
+                f"`{op.kind}` needs `{name}`: {field.description}",
+                help=op.examples[0].line if op.examples else None,
+            )
+    try:
+        return op(**given)
+    except ValidationError as error:
+        raise _explain(op, given, error) from None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def _explain(op: type[Op], given: Mapping[str, object], error: ValidationError) -> Rejected:
+    """The first of pydantic's complaints, in the language's words."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    value = _innermost(given[name], first["loc"][1:])
+    context: dict[str, Any] = first.get("ctx", {})
+    bounds = {
+        "greater_than": ("must be more than", "gt"),
+        "greater_than_equal": ("must be at least", "ge"),
+        "less_than": ("must be less than", "lt"),
+        "less_than_equal": ("must be at most", "le"),
+    }
+    if first["type"] in bounds:
+        words, key = bounds[first["type"]]
+        message = f"`{name}` {words} {_plain(context[key])}, got {_plain(value)}"
+    else:
+        message = f"`{name}` must be {_wanted(op, name)}, got {_plain(value)}"
+    return Rejected("bad-argument", message, param=name, help=op.model_fields[name].description)
+
+
+def _innermost(value: object, path: Sequence[object]) -> object:
+    for step in path:
+        if isinstance(step, int) and isinstance(value, tuple) and step < len(value):
+            value = value[step]
+    return value
+
+
+def _wanted(op: type[Op], name: str) -> str:
+    """What a field takes, in words."""
+    return " or ".join(dict.fromkeys(_words(op.model_fields[name].annotation)))
+
+
+def _words(annotation: Any) -> list[str]:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return [f"`{choice}`" for choice in get_args(annotation)]
+    if origin is tuple:
+        return ["a whole number", "one for each axis"]
+    if get_args(annotation):
+        return [word for part in get_args(annotation) if not _is_constraint(part) for word in _words(part)]
+    plain = {int: "a whole number", float: "a number", bool: "`true` or `false`", str: "a name"}
+    return [plain[annotation]] if annotation in plain else []
+
+
+def _is_constraint(part: Any) -> bool:
+    return part is type(None) or (get_origin(part) is None and not isinstance(part, type))
+
+
+def _plain(value: object) -> str:
+    """A value as the language writes it, shortened where it is long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "none"
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
+    if isinstance(value, tuple):
+        text = f"({', '.join(map(_plain, value[:8]))}{', ...' if len(value) > 8 else ''})"
+    elif isinstance(value, str):
+        text = f'"{value}"'
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,194 @@
+"""Convolutions and transposed convolutions over the spatial axes of images and volumes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
+from netspec.ops.fields import Count, Padding, Pads, PerAxis, check_windows, explicit_pads, per_axis
+from netspec.shape import Shape, split_pads, window_extent, window_steps
+
+
+class _Convolution(Op):
+    """What both directions share: arguments, and how they settle."""
+
+    accepts = ("image", "volume")
+
+    filters: Annotated[Count, Field(description="output channels")]
+    kernel: Annotated[PerAxis, Field(description="window size, for all axes or for each")]
+    stride: Annotated[PerAxis, Field(description="step of the window")] = (1,)
+    padding: Annotated[
+        Padding, Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side")
+    ] = (0,)
+    dilation: Annotated[PerAxis, Field(description="distance between the window's taps")] = (1,)
+    groups: Annotated[Count, Field(description="channel groups that are convolved apart")] = 1
+    bias: Annotated[bool, Field(description="whether a bias is added")] = True
+
+    def _windows(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        rank = len(x.spatial)
+        return (
+            per_axis(self.kernel, rank, "kernel"),
+            per_axis(self.stride, rank, "stride"),
+            per_axis(self.dilation, rank, "dilation"),
+        )
+
+    def _check_groups(self, x: Shape) -> None:
+        for count, what, param in ((x.axis("c"), "input channels", "groups"), (self.filters, "filters", "groups")):
+            if count % self.groups:
+                raise Rejected(
+                    "indivisible-groups",
+                    f"{count} {what} cannot be split into {self.groups} groups",
+                    param=param,
+                    help="choose `groups` so that it divides the input channels and the filters",
+                )
+
+    def _bias_weight(self, init: Init) -> tuple[Weight, ...]:
+        return (Weight("bias", (self.filters,), init),) if self.bias else ()
+
+
+@register
+class Conv(_Convolution):
+    """Cross-correlation of the input with learned filters, as in PyTorch, Keras and ONNX `Conv`.
+
+    Output size per axis: (n + before + after - dilation * (kernel - 1) - 1) // stride + 1.
+    """
+
+    kind = "conv"
+    examples: ClassVar = (
+        Example("conv 32 3", ((1, 28, 28),), (32, 26, 26)),
+        Example("conv 8 3 padding=1", ((3, 7, 7),), (8, 7, 7)),
+        Example("conv 8 3 stride=2 padding=half bias=false", ((3, 8, 8),), (8, 4, 4)),
+        Example("conv 8 3 stride=2 padding=same", ((3, 8, 9),), (8, 4, 5)),
+        Example("conv 8 4 padding=same", ((3, 8, 9),), (8, 8, 9)),
+        Example("conv 6 1x7 padding=half", ((4, 9, 9),), (6, 9, 9)),
+        Example("conv 8 3 padding=(0, 1, 2, 3)", ((4, 9, 9),), (8, 9, 11)),
+        Example("conv 8 3 dilation=2 padding=half", ((4, 9, 9),), (8, 9, 9)),
+        Example("conv 8 3 stride=2 dilation=2 padding=half", ((4, 9, 9),), (8, 5, 5)),
+        Example("conv 8 3 groups=2", ((4, 9, 9),), (8, 7, 7)),
+        Example("conv 8 3 groups=4 stride=(2, 1) padding=1", ((4, 9, 9),), (8, 5, 9)),
+        Example("conv 4 3 groups=4 dilation=2", ((4, 9, 9),), (4, 5, 5)),
+        Example("conv 4 3 padding=1", ((2, 5, 6, 7),), (4, 5, 6, 7)),
+        Example("conv 4 3 groups=2 stride=2 padding=1", ((2, 5, 6, 7),), (4, 3, 3, 4)),
+    )
+
+    def settle(self, *inputs: Shape) -> Self:
+        """Kernel, stride and dilation per axis; padding as numbers."""
+        (x,) = inputs
+        kernel, stride, dilation = self._windows(x)
+        pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
+        update = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": pads}
+        return self.model_copy(update=update)
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`c h w -> filters h' w'`."""
+        (x,) = inputs
+        self._check_groups(x)
+        assert isinstance(self.padding, tuple)
+        check_windows(self.kind, x, self.kernel, self.dilation, self.padding)
+        sizes = [
+            window_steps(size + before + after, window_extent(k, d), s)
+            for size, (before, after), k, s, d in zip(
+                x.spatial, split_pads(self.padding), self.kernel, self.stride, self.dilation, strict=True
+            )
+        ]
+        return x.with_sizes(self.filters, *sizes)
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """`weight (filters, c / groups, *kernel)`, `bias (filters)`."""
+        (x,) = inputs
+        shape = (self.filters, x.axis("c") // self.groups, *self.kernel)
+        init = Init.fan_in(prod(shape[1:]))
+        return (Weight("weight", shape, init), *self._bias_weight(init))
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One per tap of each output element."""
+        (x,) = inputs
+        return output.elements * (x.axis("c") // self.groups) * prod(self.kernel)
+
+
+@register
+class ConvTranspose(_Convolution):
+    """The transpose of a convolution (PyTorch's `ConvTranspose2d`): each input element spreads a filter.
+
+    Output size per axis: (n - 1) * stride - before - after + dilation * (kernel - 1) + 1 + output_padding.
+    `padding=same` gives n * stride.
+    """
+
+    kind = "conv_transpose"
+    aliases = ("upconv",)
+    examples: ClassVar = (
+        Example("conv_transpose 6 2 stride=2", ((4, 5, 6),), (6, 10, 12)),
+        Example("conv_transpose 6 4 stride=2 padding=1", ((4, 5, 6),), (6, 10, 12)),
+        Example("conv_transpose 6 3 stride=2 padding=1 output_padding=1", ((4, 5, 6),), (6, 10, 12)),
+        Example("conv_transpose 6 3 stride=2 padding=same bias=false", ((4, 5, 6),), (6, 10, 12)),
+        Example("conv_transpose 6 2 stride=3 padding=same", ((4, 5, 6),), (6, 15, 18)),
+        Example("conv_transpose 6 3 groups=2 padding=1", ((4, 5, 6),), (6, 5, 6)),
+        Example("conv_transpose 6 3 dilation=2", ((4, 5, 6),), (6, 9, 10)),
+        Example("conv_transpose 4 2 stride=2", ((2, 3, 4, 5),), (4, 6, 8, 10)),
+    )
+
+    output_padding: Annotated[Pads, Field(description="extra size at the end, less than the stride")] = (0,)
+
+    def settle(self, *inputs: Shape) -> Self:
+        """Kernel, stride and dilation per axis; padding and output padding as numbers."""
+        (x,) = inputs
+        kernel, stride, dilation = self._windows(x)
+        extra = per_axis(self.output_padding, len(x.spatial), "output_padding")
+        if self.padding == "same":
+            surplus = [window_extent(k, d) - s for k, s, d in zip(kernel, stride, dilation, strict=True)]
+            pads = tuple(max(t, 0) // 2 for t in surplus) + tuple(max(t, 0) - max(t, 0) // 2 for t in surplus)
+            extra = tuple(max(-t, 0) for t in surplus)
+        else:
+            pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
+        update = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": pads}
+        return self.model_copy(update={**update, "output_padding": extra})
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`c h w -> filters h' w'`."""
+        (x,) = inputs
+        self._check_groups(x)
+        assert isinstance(self.padding, tuple)
+        for extra, stride, dilation in zip(self.output_padding, self.stride, self.dilation, strict=True):
+            if extra >= max(stride, dilation):
+                raise Rejected(
+                    "output-padding-too-large",
+                    f"`output_padding` is {extra}, but the stride is {stride}",
+                    param="output_padding",
+                    help="it must be less than the stride or the dilation",
+                )
+        sizes = [
+            (size - 1) * s - before - after + window_extent(k, d) + extra
+            for size, (before, after), k, s, d, extra in zip(
+                x.spatial,
+                split_pads(self.padding),
+                self.kernel,
+                self.stride,
+                self.dilation,
+                self.output_padding,
+                strict=True,
+            )
+        ]
+        if min(sizes) < 1:
+            raise Rejected(
+                "empty-output",
+                f"`{self.kind}` would give an output of {' x '.join(map(str, sizes))}",
+                param="padding",
+                help="use less padding",
+            )
+        return x.with_sizes(self.filters, *sizes)
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """`weight (c, filters / groups, *kernel)`, `bias (filters)`."""
+        (x,) = inputs
+        shape = (x.axis("c"), self.filters // self.groups, *self.kernel)
+        init = Init.fan_in(prod(shape[1:]))
+        return (Weight("weight", shape, init), *self._bias_weight(init))
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One per tap of each input element."""
+        del output
+        (x,) = inputs
+        return x.elements * (self.filters // self.groups) * prod(self.kernel)

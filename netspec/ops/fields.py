@@ -1,0 +1,99 @@
+"""The argument types that ops share, and how the short forms of the language become them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from netspec.ops.base import Rejected
+from netspec.shape import Shape, join_pads, same_pads, split_pads, window_extent
+
+LARGEST = 2**31 - 1
+
+
+def _as_tuple(value: Any) -> Any:
+    """One number stands for a tuple of one; a JSON array reaches a validator as a list."""
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Rate = Annotated[float, BeforeValidator(lambda v: float(v) if type(v) is int else v), Field(ge=0, le=1)]
+Number = Annotated[
+    float,
+    BeforeValidator(lambda v: float(v) if type(v) is int and abs(v) <= LARGEST else v),
+    Field(allow_inf_nan=False),
+]
+PerAxis = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=LARGEST)], ...],
+    BeforeValidator(_as_tuple),
+    Field(min_length=1, max_length=3),
+]
+Pads = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=LARGEST)], ...],
+    BeforeValidator(_as_tuple),
+    Field(min_length=1, max_length=6),
+]
+Padding = Literal["valid", "same", "half"] | Pads
+
+
+def per_axis(values: Sequence[int], rank: int, param: str) -> tuple[int, ...]:
+    """One value for each of `rank` spatial axes; a single one serves them all."""
+    if len(values) == 1:
+        return tuple(values) * rank
+    if len(values) != rank:
+        raise Rejected(
+            "wrong-rank",
+            f"`{param}` has {len(values)} values, but the input has {rank} spatial axes",
+            param=param,
+            help=f"give one value, or {rank}",
+        )
+    return tuple(values)
+
+
+def explicit_pads(
+    padding: str | tuple[int, ...],
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[int, ...]:
+    """Any form of `padding` as numbers: all axes' befores, then all afters (ONNX's order)."""
+    rank = len(spatial)
+    if padding == "valid":
+        return (0,) * (2 * rank)
+    if padding == "same":
+        axes = zip(spatial, kernel, stride, dilation, strict=True)
+        return join_pads([same_pads(*axis) for axis in axes])
+    if padding == "half":
+        halves = tuple(window_extent(k, d) // 2 for k, d in zip(kernel, dilation, strict=True))
+        return halves * 2
+    assert isinstance(padding, tuple)
+    if len(padding) == 2 * rank and rank > 1:
+        return padding
+    return per_axis(padding, rank, "padding") * 2
+
+
+def check_windows(
+    kind: str, x: Shape, kernel: Sequence[int], dilation: Sequence[int], pads: Sequence[int]
+) -> None:
+    """Raise `Rejected` where a window does not fit into its padded input."""
+    extents = [window_extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
+    around = split_pads(pads)
+    padded = [size + before + after for size, (before, after) in zip(x.spatial, around, strict=True)]
+    if all(extent <= size for extent, size in zip(extents, padded, strict=True)):
+        return
+    window, room = " x ".join(map(str, extents)), " x ".join(map(str, x.spatial))
+    axis = next(i for i, extent in enumerate(extents) if extent > padded[i])
+    before, after = around[axis]
+    raise Rejected(
+        "window-too-large",
+        f"`{kind}` looks through a {window} window at a {room} input",
+        param="kernel",
+        label=f"needs at least {window}",
+        help=f"use a window of {min(padded)} or less, or `padding=same` "
+        f"({x.spatial[axis]} + {before} + {after} - {extents[axis]} = {padded[axis] - extents[axis]})",
+    )

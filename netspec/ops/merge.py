@@ -1,0 +1,154 @@
+"""Ops that make one tensor of several."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from netspec.ops.base import Example, Op, Rejected, register
+from netspec.shape import Shape
+
+
+class _Merge(Op):
+    """Takes at least two tensors."""
+
+    merges = True
+
+    def _check_count(self, inputs: tuple[Shape, ...]) -> None:
+        if len(inputs) < 2:
+            raise Rejected(
+                "too-few-branches",
+                f"`{self.kind}` needs at least two branches, got {len(inputs)}",
+                help=f"write `{self.kind} {{ a | b }}`",
+            )
+
+
+class _Elementwise(_Merge):
+    """Takes tensors of one shape: broadcasting is never guessed."""
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The common shape."""
+        self._check_count(inputs)
+        for number, shape in enumerate(inputs[1:], start=2):
+            if shape != inputs[0]:
+                raise Rejected(
+                    "unequal-branches",
+                    f"`{self.kind}` needs branches of one shape: the first is {inputs[0]}, branch {number} is {shape}",
+                    help="make the shapes equal, with a 1 x 1 convolution on one branch for instance",
+                )
+        return inputs[0]
+
+
+_PAIR: tuple[tuple[int, ...], ...] = ((3, 4, 5), (3, 4, 5))
+_TRIPLE: tuple[tuple[int, ...], ...] = ((6,), (6,), (6,))
+
+
+def _examples(kind: str) -> tuple[Example, ...]:
+    return (
+        Example(f"{kind} {{ @a | @b }}", _PAIR, (3, 4, 5)),
+        Example(f"{kind} {{ @a | @b | @c }}", _TRIPLE, (6,)),
+    )
+
+
+@register
+class Add(_Elementwise):
+    """The sum of the branches."""
+
+    kind = "add"
+    examples: ClassVar = _examples("add")
+
+
+@register
+class Subtract(_Elementwise):
+    """The first branch less all the others."""
+
+    kind = "sub"
+    aliases = ("subtract",)
+    examples: ClassVar = _examples("sub")
+
+
+@register
+class Multiply(_Merge):
+    """The product of the branches. A vector of `c` gates every position of an image with `c` channels."""
+
+    kind = "mul"
+    aliases = ("multiply",)
+    examples: ClassVar = (
+        *_examples("mul"),
+        Example("mul { @a | @b }", ((3, 4, 5), (3,)), (3, 4, 5)),
+        Example("mul { @a | @b }", ((3,), (3, 4, 5)), (3, 4, 5)),
+        Example("mul { @a | @b }", ((3, 2, 4, 5), (3,)), (3, 2, 4, 5)),
+    )
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The shape of the largest branch; the others equal it or are its gates."""
+        self._check_count(inputs)
+        whole = max(inputs, key=lambda shape: len(shape.sizes))
+        for number, shape in enumerate(inputs, start=1):
+            gate = shape.kind == "vector" and whole.spatial and shape.axis("c") == whole.axis("c")
+            if shape != whole and not gate:
+                raise Rejected(
+                    "unequal-branches",
+                    f"`mul` cannot combine {whole} with branch {number}, which is {shape}",
+                    help="make the shapes equal, or let the branch end in a vector with one value per channel",
+                )
+        return whole
+
+
+@register
+class Maximum(_Elementwise):
+    """The largest of the branches, element by element."""
+
+    kind = "max"
+    aliases = ("maximum",)
+    examples: ClassVar = _examples("max")
+
+
+@register
+class Mean(_Elementwise):
+    """The mean of the branches, element by element."""
+
+    kind = "mean"
+    examples: ClassVar = _examples("mean")
+
+
+@register
+class Concat(_Merge):
+    """The branches side by side along one axis: the channels unless `axis` names another."""
+
+    kind = "concat"
+    examples: ClassVar = (
+        Example("concat { @a | @b }", ((3, 4, 5), (2, 4, 5)), (5, 4, 5)),
+        Example("concat { @a | @b | @c }", ((3,), (2,), (1,)), (6,)),
+        Example("concat axis=h { @a | @b }", ((3, 4, 5), (3, 2, 5)), (3, 6, 5)),
+        Example("concat axis=t { @a | @b }", ((3, 4), (2, 4)), (5, 4)),
+        Example("concat { @a | @b }", ((3, 4), (3, 2)), (3, 6)),
+    )
+
+    axis: Annotated[str, Field(description="the letter of the axis that grows")] = "c"
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The sizes along `axis` add up; all others must be equal."""
+        self._check_count(inputs)
+        first = inputs[0]
+        index = first.axes.find(self.axis) if len(self.axis) == 1 else -1
+        if index < 0:
+            raise Rejected(
+                "unknown-axis",
+                f"a tensor of {first} has no axis `{self.axis}`",
+                param="axis",
+                help=f"its axes are {', '.join(first.axes)}",
+            )
+        for number, shape in enumerate(inputs[1:], start=2):
+            if shape.axes != first.axes or any(
+                a != b for i, (a, b) in enumerate(zip(shape.sizes, first.sizes, strict=True)) if i != index
+            ):
+                raise Rejected(
+                    "unequal-branches",
+                    f"`concat` along {self.axis} needs branches that agree elsewhere: "
+                    f"the first is {first}, branch {number} is {shape}",
+                )
+        sizes = list(first.sizes)
+        sizes[index] = sum(shape.sizes[index] for shape in inputs)
+        return first.with_sizes(*sizes)

@@ -1,0 +1,127 @@
+"""Pooling over windows and over whole maps."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from netspec.ops.base import Example, Op, Rejected, register
+from netspec.ops.fields import Padding, PerAxis, check_windows, explicit_pads, per_axis
+from netspec.shape import Shape, split_pads, window_steps
+
+
+class _WindowPool(Op):
+    """What both window pools share: arguments, how they settle, and the shape rule."""
+
+    accepts = ("image", "volume")
+
+    kernel: Annotated[PerAxis, Field(description="window size, for all axes or for each")]
+    stride: Annotated[PerAxis | None, Field(description="step of the window; the kernel if not given")] = None
+    padding: Annotated[
+        Padding, Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side")
+    ] = (0,)
+    ceil: Annotated[bool, Field(description="whether a last, partly filled window counts")] = False
+
+    def settle(self, *inputs: Shape) -> Self:
+        """Kernel and stride per axis; padding as numbers."""
+        (x,) = inputs
+        rank = len(x.spatial)
+        kernel = per_axis(self.kernel, rank, "kernel")
+        stride = kernel if self.stride is None else per_axis(self.stride, rank, "stride")
+        pads = explicit_pads(self.padding, x.spatial, kernel, stride, (1,) * rank)
+        return self.model_copy(update={"kernel": kernel, "stride": stride, "padding": pads})
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`c h w -> c h' w'`."""
+        (x,) = inputs
+        assert isinstance(self.padding, tuple)
+        assert self.stride is not None
+        check_windows(self.kind, x, self.kernel, (1,) * len(self.kernel), self.padding)
+        for (before, after), kernel in zip(split_pads(self.padding), self.kernel, strict=True):
+            if max(before, after) >= kernel:
+                raise Rejected(
+                    "padding-too-large",
+                    f"padding of {max(before, after)} around a window of {kernel} gives windows of padding alone",
+                    param="padding",
+                    help=f"use a padding of {kernel - 1} or less",
+                )
+        sizes = [
+            window_steps(size + sum(pads) + ceil_surplus(size, k, s, pads) * self.ceil, k, s)
+            for size, pads, k, s in zip(
+                x.spatial, split_pads(self.padding), self.kernel, self.stride, strict=True
+            )
+        ]
+        return x.with_sizes(x.axis("c"), *sizes)
+
+
+def ceil_surplus(size: int, kernel: int, stride: int, pads: tuple[int, int]) -> int:
+    """Positions that `ceil` adds after the padding, by PyTorch's rule: a window must start before the end padding."""
+    padded = size + sum(pads)
+    windows = -(-(padded - kernel) // stride) + 1
+    if (windows - 1) * stride >= size + pads[0]:
+        windows -= 1
+    return max((windows - 1) * stride + kernel - padded, 0)
+
+
+@register
+class MaxPool(_WindowPool):
+    """The largest element of each window; padding never wins."""
+
+    kind = "pool"
+    aliases = ("max_pool", "maxpool")
+    examples: ClassVar = (
+        Example("pool 2", ((3, 8, 8),), (3, 4, 4)),
+        Example("pool 2", ((3, 7, 9),), (3, 3, 4)),
+        Example("pool 3 stride=2 padding=1", ((3, 8, 9),), (3, 4, 5)),
+        Example("pool 3 stride=2 padding=same", ((3, 8, 9),), (3, 4, 5)),
+        Example("pool 3 stride=2 ceil=true", ((3, 8, 8),), (3, 4, 4)),
+        Example("pool 2 stride=2 padding=1 ceil=true", ((3, 7, 8),), (3, 4, 5)),
+        Example("pool 2x3 stride=(1, 2)", ((3, 7, 8),), (3, 6, 3)),
+        Example("pool 2", ((2, 4, 6, 5),), (2, 2, 3, 2)),
+        Example("pool 3 stride=2 padding=1", ((2, 4, 6, 5),), (2, 2, 3, 3)),
+    )
+
+
+@register
+class AveragePool(_WindowPool):
+    """The mean of each window. Padding given as numbers counts as zeros, that of `same` does not count."""
+
+    kind = "avgpool"
+    aliases = ("avg_pool", "average_pool")
+    examples: ClassVar = (
+        Example("avgpool 2", ((3, 8, 8),), (3, 4, 4)),
+        Example("avgpool 3 stride=1 padding=1", ((3, 7, 8),), (3, 7, 8)),
+        Example("avgpool 3 stride=2 padding=same", ((3, 8, 9),), (3, 4, 5)),
+        Example("avgpool 3 stride=2 padding=1 count_padding=false", ((3, 8, 9),), (3, 4, 5)),
+        Example("avgpool 3 stride=2 ceil=true", ((3, 8, 8),), (3, 4, 4)),
+        Example("avgpool 3 stride=2 padding=1 ceil=true", ((3, 8, 8),), (3, 5, 5)),
+        Example("avgpool 2", ((2, 4, 6, 5),), (2, 2, 3, 2)),
+    )
+
+    count_padding: Annotated[
+        bool | None, Field(description="whether padding counts in the mean; false for `padding=same`, else true")
+    ] = None
+
+    def settle(self, *inputs: Shape) -> Self:
+        """As for every window pool, and whether padding counts."""
+        counts = self.padding != "same" if self.count_padding is None else self.count_padding
+        settled = super().settle(*inputs)
+        return settled.model_copy(update={"count_padding": counts})
+
+
+@register
+class GlobalAveragePool(Op):
+    """The mean of each channel's whole map, as a vector."""
+
+    kind = "gap"
+    aliases = ("global_avg_pool", "global_average_pool")
+    accepts = ("image", "volume")
+    examples: ClassVar = (
+        Example("gap", ((3, 4, 5),), (3,)),
+        Example("gap", ((3, 4, 5, 2),), (3,)),
+    )
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`c h w -> c`."""
+        return Shape.of(inputs[0].axis("c"))

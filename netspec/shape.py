@@ -1,0 +1,88 @@
+"""Tensor shapes with named axes, and the window arithmetic that ops share. The batch axis is always there and never written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+AXES_BY_RANK = {1: "c", 2: "tc", 3: "chw", 4: "cdhw"}
+KINDS = {"c": "vector", "t": "sequence", "tc": "sequence", "chw": "image", "cdhw": "volume"}
+DType = Literal["float", "int"]
+
+
+class Shape(BaseModel):
+    """The shape of one example: `axes` names each axis with a letter, `sizes` counts elements along it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+
+    axes: str
+    sizes: tuple[int, ...]
+    dtype: DType = "float"
+
+    @classmethod
+    def of(cls, *sizes: int, dtype: DType = "float") -> Shape:
+        """The shape with the usual axes of its rank: `c`, `t c`, `c h w` or `c d h w`."""
+        axes = "t" if dtype == "int" and len(sizes) == 1 else AXES_BY_RANK[len(sizes)]
+        return cls(axes=axes, sizes=sizes, dtype=dtype)
+
+    @property
+    def kind(self) -> str:
+        """`vector`, `sequence`, `image` or `volume`."""
+        return KINDS[self.axes]
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The sizes of the axes that a window moves over."""
+        return self.sizes[1:] if self.kind in ("image", "volume") else ()
+
+    @property
+    def elements(self) -> int:
+        """How many numbers one example holds."""
+        product = 1
+        for size in self.sizes:
+            product *= size
+        return product
+
+    def axis(self, name: str) -> int:
+        """The size along a named axis; KeyError where the shape has none."""
+        index = self.axes.find(name)
+        if index < 0 or len(name) != 1:
+            raise KeyError(name)
+        return self.sizes[index]
+
+    def with_sizes(self, *sizes: int) -> Shape:
+        """The same axes with other sizes."""
+        return Shape(axes=self.axes, sizes=sizes, dtype=self.dtype)
+
+    def __str__(self) -> str:
+        return " x ".join(map(str, self.sizes))
+
+
+def window_extent(kernel: int, dilation: int) -> int:
+    """How many input positions a dilated window spans."""
+    return dilation * (kernel - 1) + 1
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding before and after, by ONNX's SAME_UPPER and TensorFlow's SAME: the odd element goes to the end."""
+    wanted = -(-size // stride)
+    total = max((wanted - 1) * stride + window_extent(kernel, dilation) - size, 0)
+    return total // 2, total - total // 2
+
+
+def window_steps(padded: int, extent: int, stride: int) -> int:
+    """How many windows of `extent` fit into `padded` positions; zero or less where none does."""
+    return (padded - extent) // stride + 1
+
+
+def join_pads(pairs: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """(before, after) pairs per axis as ONNX writes them: all the befores, then all the afters."""
+    return tuple(before for before, _ in pairs) + tuple(after for _, after in pairs)
+
+
+def split_pads(pads: Sequence[int]) -> list[tuple[int, int]]:
+    """The inverse of `join_pads`."""
+    half = len(pads) // 2
+    return list(zip(pads[:half], pads[half:], strict=True))
