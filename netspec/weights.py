@@ -43,7 +43,7 @@ def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
     weights = init_weights(graph, seed)
     for name, weight in graph.weights():
         if weight.init.distribution != "constant":
-            weights[name] *= np.float32(3**0.5)  # keep the signal's scale through ReLU layers
+            weights[name] *= np.float32(6**0.5)  # keep the signal's scale through ReLU layers
             continue
         stream = _stream(seed, name)
         if name.endswith("running_var"):
