@@ -1,0 +1,91 @@
+"""Turns netspec.lark into tables.json: `python -m netspec.grammar.build`. Runs at release, never when a spec is compiled.
+
+Lark reads the grammar and computes the LALR(1) tables; what is written is all that a parser needs,
+so that compiling a spec imports no parser generator and compiles one regular expression.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from lark import Lark
+from lark.grammar import Rule, Terminal
+from lark.lexer import TerminalDef
+from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
+
+HERE = Path(__file__).parent
+
+
+def tables(grammar: str) -> dict[str, Any]:
+    """The lexer's pattern and words and the parser's rules and states. Raises where the grammar has a conflict."""
+    lark = Lark(grammar, parser="lalr", lexer="basic", start=["start", "expression"])
+    analyzer = LALR_Analyzer(lark.parser.parser_conf, strict=True)
+    analyzer.compute_lalr()
+    rules: dict[Rule, int] = {rule: number for number, rule in enumerate(lark.rules)}
+    table = analyzer.parse_table
+    states = [
+        {
+            symbol: target if action is Shift else -1 - rules[target]
+            for symbol, (action, target) in sorted(table.states[state].items())
+        }
+        for state in sorted(table.states)
+    ]
+    for new, state in enumerate(sorted(table.states)):
+        assert new == state, "the analyzer numbers its states from 0"
+    words, pattern = _lexer(lark.terminals)
+    return {
+        "pattern": pattern,
+        "words": words,
+        "spellings": {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"},
+        "rules": [_rule(rule) for rule in lark.rules],
+        "states": states,
+        "starts": table.start_states,
+        "ends": table.end_states,
+    }
+
+
+def _lexer(terminals: list[TerminalDef]) -> tuple[dict[str, str], str]:
+    """Reserved words by spelling, and one pattern that matches any other terminal."""
+    words, signs, shapes = {}, [], []
+    for terminal in terminals:
+        if terminal.pattern.type == "re":
+            shapes.append(terminal)
+        elif terminal.pattern.value.isidentifier():
+            words[terminal.pattern.value] = terminal.name
+        else:
+            signs.append(terminal)
+    shapes.sort(key=lambda terminal: -terminal.priority)
+    signs.sort(key=lambda terminal: -len(terminal.pattern.value))
+    parts = [(t.name, t.pattern.value) for t in shapes]
+    parts += [(t.name, re.escape(t.pattern.value)) for t in signs]
+    return words, "|".join(f"(?P<{name}>{shape})" for name, shape in parts)
+
+
+def _rule(rule: Rule) -> list[Any]:
+    """`[symbol, length, which children are kept, the action's name]`; a rule that only passes children on has no action."""
+    kept = [
+        index
+        for index, symbol in enumerate(rule.expansion)
+        if not (isinstance(symbol, Terminal) and symbol.filter_out)
+    ]
+    name = str(rule.origin.name)
+    action = None if name.startswith("_") else rule.alias or name
+    return [name, len(rule.expansion), kept, action]
+
+
+def text(grammar: str) -> str:
+    """The tables as they are written: one rule or state a line, so that a change can be read."""
+    parts = tables(grammar)
+    lines = []
+    for key, value in parts.items():
+        if isinstance(value, list):
+            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in value)
+            lines.append(f'"{key}":[\n{rows}\n]')
+        else:
+            lines.append(f'"{key}":{json.dumps(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+if __name__ == "__main__":
+    (HERE / "tables.json").write_text(text((HERE / "netspec.lark").read_text()))
