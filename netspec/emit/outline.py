@@ -1,0 +1,149 @@
+"""A flat graph -> the blocks it was written with: parts inside parts, in order. Knows nothing of any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from netspec.ir import Graph, Node
+from netspec.shape import Shape
+
+
+@dataclass
+class Part:
+    """One instance of a block, one group, or (with the path "") the whole network.
+
+    `inputs` are the values from outside in the order of their first use, `outputs` the values that
+    are used outside. `local` is its name inside the part around it.
+    """
+
+    path: str
+    local: str = ""
+    block: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes in it, those of inner parts included."""
+        for item in self.items:
+            if isinstance(item, Part):
+                yield from item.nodes()
+            else:
+                yield item.node
+
+
+@dataclass
+class Leaf:
+    """One node in its place."""
+
+    node: Node
+    local: str
+
+    @property
+    def path(self) -> str:
+        """The node's path."""
+        return self.node.name
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """The values it reads."""
+        return self.node.inputs
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The value it gives."""
+        return (self.node.name,)
+
+
+Item: TypeAlias = "Part | Leaf"
+
+
+def outline(graph: Graph, *, groups: bool) -> Part:
+    """The network as nested parts.
+
+    `groups` keeps labelled groups as parts of their own; otherwise only blocks are, and what stands
+    in a group belongs to the part around it under a dotted local name. A group that is not in one
+    piece in the order of the nodes never is a part.
+    """
+    root = Part(path="")
+    _fill(root, list(graph.nodes), _containers(graph, groups), depth=0)
+    _connect(root, graph)
+    return root
+
+
+def _containers(graph: Graph, groups: bool) -> dict[str, tuple[str | None, dict[str, Any]]]:
+    """The paths that become parts, with block and arguments."""
+    found: dict[str, tuple[str | None, dict[str, Any]]] = {
+        scope.path: (scope.block, scope.arguments)
+        for scope in graph.scopes
+        if groups or scope.block is not None
+    }
+    if not groups:
+        return found
+    runs: dict[str, int] = {}
+    previous: list[str] = []
+    for node in graph.nodes:
+        prefixes = _prefixes(node.name)
+        for prefix in prefixes:
+            if prefix not in previous:
+                runs[prefix] = runs.get(prefix, 0) + 1
+        previous = prefixes
+    return {path: found.get(path, (None, {})) for path, count in runs.items() if count == 1}
+
+
+def _prefixes(path: str) -> list[str]:
+    return [path[:i] for i, character in enumerate(path) if character == "."]
+
+
+def _fill(
+    part: Part, nodes: list[Node], containers: dict[str, tuple[str | None, dict[str, Any]]], depth: int
+) -> None:
+    """Distribute nodes over the part's items; `depth` is the length of the part's own prefix."""
+    current: Part | None = None
+    inside: list[Node] = []
+    for node in nodes:
+        home = next((p for p in _prefixes(node.name) if len(p) >= depth and p in containers), None)
+        if current is not None and home != current.path:
+            _fill(current, inside, containers, len(current.path) + 1)
+            current = None
+        if home is None:
+            part.items.append(Leaf(node, node.name[depth:]))
+            continue
+        if current is None:
+            block, arguments = containers[home]
+            current, inside = Part(home, home[depth:], block, arguments), []
+            part.items.append(current)
+        inside.append(node)
+    if current is not None:
+        _fill(current, inside, containers, len(current.path) + 1)
+
+
+def _connect(root: Part, graph: Graph) -> None:
+    """Find what each part reads from outside and gives to it."""
+    results = {output.node for output in graph.outputs}
+
+    def visit(part: Part) -> set[str]:
+        own: set[str] = set()
+        for item in part.items:
+            own |= visit(item) if isinstance(item, Part) else {item.path}
+        reads = (source for item in part.items for source in item.inputs)
+        part.inputs = list(dict.fromkeys(source for source in reads if source not in own))
+        last = [
+            name
+            for name in own
+            if name in results or any(reader not in own for reader in graph.readers[name])
+        ]
+        order = {node.name: i for i, node in enumerate(part.nodes())} if len(last) > 1 else {}
+        part.outputs = sorted(last, key=lambda name: order.get(name, 0))
+        return own
+
+    visit(root)
+    root.outputs = [output.node for output in graph.outputs]
+
+
+def shape_after(graph: Graph, item: Item) -> Shape:
+    """The shape of an item's (first) result."""
+    return graph.by_name[item.outputs[0]].shape

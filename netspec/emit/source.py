@@ -1,0 +1,147 @@
+"""Expressions, and their layout as formatted Python. Knows nothing of graphs or frameworks.
+
+The layout is that of `ruff format` (and Black) at their default width, so emitted files pass it unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+WIDTH = 88
+INDENT = "    "
+
+
+class Code(str):
+    """Source text that stands as it is: a name, an attribute, an f-string."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """`func(*args, **keywords)`, or `on.func(...)`. Keywords equal to their entry in `defaults` are not written.
+
+    `positional` names its arguments too: an outliner that turns one into a parameter needs a word for it.
+    """
+
+    func: str | Expr
+    positional: Mapping[str, Expr] = field(default_factory=dict)
+    keywords: Mapping[str, Expr] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    on: Expr = None
+
+    def written_keywords(self) -> dict[str, Expr]:
+        """The keywords that differ from the framework's defaults."""
+        return {
+            name: value
+            for name, value in self.keywords.items()
+            if name not in self.defaults or not _same(value, self.defaults[name])
+        }
+
+
+@dataclass(frozen=True)
+class Infix:
+    """`a + b + c`."""
+
+    operator: str
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Items:
+    """`[a, b]`, where the elements are expressions."""
+
+    elements: tuple[Expr, ...]
+
+
+Expr: TypeAlias = "Code | Call | Infix | Items | str | int | float | bool | None | tuple[Expr, ...]"
+
+
+def _same(a: object, b: object) -> bool:
+    return type(a) is type(b) and a == b
+
+
+def call(func: str | Expr, *args: Expr, on: Expr = None, **keywords: Expr) -> Call:
+    """A call whose positional arguments need no names."""
+    return Call(func, {str(i): arg for i, arg in enumerate(args)}, keywords, on=on)
+
+
+def flat(expr: Expr) -> str:
+    """The expression on one line."""
+    match expr:
+        case Code():
+            return str(expr)
+        case Call():
+            return f"{_callee(expr)}({', '.join(_arguments(expr))})"
+        case Infix():
+            return f" {expr.operator} ".join(_operand(each) for each in expr.operands)
+        case Items():
+            return f"[{', '.join(map(flat, expr.elements))}]"
+        case tuple():
+            return f"({', '.join(map(flat, expr))}{',' if len(expr) == 1 else ''})"
+        case str():
+            return _quoted(expr)
+        case _:
+            return repr(expr)
+
+
+def _quoted(text: str) -> str:
+    """A string literal with double quotes, as the formatters write it."""
+    body = repr(text)[1:-1]
+    return f'"{body}"' if '"' not in text and "'" not in text else repr(text)
+
+
+def _operand(expr: Expr) -> str:
+    return f"({flat(expr)})" if isinstance(expr, Infix) else flat(expr)
+
+
+def _callee(expr: Call) -> str:
+    func = expr.func if isinstance(expr.func, str) else flat(expr.func)
+    return func if expr.on is None else f"{_operand(expr.on)}.{func}"
+
+
+def _arguments(expr: Call) -> Iterator[str]:
+    for value in expr.positional.values():
+        yield flat(value)
+    for name, value in expr.written_keywords().items():
+        yield f"{name}={flat(value)}"
+
+
+def layout(expr: Expr, *, before: str = "", after: str = "", indent: int = 0) -> list[str]:
+    """The lines of `before + expr + after`, each indented, broken as the formatters break them."""
+    pad = INDENT * indent
+    line = f"{pad}{before}{flat(expr)}{after}"
+    if len(line) <= WIDTH:
+        return [line]
+    match expr:
+        case Call(func=Call() as inner) if all(isinstance(value, Code) for value in expr.positional.values()):
+            # A layer applied at once: `layers.Conv2D(...)(x)` breaks inside the layer's own arguments.
+            applied = f"({', '.join(_arguments(expr))})"
+            return layout(inner, before=before, after=f"{applied}{after}", indent=indent)
+        case Call() if expr.positional or expr.written_keywords():
+            head, tail = f"{before}{_callee(expr)}(", f"){after}"
+            parts = [("", value) for value in expr.positional.values()]
+            parts += [(f"{name}=", value) for name, value in expr.written_keywords().items()]
+        case Items():
+            head, tail = f"{before}[", f"]{after}"
+            parts = [("", element) for element in expr.elements]
+        case Infix():
+            rows = [f"{expr.operator if i else ''} {_operand(each)}".strip() for i, each in enumerate(expr.operands)]
+            return [f"{pad}{before}(", *(f"{pad}{INDENT}{row}" for row in rows), f"{pad}){after}"]
+        case _:
+            return [line]
+    return [f"{pad}{head}", *_inside(parts, indent + 1), f"{pad}{tail}"]
+
+
+def _inside(parts: list[tuple[str, Expr]], indent: int) -> list[str]:
+    """What stands between broken brackets: on one line if it fits there, else one element a line."""
+    pad = INDENT * indent
+    together = pad + ", ".join(f"{prefix}{flat(value)}" for prefix, value in parts)
+    if len(parts) == 1:
+        ((prefix, value),) = parts
+        return layout(value, before=prefix, indent=indent)
+    if len(together) <= WIDTH:
+        return [together]
+    return [
+        line for prefix, value in parts for line in layout(value, before=prefix, after=",", indent=indent)
+    ]
