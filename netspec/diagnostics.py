@@ -19,7 +19,8 @@ class Note:
 class Diagnostic:
     """One mistake: `message` states the fact (lowercase, no full stop), `help` the cure.
 
-    `label` stands under the caret. A mistake found where the text is no longer at hand has a `position` only.
+    `label` stands under the caret, `notes` point at other places that matter, `trace` is how expansion came here,
+    innermost first. A mistake found where the text is no longer at hand has a `position` only.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Diagnostic:
     label: str = ""
     help: str | None = None
     notes: tuple[Note, ...] = ()
+    trace: tuple[Note, ...] = ()
     position: Position | None = None
 
 

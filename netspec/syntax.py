@@ -48,6 +48,12 @@ def parse(source: Source, limits: Limits = DEFAULT) -> tree.File:
     return tree.File(source, tuple(items))
 
 
+def parse_expression(source: Source, begin: int, limits: Limits = DEFAULT) -> tree.Expression:
+    """The expression that stands from an offset to the end of a text."""
+    value: tree.Expression = _Parser(source, limits).run("expression", begin, len(source.text))
+    return value
+
+
 class _Kids(list[Any]):
     """Children on their way to the node that they belong to."""
 

@@ -1,0 +1,170 @@
+"""A step's arguments: evaluated, bound to an op or to a block's parameters, and blamed when they are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netspec import tree
+from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
+from netspec.evaluate import Evaluator, fail
+from netspec.ops import Op, Rejected
+from netspec.ops.binding import bind
+from netspec.source import Span
+from netspec.values import Callee, Frame, holds_tensor, plain
+
+
+class Given(NamedTuple):
+    """An argument and its value."""
+
+    argument: tree.Argument
+    value: object
+
+
+class OpArguments:
+    """The arguments of one op step. Bare names that stand for nothing are words, which the op judges."""
+
+    def __init__(self, step: tree.Invoke, op: type[Op], evaluator: Evaluator, frame: Frame) -> None:
+        self.step = step
+        self.op = op
+        self.evaluator = evaluator
+        self.frame = frame
+        self.given = [Given(a, self._value(a.value)) for a in step.arguments]
+
+    def _value(self, node: tree.Expression) -> object:
+        if isinstance(node, tree.Name) and not self.evaluator.is_known(node.name, self.frame):
+            return node.name
+        value = self.evaluator.value(node, self.frame)
+        if holds_tensor(value):
+            message = f"`{self.step.name.name}` does not take a tensor as an argument"
+            fail("unexpected-tensor", message, node.span, help="tensors enter through the arrow or through branches")
+        return plain(value)
+
+    def bind(self) -> Op:
+        """The op, whose fields are checked but whose inputs are not."""
+        positional = [given.value for given in self.given if given.argument.name is None]
+        keywords: dict[str, object] = {}
+        for argument, value in self.given:
+            if argument.name in keywords:
+                fail("repeated-argument", f"`{argument.name}` is given twice", argument.span)
+            if argument.name is not None:
+                keywords[argument.name] = value
+        try:
+            return bind(self.op, positional, keywords)
+        except Rejected as error:
+            raise SpecError(self.blame(error)) from None
+
+    def blame(self, error: Rejected, notes: tuple[Note, ...] = ()) -> Diagnostic:
+        """The diagnostic for what an op refuses, at the argument that is wrong where the op names one."""
+        if error.id == "too-many-arguments":
+            places = self._positional()[len(self.op.model_fields) :]
+        else:
+            places = self._places(error.param)
+        help_ = error.help
+        for argument in places:
+            word = argument.value
+            if isinstance(word, tree.Name):
+                known, _ = self.evaluator.lookup(word.name, self.frame)
+                if self.evaluator.callee(word.name) is not None and not known:
+                    help_ = f"is a `->` missing before `{word.name}`?"
+                    break
+                meant = did_you_mean(word.name, [*self.frame.names, *self.evaluator.constants])
+                if not known and error.id == "bad-argument" and meant:
+                    return Diagnostic(
+                        "unknown-name", f"unknown name `{word.name}`", word.span, help=meant
+                    )
+        span = self.step.name.span
+        if places:
+            span = Span(span.source, places[0].span.start, places[-1].span.end)
+            if error.id == "unknown-argument":
+                span = Span(span.source, span.start, span.start + len(error.param or ""))
+        return Diagnostic(error.id, error.message, span, error.label, help_, notes)
+
+    def _positional(self) -> list[tree.Argument]:
+        return [argument for argument in self.step.arguments if argument.name is None]
+
+    def _places(self, parameter: str | None) -> list[tree.Argument]:
+        """The arguments that gave a parameter its value."""
+        named = [argument for argument in self.step.arguments if argument.name == parameter]
+        if parameter is None or named:
+            return named if parameter is not None else []
+        if parameter == self.op.variadic:
+            return self._positional()
+        fields = list(self.op.model_fields)
+        if parameter not in fields:
+            return []
+        index = fields.index(parameter)
+        return self._positional()[index : index + 1]
+
+
+def bind_block(
+    step: tree.Invoke, block: tree.Block, evaluator: Evaluator, caller: Frame
+) -> Frame:
+    """A new frame in which a block's parameters have their values."""
+    frame = Frame(caller.current)
+    names = [parameter.name for parameter in block.parameters]
+    call = step.name.name
+    for position, argument in enumerate(step.arguments):
+        if argument.name is not None and argument.name not in names:
+            start = argument.span.start
+            span = Span(argument.span.source, start, start + len(argument.name))
+            known = f"it takes {', '.join(f'`{name}`' for name in names)}" if names else "it takes none"
+            message = f"`{call}` has no parameter `{argument.name}`"
+            fail("unknown-argument", message, span, help=did_you_mean(argument.name, names) or known)
+        if argument.name is None and position >= len(names):
+            fail(
+                "too-many-arguments",
+                f"`{call}` takes {len(names)} arguments, got {len(step.arguments)}",
+                argument.span,
+                help=_missing_arrow(argument, evaluator),
+            )
+        name = names[position] if argument.name is None else argument.name
+        if name in frame.names:
+            fail("repeated-argument", f"`{name}` is given twice", argument.span)
+        _set(frame, name, evaluator.value(argument.value, caller))
+    for parameter in block.parameters:
+        if parameter.name in frame.names:
+            continue
+        if parameter.default is None:
+            message = f"`{call}` needs `{parameter.name}`"
+            raise SpecError(
+                Diagnostic(
+                    "missing-argument",
+                    message,
+                    step.name.span,
+                    notes=(Note("the parameter has no default", parameter.span),),
+                )
+            )
+        _set(frame, parameter.name, evaluator.value(parameter.default, frame))
+    return frame
+
+
+def _missing_arrow(argument: tree.Argument, evaluator: Evaluator) -> str | None:
+    word = argument.value
+    if isinstance(word, tree.Name) and evaluator.callee(word.name) is not None:
+        return f"is a `->` missing before `{word.name}`?"
+    return None
+
+
+def _set(frame: Frame, name: str, value: object) -> None:
+    """A parameter that is a tensor, or a list of tensors, is also known as `@name`."""
+    frame.names[name] = value
+    if holds_tensor(value):
+        frame.tensors[name] = value  # type: ignore[assignment]
+
+
+def plain_arguments(frame: Frame, block: tree.Block) -> dict[str, object]:
+    """What a call gave to a block, as the IR keeps it: without its tensors."""
+    return {
+        parameter.name: plain(value)
+        for parameter in block.parameters
+        if not holds_tensor(value := frame.names[parameter.name])
+    }
+
+
+def called_with(frame: Frame, block: tree.Block) -> Iterator[tuple[str, object]]:
+    """The parameters of a call and their values, in order."""
+    return ((parameter.name, frame.names[parameter.name]) for parameter in block.parameters)
+
+
+__all__ = ["Callee", "OpArguments", "bind_block", "called_with", "plain_arguments"]

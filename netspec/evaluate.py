@@ -1,0 +1,373 @@
+"""Compile-time expressions -> values, within limits. Knows names and tensors' shapes; nothing of graphs."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, Literal, NoReturn, get_args, get_origin
+
+from netspec import tree
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.functions import FUNCTIONS, BadArgument
+from netspec.limits import Limits, exceeded
+from netspec.ops import all_ops, find, names
+from netspec.source import Span
+from netspec.values import (
+    POISON,
+    Callee,
+    Flowing,
+    Frame,
+    Poison,
+    Poisoned,
+    Tensors,
+    is_list,
+    kind,
+    show,
+)
+
+
+class OverLimit(SpecError):
+    """A limit is reached: expansion stops here."""
+
+
+_AXES = {"c": "channels", "h": "height", "w": "width", "t": "time", "d": "depth"}
+_LATER = ("linear", "normal", "trunc", "const", "uniform")
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def fail(
+    id: str,  # noqa: A002 (a diagnostic's word)
+    message: str,
+    span: Span,
+    *,
+    label: str = "",
+    help: str | None = None,  # noqa: A002
+) -> NoReturn:
+    """Report one mistake and leave what is being done."""
+    raise SpecError(Diagnostic(id, message, span, label, help))
+
+
+def bound_names(targets: tree.Targets) -> list[str]:
+    """The names of a loop or a `let`, in order."""
+    found: list[str] = []
+    for target in targets.items:
+        found.extend([target.name] if isinstance(target, tree.Name) else bound_names(target))
+    return found
+
+
+@cache
+def words() -> frozenset[str]:
+    """The words that some op's argument takes: `half`, `same`, `int`."""
+    found: set[str] = set()
+    waiting: list[Any] = [field.annotation for op in all_ops() for field in op.model_fields.values()]
+    while waiting:
+        annotation = waiting.pop()
+        if get_origin(annotation) is Literal:
+            found.update(word for word in get_args(annotation) if isinstance(word, str))
+        else:
+            waiting.extend(get_args(annotation))
+    return frozenset(found)
+
+
+class Evaluator:
+    """Evaluates expressions in a frame; counts what it does against the limits."""
+
+    def __init__(
+        self, blocks: Mapping[str, tree.Block], constants: Mapping[str, object], limits: Limits
+    ) -> None:
+        self.blocks = blocks
+        self.constants = constants
+        self.limits = limits
+        self._steps = 0
+        self._by_type: dict[type, Callable[[Any, Frame], object]] = {
+            tree.Literal: self._literal,
+            tree.Name: self._name,
+            tree.Tensor: self.tensor,
+            tree.Dynamic: self._dynamic,
+            tree.Items: self._items,
+            tree.Comprehension: self._comprehension,
+            tree.Call: self._call,
+            tree.Attribute: self._attribute,
+            tree.Index: self._index,
+            tree.Unary: self._unary,
+            tree.Chain: self._chain,
+            tree.Choice: self._choice,
+        }
+
+    def value(self, node: tree.Expression, frame: Frame) -> Any:
+        """What an expression stands for. Raises SpecError, or Poisoned where it needs what failed before."""
+        self.charge(1, node.span)
+        found = self._by_type[type(node)](node, frame)
+        if isinstance(found, Poison):
+            raise Poisoned
+        return found
+
+    def charge(self, steps: int, span: Span) -> None:
+        """Count work before it is done."""
+        self._steps += steps
+        if self._steps > self.limits.steps:
+            self.refuse("steps", f"expanding takes more than {self.limits.steps:,} steps", span)
+
+    def refuse(self, limit: str, message: str, span: Span) -> NoReturn:
+        """Stop at a limit."""
+        raise OverLimit(exceeded(limit, self.limits, message, span))
+
+    # ---- names ----
+
+    def lookup(self, name: str, frame: Frame) -> tuple[bool, object]:
+        """Whether a variable has that name, and what it holds."""
+        for scope in (frame.names, self.constants):
+            if name in scope:
+                return True, scope[name]
+        return False, None
+
+    def callee(self, name: str) -> Callee | None:
+        """The block or op of that name; a block of the file comes before an op."""
+        if name in self.blocks:
+            return Callee(name, self.blocks[name])
+        return Callee(name, None) if find(name) is not None else None
+
+    def is_known(self, name: str, frame: Frame) -> bool:
+        """Whether a bare name stands for something, or else is a word for an op to judge."""
+        return self.lookup(name, frame)[0] or self.callee(name) is not None
+
+    def suggestion(self, name: str, frame: Frame) -> str | None:
+        """What a misspelt bare name may have meant."""
+        if name in frame.tensors:
+            return f"`@{name}` is the tensor; names of tensors carry `@`"
+        return did_you_mean(name, [*frame.names, *self.constants]) or did_you_mean(
+            name, [*self.blocks, *names(), *words()]
+        )
+
+    def _name(self, node: tree.Name, frame: Frame) -> object:
+        found, value = self.lookup(node.name, frame)
+        if found:
+            return value
+        callee = self.callee(node.name)
+        if callee is not None:
+            return callee
+        if node.name in words():
+            return node.name
+        fail("unknown-name", f"unknown name `{node.name}`", node.span, help=self.suggestion(node.name, frame))
+
+    def tensor(self, node: tree.Tensor, frame: Frame) -> Tensors:
+        """The tensor, or list of tensors, behind `@` or `@name`."""
+        if node.name:
+            if node.name not in frame.tensors:
+                meant = did_you_mean(node.name, frame.tensors)
+                meant = meant and meant.replace("`", "`@", 1)
+                fail("unknown-tensor", f"no tensor is named `@{node.name}` here", node.span, help=meant)
+            return frame.tensors[node.name]
+        if frame.current is None:
+            fail("no-input", "there is no tensor yet", node.span, help="begin with `input 1 28 28`")
+        return frame.current
+
+    def _dynamic(self, node: tree.Dynamic, _: Frame) -> NoReturn:
+        fail("not-supported-yet", "sizes known only at run time are not supported yet", node.span)
+
+    # ---- values ----
+
+    def _literal(self, node: tree.Literal, _: Frame) -> object:
+        return node.value
+
+    def _items(self, node: tree.Items, frame: Frame) -> object:
+        return tuple([self.value(item, frame) for item in node.items])
+
+    def _comprehension(self, node: tree.Comprehension, frame: Frame) -> object:
+        inner = Frame(frame.current)
+        inner.names, inner.tensors = dict(frame.names), frame.tensors
+        result = []
+        for item in self.items(node.iterable, frame):
+            self.bind(node.targets, item, inner)
+            if node.condition is None or self.value(node.condition, inner):
+                result.append(self.value(node.item, inner))
+        return self._sized(result, node.span)
+
+    def items(self, node: tree.Expression, frame: Frame) -> tuple[object, ...]:
+        """The elements of a list."""
+        value = self.value(node, frame)
+        if not is_list(value):
+            fail("wrong-type", f"a loop runs over a list, not {kind(value)}", node.span)
+        return tuple(value)
+
+    def bind(self, targets: tree.Targets, value: object, frame: Frame) -> None:
+        """Give a value's parts to names: `i, (c, n)`."""
+        if len(targets.items) == 1 and isinstance(targets.items[0], tree.Name):
+            frame.names[targets.items[0].name] = value
+            return
+        wanted = len(targets.items)
+        if not is_list(value):
+            fail("wrong-count", f"{wanted} names, but {kind(value)} to share among them", targets.span)
+        assert isinstance(value, tuple)
+        if len(value) != wanted:
+            message = f"{wanted} names, but {len(value)} values: {show(value)}"
+            fail("wrong-count", message, targets.span)
+        for target, part in zip(targets.items, value, strict=True):
+            if isinstance(target, tree.Name):
+                frame.names[target.name] = part
+            else:
+                self.bind(target, part, frame)
+
+    def poison(self, targets: tree.Targets, frame: Frame) -> None:
+        """The value of these names could not be made."""
+        for name in bound_names(targets):
+            frame.names[name] = POISON
+
+    def _call(self, node: tree.Call, frame: Frame) -> object:
+        name = node.function.name
+        function = FUNCTIONS.get(name)
+        if function is None:
+            if name in _LATER:
+                fail("not-supported-yet", f"`{name}(...)` is not supported yet", node.function.span)
+            help_ = did_you_mean(name, FUNCTIONS)
+            if self.callee(name) is not None:
+                help_ = f"`{name}` is an op or a block: its arguments are separated by blanks, in a step of its own"
+            fail("unknown-function", f"unknown function `{name}`", node.function.span, help=help_)
+        arguments = [self.value(argument, frame) for argument in node.arguments]
+        given = ", ".join(map(show, arguments))
+        try:
+            if not function.fewest <= len(arguments) <= function.most:
+                raise BadArgument
+            result = function.apply(*arguments)
+        except (BadArgument, OverflowError):
+            message = f"`{name}` takes {function.wants}, got ({given})"
+            fail("bad-function-argument", message, node.span)
+        if isinstance(result, range | tuple):
+            return self._sized(result, node.span)
+        return self._checked(result, node.span)
+
+    def _attribute(self, node: tree.Attribute, frame: Frame) -> object:
+        value = self.value(node.value, frame)
+        if not isinstance(value, Flowing):
+            fail("wrong-type", f"`.{node.name}` is a fact about a tensor, not about {kind(value)}", node.span)
+        shape = value.value.shape
+        if node.name == "shape":
+            return shape.sizes
+        try:
+            return shape.axis(node.name)
+        except KeyError:
+            known = ", ".join(f"`.{axis}`" for axis in shape.axes)
+            what = f"no {_AXES[node.name]}" if node.name in _AXES else f"nothing called `{node.name}`"
+            fail(
+                "unknown-axis",
+                f"a tensor of {shape} has {what}",
+                node.span,
+                help=f"it has {known} and `.shape`",
+            )
+
+    def _index(self, node: tree.Index, frame: Frame) -> object:
+        value, index = self.value(node.value, frame), self.value(node.index, frame)
+        if not is_list(value):
+            fail("wrong-type", f"`[...]` takes an element of a list, not of {kind(value)}", node.span)
+        if isinstance(index, bool) or not isinstance(index, int):
+            fail("wrong-type", f"an index is a whole number, not {kind(index)}", node.index.span)
+        if not -len(value) <= index < len(value):
+            message = f"no element {index} in a list of {len(value)}"
+            fail("index-out-of-range", message, node.index.span)
+        return value[index]
+
+    def _unary(self, node: tree.Unary, frame: Frame) -> object:
+        value = self.value(node.operand, frame)
+        if node.operator == "not":
+            return not value
+        self._need_numbers("-", (value,), node.span)
+        return -value
+
+    def _choice(self, node: tree.Choice, frame: Frame) -> object:
+        chosen = node.then if self.value(node.condition, frame) else node.otherwise
+        return self.value(chosen, frame)
+
+    def _chain(self, node: tree.Chain, frame: Frame) -> object:
+        first = self.value(node.first, frame)
+        sign = node.rest[0][0]
+        if sign in ("and", "or"):
+            for _, operand in node.rest:
+                if bool(first) is (sign == "or"):
+                    return first
+                first = self.value(operand, frame)
+            return first
+        for sign, operand in node.rest:
+            second = self.value(operand, frame)
+            if sign in _ARITHMETIC:
+                first = self._arithmetic(sign, first, second, node.span)
+            elif not self._compare(sign, first, second, node.span):
+                return False
+            else:
+                first = second
+        return first if sign in _ARITHMETIC else True
+
+    def _compare(self, sign: str, first: Any, second: Any, span: Span) -> bool:
+        if sign in ("==", "!="):
+            return bool(first == second) is (sign == "==")
+        self._need_numbers(sign, (first, second), span)
+        return _ORDER[sign](first, second)
+
+    def _arithmetic(self, sign: str, first: Any, second: Any, span: Span) -> object:
+        if sign == "+" and is_list(first) and is_list(second):
+            self._make_room(len(first) + len(second), span)
+            return first + second
+        if sign == "*" and is_list(first) and type(second) is int:
+            self._make_room(len(first) * second, span)
+            return first * second
+        self._need_numbers(sign, (first, second), span)
+        if sign in ("/", "//", "%") and second == 0:
+            fail("division-by-zero", f"`{show(first)} {sign} {show(second)}` divides by zero", span)
+        if sign == "**":
+            self._check_power(first, second, span)
+        try:
+            return self._checked(_ARITHMETIC[sign](first, second), span)
+        except OverflowError:
+            self._too_large(span)
+
+    def _check_power(self, base: Any, exponent: Any, span: Span) -> None:
+        """The size of a power, before it is computed."""
+        if base == 0 and exponent < 0:
+            fail("division-by-zero", f"`{show(base)} ** {show(exponent)}` divides by zero", span)
+        if base < 0 and isinstance(exponent, float) and not exponent.is_integer():
+            fail("wrong-type", "a negative number has no such power", span)
+        if abs(base) > 1 and exponent * math.log10(abs(base)) > self.limits.digits + 300:
+            self._too_large(span)
+
+    def _need_numbers(self, sign: str, values: Iterable[object], span: Span) -> None:
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                fail("wrong-type", f"`{sign}` takes numbers, not {kind(value)}", span)
+
+    def _checked(self, value: Any, span: Span) -> object:
+        """A number within the limits."""
+        if isinstance(value, float) and not math.isfinite(value):
+            self._too_large(span)
+        if isinstance(value, int) and abs(value) >= 10**self.limits.digits:
+            self._too_large(span)
+        return value
+
+    def _too_large(self, span: Span) -> NoReturn:
+        message = f"a number of more than {self.limits.digits} digits"
+        raise SpecError(exceeded("digits", self.limits, message, span))
+
+    def _sized(self, items: Any, span: Span) -> tuple[object, ...]:
+        """A list within the limits, made only when it is."""
+        self._make_room(len(items), span)
+        return tuple(items)
+
+    def _make_room(self, length: int, span: Span) -> None:
+        if length > self.limits.items:
+            self.refuse("items", f"a list of {length:,} items", span)
+        self.charge(max(length, 0), span)

@@ -1,0 +1,600 @@
+"""Tree -> shaped graph: nets and blocks run at compile time on a graph builder. Knows nothing of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn, TypeAlias
+
+from netspec import tree
+from netspec.arguments import OpArguments, bind_block, called_with, plain_arguments
+from netspec.builder import GraphBuilder
+from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
+from netspec.evaluate import Evaluator, OverLimit, bound_names, fail
+from netspec.ir import Graph
+from netspec.limits import DEFAULT, Limits
+from netspec.nets import Entry, override_value, parse_override, select
+from netspec.ops import Input, Op, Rejected, find, names
+from netspec.ops.binding import bind
+from netspec.source import Span
+from netspec.values import (
+    POISON,
+    Callee,
+    Flowing,
+    Frame,
+    Poison,
+    Poisoned,
+    Tensors,
+    assignments,
+    is_list,
+    kind,
+)
+
+__all__ = ["expand", "parse_override"]
+
+Walk: TypeAlias = Generator["Walk", None, None]
+"""A piece of expansion that may ask for others. Blocks nest as deep as a spec says, so Python's stack does not follow them."""
+
+
+def expand(
+    file: tree.File,
+    *,
+    net: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    input_shape: Sequence[int] | None = None,
+    limits: Limits = DEFAULT,
+) -> Graph:
+    """The graph of a file's net. Raises SpecError with every independent mistake.
+
+    `overrides` replace the net's parameters. `input_shape` replaces the size of its one input, or
+    puts an input in front of a net that has none.
+    """
+    entry = select(file, net)
+    return _Expansion(file, entry, dict(overrides or {}), input_shape, limits).graph()
+
+
+def _run(walk: Walk) -> None:
+    """Drive a walk and all that it asks for, on a stack of our own."""
+    stack = [walk]
+    error: Exception | None = None
+    while stack:
+        try:
+            if error is None:
+                stack.append(next(stack[-1]))
+            else:
+                raised, error = error, None
+                stack.append(stack[-1].throw(raised))
+        except StopIteration:
+            stack.pop()
+        except Exception as raised:
+            stack.pop()
+            error = raised
+    if error is not None:
+        raise error
+
+
+class _Expansion:
+    """One run: the builder, what was reported, and how expansion came to where it is."""
+
+    def __init__(
+        self,
+        file: tree.File,
+        entry: Entry,
+        overrides: dict[str, object],
+        input_shape: Sequence[int] | None,
+        limits: Limits,
+    ) -> None:
+        self.file = file
+        self.entry = entry
+        self.limits = limits
+        self.input_shape = input_shape
+        self.net_frame = Frame(is_net=True)
+        constants = self.net_frame.names if entry.net is None else {}
+        self.evaluator = Evaluator(entry.blocks, constants, limits)
+        self.overrides = {
+            name: override_value(value, self.evaluator) for name, value in overrides.items()
+        }
+        self.builder = GraphBuilder(entry.name)
+        self.results: dict[str | None, Flowing] = {}
+        self.inputs = 0
+        self.nodes = 0
+        self.calls: list[tree.Block] = []
+        self.trace: list[Callable[[], Note]] = []
+        self.found: dict[tuple[object, ...], Diagnostic] = {}
+
+    # ---- a whole net ----
+
+    def graph(self) -> Graph:
+        """Run the net and give its graph, or raise what was found."""
+        frame = self.net_frame
+        try:
+            _run(self._net(frame))
+            if not self.found:
+                self._finish(frame)
+        except OverLimit as stop:
+            self._report(stop)
+        if self.found:
+            first = [d for d in self.found.values() if d.span is None]
+            placed = [d for d in self.found.values() if d.span is not None]
+            placed.sort(key=lambda d: d.span.start if d.span else 0)
+            raise SpecError(*first, *placed)
+        return self.builder.finish([(name, flow.value) for name, flow in self.results.items()])
+
+    def _net(self, frame: Frame) -> Walk:
+        entry = self.entry
+        if self.input_shape is not None and not entry.has_input:
+            frame.current = self._input_in_front()
+        if entry.net is None:
+            yield from self._statements(frame, entry.statements)
+            return
+        constants = Frame()
+        self.evaluator.constants = constants.names
+        yield from self._statements(constants, entry.statements)
+        with self._reporting():
+            self._bind_parameters(entry.net, frame)
+            yield from self._statements(frame, entry.net.body.statements)
+
+    def _finish(self, frame: Frame) -> None:
+        """The last current tensor is the result of a net that names none."""
+        if not self.results:
+            result = frame.current
+            if not isinstance(result, Flowing):
+                message = f"the net `{self.entry.name}` ends without a tensor"
+                span = self.entry.net.name.span if self.entry.net else None
+                help_ = "begin with `input 1 28 28`" if result is None else "add or concat the list"
+                self._report(SpecError(Diagnostic("no-output", message, span, help=help_)))
+                return
+            self.results[None] = result
+
+    def _check_overrides(self, known: Sequence[str]) -> None:
+        for name in self.overrides:
+            if name not in known:
+                help_ = did_you_mean(name, known)
+                listed = ", ".join(f"`{name}`" for name in known)
+                message = f"the net `{self.entry.name}` has no parameter `{name}`"
+                help_ = help_ or (f"it has {listed}" if known else "it has none")
+                raise SpecError(Diagnostic("unknown-parameter", message, help=help_))
+
+    def _bind_parameters(self, net: tree.Block, frame: Frame) -> None:
+        self._check_overrides([parameter.name for parameter in net.parameters])
+        for parameter in net.parameters:
+            if parameter.name in self.overrides:
+                frame.names[parameter.name] = self.overrides[parameter.name]
+            elif parameter.default is not None:
+                frame.names[parameter.name] = self.evaluator.value(parameter.default, frame)
+            else:
+                fail(
+                    "missing-argument",
+                    f"the net `{net.name.name}` needs `{parameter.name}`",
+                    parameter.span,
+                    help=f"give it a default, or `--set {parameter.name}=...`",
+                )
+
+    # ---- reporting ----
+
+    def _report(self, error: SpecError) -> None:
+        for diagnostic in error.diagnostics:
+            trace = tuple([note() for note in reversed(self.trace[-8:])])
+            span = diagnostic.span
+            key = (diagnostic.id, diagnostic.message) if span is None else (span.start, span.end)
+            self.found.setdefault(key, replace(diagnostic, trace=trace))
+        if len(self.found) >= self.limits.errors and not isinstance(error, OverLimit):
+            raise OverLimit()
+
+    @contextmanager
+    def _reporting(self, frame: Frame | None = None) -> Iterator[None]:
+        """Report what goes wrong inside, and go on with a poisoned tensor."""
+        try:
+            yield
+        except OverLimit:
+            raise
+        except SpecError as error:
+            self._report(error)
+        except Poisoned:
+            pass
+        except RecursionError:
+            # Expansion and expressions do not recurse with a spec's depth: only lists made of lists do.
+            raise OverLimit(Diagnostic("over-limit", "a list holds lists too many levels deep")) from None
+        else:
+            return
+        if frame is not None:
+            frame.current = POISON
+
+    @contextmanager
+    def _tracing(self, note: Callable[[], Note]) -> Iterator[None]:
+        self.trace.append(note)
+        try:
+            yield
+        finally:
+            self.trace.pop()
+
+    # ---- statements ----
+
+    def _statements(self, frame: Frame, statements: Sequence[tree.Statement]) -> Walk:
+        for statement in statements:
+            self.evaluator.charge(1, statement.span)
+            match statement:
+                case tree.Flow():
+                    yield self._pipeline(frame, statement.pipeline)
+                case tree.Let():
+                    self._let(frame, statement)
+                case tree.Assign():
+                    yield self._assign(frame, statement)
+                case tree.Collect():
+                    yield self._collect(frame, statement)
+                case tree.Out():
+                    yield self._out(frame, statement)
+                case tree.Share():
+                    with self._reporting():
+                        fail("not-supported-yet", "`share` is not supported yet", statement.name.span)
+
+    def _let(self, frame: Frame, let: tree.Let) -> None:
+        with self._reporting():
+            if frame is self.net_frame and self.entry.net is None and self._overridden(frame, let):
+                return
+            self.evaluator.bind(let.targets, self.evaluator.value(let.value, frame), frame)
+            return
+        self.evaluator.poison(let.targets, frame)
+
+    def _overridden(self, frame: Frame, let: tree.Let) -> bool:
+        """`--set` replaces a `let` of a file without a net header."""
+        target = let.targets.items[0]
+        if len(let.targets.items) > 1 or not isinstance(target, tree.Name):
+            return False
+        if target.name not in self.overrides:
+            return False
+        frame.names[target.name] = self.overrides[target.name]
+        return True
+
+    def _assign(self, frame: Frame, assign: tree.Assign) -> Walk:
+        current = frame.current
+        yield self._pipeline(frame, assign.pipeline, input_name=assign.names[0].name)
+        result, frame.current = frame.current, current
+        for name in assign.names:
+            frame.tensors[name.name] = POISON if result is None else result
+        if len(assign.names) > 1:
+            with self._reporting():
+                message = "several results of one step are not supported yet"
+                fail("not-supported-yet", message, assign.names[1].span)
+
+    def _collect(self, frame: Frame, collect: tree.Collect) -> Walk:
+        name, current = collect.name.name, frame.current
+        before = frame.tensors.get(name, ())
+        yield self._pipeline(frame, collect.pipeline)
+        result, frame.current = frame.current, current
+        with self._reporting():
+            if isinstance(before, Flowing):
+                message = f"`@{name}` is one tensor and collects no others"
+                fail("wrong-type", message, collect.name.span, help=f"`@{name} = ...` replaces it")
+            if isinstance(before, tuple) and isinstance(result, Flowing):
+                frame.tensors[name] = (*before, result)
+                return
+        frame.tensors[name] = POISON
+
+    def _out(self, frame: Frame, out: tree.Out) -> Walk:
+        for result in out.results:
+            current = frame.current
+            yield self._pipeline(frame, result.pipeline)
+            value, frame.current = frame.current, current
+            with self._reporting():
+                if not frame.is_net:
+                    fail("misplaced-out", "`out` names results of the net, not of a block", out.span)
+                if result.name in self.results:
+                    name = f"`{result.name}`" if result.name else "without a name"
+                    fail("duplicate-name", f"a second result {name}", result.span)
+                if is_list(value):
+                    fail("wrong-type", "a result is one tensor, not a list", result.span)
+                if isinstance(value, Flowing):
+                    self.results[result.name] = value
+
+    # ---- pipelines and steps ----
+
+    def _pipeline(self, frame: Frame, pipeline: tree.Pipeline, input_name: str | None = None) -> Walk:
+        """Run the steps from the current tensor on; what the last one gives is current then."""
+        if pipeline.start is not None:
+            with self._reporting(frame):
+                frame.current = self.evaluator.tensor(pipeline.start, frame)
+        for step in pipeline.steps:
+            with self._reporting(frame):
+                if isinstance(step, tree.Invoke):
+                    label = self._label(step.label, frame)
+                    if label is None and step.name.name == "input":
+                        label = input_name
+                    yield self._invoke(frame, step, label)
+                else:
+                    yield self._control(frame, step)
+
+    def _control(self, frame: Frame, step: tree.Group | tree.If | tree.For | tree.Repeat) -> Walk:
+        label = self._label(step.label, frame)
+        with self._scope(label, step.label) if label else nullcontext():
+            match step:
+                case tree.Group():
+                    yield from self._statements(frame, step.body.statements)
+                case tree.If():
+                    chosen = step.body if self.evaluator.value(step.condition, frame) else step.otherwise
+                    if isinstance(chosen, tree.If):
+                        yield self._control(frame, chosen)
+                    elif chosen is not None:
+                        yield from self._statements(frame, chosen.statements)
+                case tree.Repeat():
+                    yield self._repeat(frame, step, label)
+                case tree.For():
+                    yield self._for(frame, step, label)
+
+    def _repeat(self, frame: Frame, step: tree.Repeat, label: str | None) -> Walk:
+        count = self.evaluator.value(step.count, frame)
+        span = step.count.span
+        if type(count) is not int or count < 0:
+            fail("wrong-type", f"`repeat` takes a whole number of rounds, not {kind(count)}", span)
+        if count > self.limits.nodes:
+            self.evaluator.refuse("nodes", f"{count:,} rounds of a loop", span)
+        for number in range(count):
+            note = partial(self._round_note, number, count, span)
+            with self._tracing(note):
+                yield self._round(frame, step.body, label, number)
+
+    @staticmethod
+    def _round_note(number: int, count: int, span: Span) -> Note:
+        return Note(f"in round {number + 1} of {count}", span)
+
+    def _for(self, frame: Frame, step: tree.For, label: str | None) -> Walk:
+        items = self.evaluator.items(step.iterable, frame)
+        bound = bound_names(step.targets)
+        outer = {name: frame.names[name] for name in bound if name in frame.names}
+        for number, item in enumerate(items):
+            self.evaluator.bind(step.targets, item, frame)
+            values = [(name, frame.names[name]) for name in bound]
+            with self._tracing(partial(self._loop_note, values, step.targets.span)):
+                yield self._round(frame, step.body, label, number)
+        for name in bound:
+            frame.names.pop(name, None)
+        frame.names.update(outer)
+
+    @staticmethod
+    def _loop_note(values: Sequence[tuple[str, object]], span: Span) -> Note:
+        return Note(f"in the loop, with {assignments(values)}", span)
+
+    def _round(self, frame: Frame, body: tree.Body, label: str | None, number: int) -> Walk:
+        """One round of a loop. Under a label its name is its number: that of its one step, or that of a scope."""
+        self.evaluator.charge(1, body.span)
+        step = _only_call(body)
+        if label is None:
+            yield from self._statements(frame, body.statements)
+        elif step is not None:
+            with self._reporting(frame):
+                yield self._invoke(frame, step, str(number))
+        else:
+            with self._scope(str(number), None):
+                yield from self._statements(frame, body.statements)
+
+    # ---- names ----
+
+    def _label(self, label: tree.Label | None, frame: Frame) -> str | None:
+        """The text of a label, the expressions between its braces computed."""
+        if label is None:
+            return None
+        parts = []
+        for part in label.parts:
+            if not isinstance(part, str):
+                value = self.evaluator.value(part, frame)
+                if isinstance(value, bool) or not isinstance(value, int | str):
+                    fail("bad-name", f"{kind(value)} cannot be a part of a name", part.span)
+                part = str(value)
+            parts.append(part)
+        return "".join(parts)
+
+    @contextmanager
+    def _scope(
+        self,
+        label: str | None,
+        place: tree.Label | None,
+        block: tree.Block | None = None,
+        arguments: Mapping[str, object] | None = None,
+        at: Span | None = None,
+    ) -> Iterator[None]:
+        """A scope of the builder, whose refusals are reported at the label."""
+        scope = self.builder.scope(
+            label,
+            block=block.name.name if block else None,
+            arguments=arguments,
+            at=at.position if at else None,
+        )
+        try:
+            scope.__enter__()
+        except Rejected as error:
+            span = place.span if place else at
+            raise SpecError(Diagnostic(error.id, error.message, span, help=error.help)) from None
+        with ExitStack() as stack:
+            stack.push(scope.__exit__)
+            yield
+
+    # ---- ops and blocks ----
+
+    def _invoke(self, frame: Frame, step: tree.Invoke, label: str | None) -> Walk:
+        name = step.name.name
+        found, value = self.evaluator.lookup(name, frame)
+        if isinstance(value, Poison):
+            raise Poisoned
+        if isinstance(value, Callee):
+            callee: Callee | None = value
+        elif found and value is None:
+            return
+        else:
+            callee = self.evaluator.callee(name)
+        if callee is None and name == "residual":
+            yield self._residual(frame, step, label)
+        elif callee is None:
+            self._no_callee(step, found, value, frame)
+        elif callee.block is not None:
+            yield self._block(frame, step, callee.block, label)
+        else:
+            op = find(callee.name)
+            assert op is not None, "a callee without a block is an op"
+            yield self._op(frame, step, op, label)
+
+    def _no_callee(self, step: tree.Invoke, found: bool, value: object, frame: Frame) -> None:
+        name = step.name.name
+        if found:
+            fail("not-an-op", f"`{name}` is {kind(value)}, not an op or a block", step.name.span)
+        if name in frame.tensors:
+            help_: str | None = f"a pipeline starts from a tensor as `@{name} -> ...`"
+        else:
+            help_ = did_you_mean(name, [*names(), *self.entry.blocks, "residual", "repeat"])
+        fail("unknown-op", f"unknown op `{name}`", step.name.span, help=help_)
+
+    def _block(self, frame: Frame, step: tree.Invoke, block: tree.Block, label: str | None) -> Walk:
+        if step.branches is not None:
+            span = step.branches[0].span
+            fail("unexpected-branches", f"the block `{block.name.name}` takes no branches", span)
+        inner = bind_block(step, block, self.evaluator, frame)
+        if len(self.calls) >= self.limits.calls:
+            message = f"blocks call one another {self.limits.calls} levels deep"
+            self.evaluator.refuse("calls", message, step.name.span)
+        with (
+            self._scope(label, step.label, block, plain_arguments(inner, block), step.name.span),
+            self._tracing(partial(self._call_note, inner, block, step.name.span)),
+            self._calling(block),
+        ):
+            yield from self._statements(inner, block.body.statements)
+        frame.current = inner.current
+
+    @staticmethod
+    def _call_note(frame: Frame, block: tree.Block, span: Span) -> Note:
+        values = assignments(called_with(frame, block))
+        return Note(f"in `{block.name.name}`, called{' with ' if values else ''}{values}", span)
+
+    @contextmanager
+    def _calling(self, block: tree.Block) -> Iterator[None]:
+        self.calls.append(block)
+        try:
+            yield
+        finally:
+            self.calls.pop()
+
+    def _residual(self, frame: Frame, step: tree.Invoke, label: str | None) -> Walk:
+        """`residual { body }` is `add { body | @ }`; where `when=` fails it is the body alone."""
+        shortcut = True
+        for argument in step.arguments:
+            if argument.name != "when":
+                fail("unknown-argument", "`residual` takes `when=condition` and no other argument", argument.span)
+            shortcut = bool(self.evaluator.value(argument.value, frame))
+        if step.branches is None or len(step.branches) != 1:
+            fail(
+                "wrong-branches",
+                "`residual` takes one body between braces",
+                step.name.span,
+                help="`residual { body }` is `add { body | @ }`",
+            )
+        entrance = frame.current
+        yield from self._statements(frame, step.branches[0].statements)
+        if shortcut:
+            op = find("add")
+            assert op is not None
+            branches = [(frame.current, step.branches[0].span), (entrance, step.name.span)]
+            self._add(frame, OpArguments(step._replace(arguments=()), op, self.evaluator, frame), branches, label)
+
+    def _op(self, frame: Frame, step: tree.Invoke, op: type[Op], label: str | None) -> Walk:
+        arguments = OpArguments(step, op, self.evaluator, frame)
+        branches: list[tuple[Tensors | None, Span]] = []
+        if step.branches is None:
+            if op.kind != "input":
+                branches.append((frame.current, step.name.span))
+        elif not op.merges:
+            arguments.bind()
+            message = f"`{step.name.name}` takes no branches"
+            fail("unexpected-branches", message, step.branches[0].span, help="is a `->` or a line's end missing?")
+        entrance = frame.current
+        for branch in step.branches or ():
+            frame.current = entrance
+            yield from self._statements(frame, branch.statements)
+            branches.append((frame.current, branch.span))
+        self._add(frame, arguments, branches, label)
+
+    def _add(
+        self,
+        frame: Frame,
+        arguments: OpArguments,
+        branches: Sequence[tuple[Tensors | None, Span]],
+        label: str | None,
+    ) -> None:
+        """Put an op behind the values of its branches; lists of tensors spread."""
+        step, op = arguments.step, arguments.bind()
+        if op.kind == "input":
+            op = self._sized_input(op, step)
+        inputs: list[Flowing] = []
+        for value, _ in branches:
+            if value is None:
+                self._no_input(step)
+            for flow in value if isinstance(value, tuple) and not isinstance(value, Flowing) else (value,):
+                if isinstance(flow, Poison):
+                    raise Poisoned
+                inputs.append(flow)
+        if self.nodes >= self.limits.nodes:
+            message = f"the net has more than {self.limits.nodes:,} ops"
+            self.evaluator.refuse("nodes", message, step.name.span)
+        self.nodes += 1
+        try:
+            value = self.builder.add(op, [flow.value for flow in inputs], label=label, at=step.name.span.position)
+        except Rejected as error:
+            if error.id in ("duplicate-name", "bad-name") and step.label is not None:
+                raise SpecError(Diagnostic(error.id, error.message, step.label.span, help=error.help)) from None
+            raise SpecError(arguments.blame(error, _origins(inputs))) from None
+        frame.current = Flowing(value, step.span)
+
+    # ---- inputs ----
+
+    def _no_input(self, step: tree.Invoke) -> NoReturn:
+        if self.inputs:
+            help_ = "begin the line with a named tensor: `@x -> ...`"
+        else:
+            help_ = "begin with `input 1 28 28`, or compile with `--input 1x28x28`"
+        fail("no-input", f"`{step.name.name}` has no tensor to work on", step.name.span, help=help_)
+
+    def _input_in_front(self) -> Tensors:
+        """The input of a net that has none, as the caller asked for it."""
+        try:
+            op = bind(Input, list(self.input_shape or ()), {})
+            value = self.builder.add(op, [])
+        except Rejected as error:
+            raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
+        self.inputs += 1
+        self.nodes += 1
+        return Flowing(value, None)
+
+    def _sized_input(self, op: Op, step: tree.Invoke) -> Op:
+        """An input of the net, in the size that the caller asked for."""
+        self.inputs += 1
+        if self.input_shape is None:
+            return op
+        if self.inputs > 1:
+            message = "the net has several inputs, and one size is given for all"
+            fail("several-inputs", message, step.name.span, help="change the sizes in the file")
+        try:
+            return bind(Input, list(self.input_shape), {"dtype": getattr(op, "dtype", "float")})
+        except Rejected as error:
+            raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
+
+
+def _only_call(body: tree.Body) -> tree.Invoke | None:
+    """The one unlabelled call of an op or a block that a loop's body consists of."""
+    if len(body.statements) != 1 or not isinstance(body.statements[0], tree.Flow):
+        return None
+    pipeline = body.statements[0].pipeline
+    if pipeline.start is not None or len(pipeline.steps) != 1:
+        return None
+    step = pipeline.steps[0]
+    if isinstance(step, tree.Invoke) and step.label is None and step.branches is None:
+        return step
+    return None
+
+
+def _origins(inputs: Sequence[Flowing]) -> tuple[Note, ...]:
+    """Where the shapes came from that an op refuses."""
+    notes = []
+    for number, flow in enumerate(inputs[:4], start=1):
+        what = "output" if len(inputs) == 1 else f"branch {number}"
+        if flow.origin is not None:
+            notes.append(Note(f"{what} is {flow.value.shape}", flow.origin))
+    return tuple(notes)

@@ -1,0 +1,116 @@
+"""The closed set of pure functions that expressions may call. Knows nothing of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from netspec.values import is_list
+
+
+class Function(NamedTuple):
+    """A function, how few and how many arguments it takes, and what a wrong argument is told."""
+
+    apply: Callable[..., Any]
+    fewest: int
+    most: int
+    wants: str
+
+
+class BadArgument(Exception):
+    """A function cannot take these arguments."""
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadArgument
+    return value
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadArgument
+    return value
+
+
+def _list(value: object) -> tuple[object, ...]:
+    if not is_list(value):
+        raise BadArgument
+    assert isinstance(value, tuple)
+    return value
+
+
+def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*values: object) -> Any:
+        numbers = _list(values[0]) if len(values) == 1 else values
+        if not numbers:
+            raise BadArgument
+        return choose(_number(value) for value in numbers)
+
+    return apply
+
+
+def _round(value: object, digits: object = None) -> Any:
+    if digits is None:
+        return round(_number(value))
+    if not -30 <= _whole(digits) <= 30:
+        raise BadArgument
+    return round(float(_number(value)), _whole(digits))
+
+
+def _range(*bounds: object) -> range:
+    numbers = [_whole(bound) for bound in bounds]
+    if (len(numbers) == 3 and numbers[2] == 0) or any(abs(number) > 2**48 for number in numbers):
+        raise BadArgument
+    return range(*numbers)
+
+
+def _zip(*lists: object) -> Any:
+    columns = [_list(values) for values in lists]
+    if len({len(column) for column in columns}) > 1:
+        raise BadArgument
+    return tuple(zip(*columns, strict=True))
+
+
+def _enumerate(values: object, start: object = 0) -> Any:
+    return tuple(enumerate(_list(values), _whole(start)))
+
+
+def _square_root(value: object) -> float:
+    if _number(value) < 0:
+        raise BadArgument
+    return math.sqrt(_number(value))
+
+
+def _log2(value: object) -> float:
+    if _number(value) <= 0:
+        raise BadArgument
+    return math.log2(_number(value))
+
+
+def _divisible(value: object, by: object = 8) -> int:
+    """The multiple nearest to a value, at least one and never more than a tenth below it: MobileNet's rule for widths."""
+    size, step = _number(value), _whole(by)
+    if step < 1 or size < 0:
+        raise BadArgument
+    nearest = max(step, int(size + step / 2) // step * step)
+    return nearest + step if nearest < 0.9 * size else nearest
+
+
+FUNCTIONS: dict[str, Function] = {
+    "min": Function(_extreme(min), 1, 99, "numbers, or one list of them"),
+    "max": Function(_extreme(max), 1, 99, "numbers, or one list of them"),
+    "round": Function(_round, 1, 2, "a number, and a number of digits"),
+    "floor": Function(lambda value: math.floor(_number(value)), 1, 1, "a number"),
+    "ceil": Function(lambda value: math.ceil(_number(value)), 1, 1, "a number"),
+    "abs": Function(lambda value: abs(_number(value)), 1, 1, "a number"),
+    "int": Function(lambda value: int(_number(value)), 1, 1, "a number"),
+    "len": Function(lambda values: len(_list(values)), 1, 1, "a list"),
+    "range": Function(_range, 1, 3, "whole numbers: an end, or a start, an end and a step"),
+    "zip": Function(_zip, 1, 99, "lists of one length"),
+    "enumerate": Function(_enumerate, 1, 2, "a list, and a start"),
+    "sqrt": Function(_square_root, 1, 1, "a number that is not negative"),
+    "log2": Function(_log2, 1, 1, "a number above 0"),
+    "divisible": Function(_divisible, 1, 2, "a size, and what divides it (8)"),
+}

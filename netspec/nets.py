@@ -1,0 +1,151 @@
+"""Which net of a file is compiled, under which name, and what the command line may change. Expands nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import NamedTuple
+
+from netspec import tree
+from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
+from netspec.evaluate import Evaluator
+from netspec.limits import DEFAULT
+from netspec.source import Source, Span
+from netspec.syntax import parse_expression
+from netspec.values import Callee, Frame, plain
+
+
+class Entry(NamedTuple):
+    """Where expansion begins. Without a `net`, the statements of the file are the net; else they are its constants."""
+
+    name: str
+    net: tree.Block | None
+    statements: tuple[tree.Statement, ...]
+    blocks: dict[str, tree.Block]
+    has_input: bool
+
+
+def select(file: tree.File, wanted: str | None) -> Entry:
+    """The net to compile: the one that is wanted, or the only one."""
+    nets: dict[str, tree.Block] = {}
+    blocks: dict[str, tree.Block] = {}
+    statements: list[tree.Statement] = []
+    for item in file.items:
+        if isinstance(item, tree.Use):
+            raise _failure("not-supported-yet", "`use` is not supported yet", item.span)
+        if isinstance(item, tree.Block):
+            _check_parameters(item)
+            table = nets if item.keyword == "net" else blocks
+            if item.name.name in table:
+                message = f"a second {item.keyword} is called `{item.name.name}`"
+                first = Note("the first is here", table[item.name.name].name.span)
+                raise SpecError(
+                    Diagnostic("duplicate-definition", message, item.name.span, notes=(first,))
+                )
+            table[item.name.name] = item
+        else:
+            statements.append(item)
+    chosen = _choose(nets, wanted)
+    if chosen is not None:
+        for statement in statements:
+            if not isinstance(statement, tree.Let):
+                raise _failure(
+                    "step-outside-net",
+                    "a step stands outside of the file's nets",
+                    statement.span,
+                    help=f"move it into `net {next(iter(nets))} {{ ... }}`",
+                )
+    body = statements if chosen is None else chosen.body.statements
+    return Entry(
+        name=_stem(file.source.name) if chosen is None else chosen.name.name,
+        net=chosen,
+        statements=tuple(statements),
+        blocks=blocks,
+        has_input=_mentions(("input",), [*blocks.values(), *body]),
+    )
+
+
+def _choose(nets: Mapping[str, tree.Block], wanted: str | None) -> tree.Block | None:
+    if wanted is not None and wanted not in nets:
+        known = f"the file has {_listed(nets)}" if nets else "the file has no named net"
+        raise _failure("unknown-net", f"no net is called `{wanted}`", None, help=did_you_mean(wanted, nets) or known)
+    if wanted is None and len(nets) > 1:
+        span = list(nets.values())[1].name.span
+        raise _failure(
+            "several-nets",
+            f"the file has {len(nets)} nets: {_listed(nets)}",
+            span,
+            help=f"choose one with `--net {next(iter(nets))}`",
+        )
+    return nets[wanted] if wanted is not None else next(iter(nets.values()), None)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _check_parameters(block: tree.Block) -> None:
+    seen: set[str] = set()
+    for parameter in block.parameters:
+        if parameter.name in seen:
+            raise _failure(
+                "duplicate-definition", f"a second parameter is called `{parameter.name}`", parameter.span
+            )
+        seen.add(parameter.name)
+
+
+def _stem(name: str) -> str:
+    """A net's name from its file's: `my-net.net` is `my_net`."""
+    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in PurePath(name).stem).strip("_")
+    return stem if stem[:1].isalpha() else "net"
+
+
+def _mentions(names: Sequence[str], roots: Sequence[object]) -> bool:
+    """Whether a step of one of these names stands anywhere in a tree."""
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tree.Invoke) and node.name.name in names:
+            return True
+        if isinstance(node, tuple) and not isinstance(node, Span):
+            waiting.extend(node)
+    return False
+
+
+def _failure(
+    id: str,  # noqa: A002 (a diagnostic's word)
+    message: str,
+    span: Span | None,
+    help: str | None = None,  # noqa: A002
+) -> SpecError:
+    return SpecError(Diagnostic(id, message, span, help=help))
+
+
+# ---- what the command line may change -------------------------------------------------------------
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """`classes=10` as a name and a plain value; bare names become strings. Raises SpecError."""
+    name, equals, value = text.partition("=")
+    source = Source("--set", text)
+    if not equals or not name.strip().isidentifier():
+        raise _failure(
+            "bad-override",
+            f"`{text}` sets nothing",
+            Span(source, 0, len(text)),
+            help="write `--set classes=10`",
+        )
+    node = parse_expression(source, len(name) + 1)
+    if isinstance(node, tree.Name):
+        return name.strip(), node.name
+    return name.strip(), plain(Evaluator({}, {}, DEFAULT).value(node, Frame()))
+
+
+def override_value(value: object, evaluator: Evaluator) -> object:
+    """A plain Python value as expressions know it: lists are tuples, the name of an op or a block is that."""
+    if isinstance(value, str):
+        callee: Callee | None = evaluator.callee(value)
+        return value if callee is None else callee
+    if isinstance(value, Sequence):
+        return tuple([override_value(item, evaluator) for item in value])
+    return value

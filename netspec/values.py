@@ -1,0 +1,113 @@
+"""What compile-time names stand for while a spec is expanded. Knows nothing of how values are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeAlias
+
+from netspec import tree
+from netspec.builder import Value
+from netspec.source import Span
+
+
+class Callee(NamedTuple):
+    """An op or a block as a value: `act=relu`. `block` is None for an op."""
+
+    name: str
+    block: tree.Block | None
+
+
+class Flowing(NamedTuple):
+    """A tensor on its way through the net, and the step that it came from."""
+
+    value: Value
+    origin: Span | None
+
+
+class Poison:
+    """Stands for what could not be made; whatever needs it is skipped without a word, since the mistake is already reported."""
+
+
+POISON: Final = Poison()
+
+Tensors: TypeAlias = Flowing | Poison | tuple[Flowing | Poison, ...]
+
+
+class Poisoned(Exception):
+    """Something needs what could not be made."""
+
+
+class Frame:
+    """The names of one block: its variables, its tensors, and the current tensor (None before the first input)."""
+
+    def __init__(self, current: Tensors | None = None, *, is_net: bool = False) -> None:
+        self.names: dict[str, object] = {}
+        self.tensors: dict[str, Tensors] = {}
+        self.current = current
+        self.is_net = is_net
+
+
+def plain(value: object, levels: int = 16) -> object:
+    """A value as ops and the IR take it: ops and blocks by their names. Lists have at most so many levels."""
+    if isinstance(value, Callee):
+        return value.name
+    if isinstance(value, tuple) and not isinstance(value, Flowing):
+        if levels == 0:
+            raise RecursionError
+        return tuple([plain(item, levels - 1) for item in value])
+    return value
+
+
+def holds_tensor(value: object) -> bool:
+    """Whether a value is a tensor, or a list that holds one."""
+    if isinstance(value, Flowing | Poison):
+        return True
+    if isinstance(value, tuple) and not isinstance(value, Callee):
+        return any(holds_tensor(item) for item in value)
+    return False
+
+
+def show(value: object) -> str:
+    """A value as the language writes it, shortened where it is long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "none"
+    if isinstance(value, Callee):
+        return value.name
+    if isinstance(value, Flowing):
+        return f"a tensor of {value.value.shape}"
+    if isinstance(value, Poison):
+        return "a tensor"
+    if isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, tuple):
+        text = f"[{', '.join(map(show, value[:8]))}{', ...' if len(value) > 8 else ''}]"
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def kind(value: object) -> str:
+    """What a value is, in words."""
+    if isinstance(value, Callee):
+        return "an op" if value.block is None else "a block"
+    if isinstance(value, Flowing | Poison):
+        return "a tensor"
+    if isinstance(value, bool):
+        return show(value)
+    if value is None:
+        return "none"
+    if isinstance(value, int | float):
+        return f"the number {show(value)}"
+    return "a list" if isinstance(value, tuple) else f"the word {show(value)}"
+
+
+def is_list(value: object) -> bool:
+    """Whether a value is a list (named tuples stand for single things)."""
+    return isinstance(value, tuple) and not isinstance(value, Callee | Flowing)
+
+
+def assignments(names: Iterable[tuple[str, object]]) -> str:
+    """`c = 64, stride = 2`: the values that a call or a loop had."""
+    return ", ".join(f"{name} = {show(value)}" for name, value in names)
