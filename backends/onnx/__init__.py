@@ -1,0 +1,52 @@
+"""The ONNX target: a checked ModelProto with the spec's names. Loads onnx when it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netspec.backend import Session
+from netspec.backends.onnx.ops import ROWS
+from netspec.ir import Graph
+
+if TYPE_CHECKING:
+    from netspec.runtime import Runner
+    from netspec.weights import Weights
+
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+
+SUFFIX = ".onnx"
+EXTRA = "ort"
+
+
+def emit(graph: Graph, weights: Weights | None, *, opset: int = 20) -> bytes:
+    """The file, checked; without weights it carries fresh ones of seed 0, as it must hold some.
+
+    `opset` is 17 to 24. Raises `SpecError` where the graph cannot be written.
+    """
+    from netspec.backends.onnx.graph import assemble, serialize
+    from netspec.weights import init_weights
+
+    return serialize(
+        assemble(graph, init_weights(graph) if weights is None else weights, opset=opset)
+    )
+
+
+def build(graph: Graph, weights: Weights) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU."""
+    return _run(graph, weights).session
+
+
+def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
+    """ONNX Runtime in `float32`; ONNX's reference evaluator on the double graph in `float64`."""
+    from netspec.backends.onnx.graph import assemble
+    from netspec.backends.onnx.session import ReferenceSession, RuntimeSession
+
+    if precision == "float64":
+        return ReferenceSession(assemble(graph, weights, double=True))
+    return RuntimeSession(_run(graph, weights))
+
+
+def _run(graph: Graph, weights: Weights) -> Runner:
+    from netspec.runtime import open_session as open_runtime
+
+    return open_runtime(emit(graph, weights))

@@ -1,0 +1,228 @@
+"""Graph and weights -> ModelProto. Knows how ONNX spells a graph, and no op by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from netspec.backend import need
+from netspec.backends.onnx.ops import ROWS, Apply, Attribute, Constant, Operand, Site
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.ir import Graph
+from netspec.shape import Shape
+from netspec.weights import Array, Weights, check_weights, np
+
+onnx = need("onnx", "onnx")
+
+DEFAULT_OPSET = 20
+IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12}
+"""The opsets that can be written, each with the least IR version that may carry it."""
+
+BATCH = "N"
+LARGEST = 2**31 - 2**20
+"""Bytes of weights in one file: protobuf ends at 2 GiB, and the graph itself needs some of them."""
+
+
+class _Lowered(NamedTuple):
+    """A node on its way: the tree that computes it, and the path of the node whose value it gives.
+
+    Where the node only passes a value on, there is no tree and the path is another node's.
+    """
+
+    tree: Apply | None
+    origin: str
+    weights: tuple[str, ...]
+
+
+def assemble(
+    graph: Graph, weights: Weights, *, opset: int = DEFAULT_OPSET, double: bool = False
+) -> Any:
+    """The `ModelProto` of a network for inference; `double` makes all its numbers float64.
+
+    Values are called by the paths of their nodes, results by their outputs' names; the batch axis
+    is symbolic. Raises `SpecError` for an opset out of range, weights that do not fit the graph or
+    the file format, and a result that is called like an input.
+    """
+    _check(graph, weights, opset, itemsize=8 if double else 4)
+    lowered = _lower(graph, opset)
+    names = _value_names(graph, lowered)
+
+    model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name="netspec")
+    model.opset_import.add(domain="", version=opset)
+    for key, text in _metadata(graph).items():
+        model.metadata_props.add(key=key, value=text)
+    writer = _Writer(model.graph, names, double)
+    model.graph.name = graph.name
+    for node in graph.inputs:
+        writer.declare(model.graph.input, node.name, node.shape)
+    for node in graph.nodes:
+        tree, _, owned = lowered[node.name]
+        if tree is None:
+            continue
+        writer.write(node.name, tree)
+        for name in owned:
+            writer.weight(name, weights[name])
+        if names[node.name] == node.name:
+            writer.declare(model.graph.value_info, node.name, node.shape)
+    for output in graph.outputs:
+        value = names[lowered[output.node].origin]
+        if value != output.name:
+            writer.node("Identity", f"{output.node}/{output.name}", [value], output.name, {})
+        writer.declare(model.graph.output, output.name, graph.by_name[output.node].shape)
+    return model
+
+
+def serialize(model: Any) -> bytes:
+    """The bytes of a model that ONNX's checker and strict shape inference accept."""
+    content: bytes = model.SerializeToString(deterministic=True)
+    onnx.checker.check_model(content, full_check=True)
+    return content
+
+
+def _check(graph: Graph, weights: Weights, opset: int, itemsize: int) -> None:
+    newest = min(max(IR_VERSIONS), onnx.defs.onnx_opset_version())
+    oldest = min(IR_VERSIONS)
+    if not oldest <= opset <= newest:
+        raise SpecError(
+            Diagnostic("bad-opset", f"opset {opset} is not one of {oldest} to {newest}")
+        )
+    ROWS.check(graph)
+    check_weights(graph, weights)
+    size = sum(weights[name].size for name, _ in graph.weights()) * itemsize
+    if size > LARGEST:
+        raise SpecError(
+            Diagnostic(
+                "model-too-large",
+                f"the weights take {size / 2**30:.2f} GiB, but an ONNX file holds less than 2",
+                help="compile to torch or keras, which keep the weights in a file of their own",
+            )
+        )
+    fixed = {node.name for node in graph.inputs} | set(weights)
+    mistakes = [
+        Diagnostic(
+            "duplicate-name",
+            f"ONNX cannot tell the result `{output.name}` from the input or weight of that name",
+            help="give the result another name",
+        )
+        for output in graph.outputs
+        if output.name in fixed
+    ]
+    if mistakes:
+        raise SpecError(*mistakes)
+
+
+def _lower(graph: Graph, opset: int) -> dict[str, _Lowered]:
+    """Every row applied, in the order of the nodes."""
+    lowered: dict[str, _Lowered] = {}
+    for node in graph.nodes:
+        owned = tuple(name for name, _ in graph.weights_of(node))
+        inputs = tuple(lowered[name].origin for name in node.inputs) or (node.name,)
+        tree = ROWS[node.op](node.op, Site(inputs, graph.input_shapes(node), owned, opset))
+        if isinstance(tree, Apply):
+            lowered[node.name] = _Lowered(tree, node.name, owned)
+        else:
+            assert isinstance(tree, str)
+            lowered[node.name] = _Lowered(None, tree, owned)
+    return lowered
+
+
+def _value_names(graph: Graph, lowered: Mapping[str, _Lowered]) -> dict[str, str]:
+    """What each value is called: a result by its first output's name, others by path if free."""
+    names: dict[str, str] = {}
+    for output in graph.outputs:
+        origin = lowered[output.node].origin
+        if lowered[origin].tree is not None:
+            names.setdefault(origin, output.name)
+    taken = {output.name for output in graph.outputs}
+    for path in lowered:
+        names.setdefault(path, f"{path}/value" if path in taken else path)
+    return names
+
+
+def _metadata(graph: Graph) -> dict[str, str]:
+    return {
+        "netspec.name": graph.name,
+        "netspec.fingerprint": graph.fingerprint,
+        "netspec.ir_version": str(graph.version),
+    }
+
+
+class _Writer:
+    """Fills a `GraphProto`. Messages are added in place, since protobuf copies what is appended."""
+
+    def __init__(self, proto: Any, names: Mapping[str, str], double: bool) -> None:
+        self._proto = proto
+        self._names = names
+        self._float = onnx.TensorProto.DOUBLE if double else onnx.TensorProto.FLOAT
+        self._dtype = np.dtype("<f8" if double else "<f4")
+
+    def declare(self, infos: Any, name: str, shape: Shape) -> None:
+        """State a value's type: any batch of `shape`."""
+        info = infos.add(name=name)
+        tensor = info.type.tensor_type
+        tensor.elem_type = onnx.TensorProto.INT64 if shape.dtype == "int" else self._float
+        tensor.shape.dim.add(dim_param=BATCH)
+        for size in shape.sizes:
+            tensor.shape.dim.add(dim_value=size)
+
+    def weight(self, name: str, array: Array) -> None:
+        """An initializer in the model's float type."""
+        content = np.asarray(array, dtype=self._dtype).tobytes()
+        self._proto.initializer.add(
+            name=name, dims=array.shape, data_type=self._float, raw_data=content
+        )
+
+    def write(self, path: str, tree: Apply) -> None:
+        """The nodes of a tree: the root is called `path`, those below it `path/Op`."""
+        inner: dict[str, int] = {}
+
+        def free(word: str) -> str:
+            inner[word] = inner.get(word, 0) + 1
+            return f"{path}/{word}{inner[word] if inner[word] > 1 else ''}"
+
+        def operand(of: Operand) -> str:
+            if isinstance(of, str):
+                return self._names.get(of, of)
+            if isinstance(of, Constant):
+                return self._constant(free("constant"), of)
+            name = free(of.op_type)
+            self.node(
+                of.op_type, name, [operand(each) for each in of.operands], name, of.attributes
+            )
+            return name
+
+        inputs = [operand(each) for each in tree.operands]
+        self.node(tree.op_type, path, inputs, self._names[path], tree.attributes)
+
+    def node(
+        self,
+        op_type: str,
+        name: str,
+        inputs: Sequence[str],
+        output: str,
+        attributes: Mapping[str, Attribute],
+    ) -> None:
+        """One `NodeProto`."""
+        proto = self._proto.node.add(op_type=op_type, name=name, input=inputs, output=[output])
+        for key, value in attributes.items():
+            field, kind = _ATTRIBUTES[type(value)]
+            content = value.encode() if isinstance(value, str) else value
+            proto.attribute.add(name=key, type=kind, **{field: content})
+
+    def _constant(self, name: str, constant: Constant) -> str:
+        whole = bool(constant.values) and isinstance(constant.values[0], int)
+        content = np.array(constant.values, "<i8" if whole else self._dtype).tobytes()
+        kind = onnx.TensorProto.INT64 if whole else self._float
+        self._proto.initializer.add(
+            name=name, dims=constant.shape, data_type=kind, raw_data=content
+        )
+        return name
+
+
+_ATTRIBUTES = {
+    int: ("i", onnx.AttributeProto.INT),
+    float: ("f", onnx.AttributeProto.FLOAT),
+    str: ("s", onnx.AttributeProto.STRING),
+    tuple: ("ints", onnx.AttributeProto.INTS),
+}
+"""By the type of an attribute's value: the field that holds it, and ONNX's name for the type."""

@@ -1,0 +1,66 @@
+"""Sessions over a model: ONNX Runtime in float32, ONNX's reference evaluator in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.ops import op_conv_transpose
+
+from netspec.backend import Step
+from netspec.weights import Array, np
+
+if TYPE_CHECKING:
+    from netspec.runtime import Runner
+
+
+class ConvTranspose(op_conv_transpose.ConvTranspose):
+    """ONNX's own, group by group: in onnx 1.23 it crashes where `group` is above 1."""
+
+    op_domain = ""
+
+    def _run(  # type: ignore[override]
+        self, x: Array, weight: Array, bias: Array | None = None, **attributes: Any
+    ) -> tuple[Array]:
+        whole = super()._run
+        group = attributes.pop("group")
+        biases = [None] * group if bias is None else np.split(bias, group)
+        parts = zip(np.split(x, group, axis=1), np.split(weight, group), biases, strict=True)
+        results = [whole(*part, group=1, **attributes)[0] for part in parts]
+        return (np.concatenate(results, axis=1),)
+
+
+class _Inference:
+    """Both kinds predict only."""
+
+    def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
+        """ONNX graphs are written for inference."""
+        raise NotImplementedError("the onnx target cannot train")
+
+
+class RuntimeSession(_Inference):
+    """ONNX Runtime on the CPU."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name, float32."""
+        return self._runner.run(inputs)
+
+
+class ReferenceSession(_Inference):
+    """ONNX's reference evaluator on a double model: ONNX Runtime lacks most double kernels."""
+
+    def __init__(self, model: Any) -> None:
+        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose])
+        self._outputs = list(self._evaluator.output_names)
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name, float64."""
+        feeds = {
+            name: np.asarray(array, np.float64 if array.dtype.kind == "f" else array.dtype)
+            for name, array in inputs.items()
+        }
+        return dict(zip(self._outputs, self._evaluator.run(None, feeds), strict=True))

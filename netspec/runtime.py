@@ -1,0 +1,240 @@
+"""Runs any ONNX model through ONNX Runtime, and says where it ran. Knows nothing of specs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from netspec.backend import need
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.weights import Array, np
+
+ort = need("onnxruntime", "ort")
+
+Provider = Literal["cpu", "cuda", "auto"]
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_FATAL = 4
+_WORDS = {"float": "float32", "double": "float64"}
+
+
+class ProviderUnavailable(Exception):
+    """The provider asked for cannot run here; `diagnostic` says why and what to install."""
+
+    def __init__(self, reason: str, cure: str) -> None:
+        super().__init__(reason)
+        self.diagnostic = Diagnostic("provider-unavailable", reason, help=cure)
+
+
+class InputSpec(NamedTuple):
+    """An input of a model: its name, its dtype, and a size, a letter or None for each axis."""
+
+    name: str
+    dtype: str
+    sizes: tuple[int | str | None, ...]
+
+
+class Runner:
+    """An open session. `provider` is `cpu` or `cuda`; `note` says why `auto` did not take CUDA."""
+
+    def __init__(self, session: Any, provider: str, note: str | None = None) -> None:
+        self.session = session
+        self.provider = provider
+        self.note = note
+        self.inputs = tuple(_describe(given) for given in session.get_inputs())
+        self.outputs = tuple(output.name for output in session.get_outputs())
+
+    def run(self, inputs: Mapping[str, Array] | Array) -> dict[str, Array]:
+        """Outputs by name. A bare array serves a model with one input; the batch axis comes first.
+
+        Floats are cast to the input's own float type. Whole numbers and booleans are cast where
+        that loses nothing; an integer input takes no floats. Raises one `SpecError` for all that is
+        wrong with the arrays.
+        """
+        feeds = self._fit(inputs)
+        return dict(zip(self.outputs, self.session.run(None, feeds), strict=True))
+
+    def _fit(self, inputs: Mapping[str, Array] | Array) -> dict[str, Array]:
+        wanted = {spec.name: spec for spec in self.inputs}
+        if not isinstance(inputs, Mapping):
+            if len(wanted) != 1:
+                names = ", ".join(f"`{name}`" for name in wanted)
+                raise SpecError(
+                    Diagnostic(
+                        "unnamed-input",
+                        f"the model takes {len(wanted)} inputs: name the array ({names})",
+                    )
+                )
+            inputs = {next(iter(wanted)): inputs}
+        mistakes = list(_misnamed(wanted, inputs))
+        feeds: dict[str, Array] = {}
+        seen: dict[str, tuple[int, str]] = {}
+        for name in wanted.keys() & inputs.keys():
+            array = np.asarray(inputs[name])
+            found = [*_misshapen(wanted[name], array, seen)]
+            try:
+                feeds[name] = _cast(wanted[name], array)
+            except SpecError as error:
+                found.extend(error.diagnostics)
+            mistakes.extend(found)
+        if mistakes:
+            raise SpecError(*mistakes)
+        return feeds
+
+
+def open_session(model: bytes | Path | str, provider: Provider = "cpu") -> Runner:
+    """A session over a serialized model or a file.
+
+    `cuda` raises `ProviderUnavailable` unless the session really holds CUDA; `auto` tries CUDA and
+    falls back to the CPU. Raises `SpecError` for what is not a model that ONNX Runtime can load.
+    """
+    content = model if isinstance(model, bytes) else _path(model)
+    if provider == "cpu":
+        return Runner(_create(content, _CPU), "cpu")
+    try:
+        return Runner(_create_on_cuda(content), "cuda")
+    except ProviderUnavailable as error:
+        if provider == "cuda":
+            raise
+        return Runner(_create(content, _CPU), "cpu", str(error))
+
+
+def _path(model: Path | str) -> str:
+    try:
+        Path(model).open("rb").close()
+    except OSError as error:
+        raise SpecError(
+            Diagnostic("unreadable-file", f"cannot read {model}: {error.strerror}")
+        ) from None
+    return str(model)
+
+
+def _create(model: bytes | str, provider: str) -> Any:
+    """An `InferenceSession` that logs nothing, and no fallback, which it would print on stdout."""
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL
+    try:
+        return ort.InferenceSession(model, options, providers=[provider], enable_fallback=0)
+    except _load_errors() as error:
+        origin = "the model" if isinstance(model, bytes) else model
+        reason = str(error).split(" : ")[-1]
+        raise SpecError(
+            Diagnostic("bad-model", f"ONNX Runtime cannot load {origin}: {reason}")
+        ) from None
+
+
+def _load_errors() -> tuple[type[Exception], ...]:
+    state = ort.capi.onnxruntime_pybind11_state
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NotImplemented,
+    )
+
+
+def _create_on_cuda(model: bytes | str) -> Any:
+    """A session that has CUDA, which is 'available' on a machine without a device, too."""
+    if _CUDA not in ort.get_available_providers():
+        raise ProviderUnavailable(
+            f"the installed ONNX Runtime {ort.__version__} is built without CUDA",
+            "pip uninstall onnxruntime && pip install 'netspec-compiler[ort-gpu]' "
+            "(onnxruntime and onnxruntime-gpu cannot be installed together)",
+        )
+    ort.preload_dlls()
+    ort.set_default_logger_severity(_FATAL)
+    session = _create(model, _CUDA)
+    if _CUDA not in session.get_providers():
+        raise ProviderUnavailable(
+            f"ONNX Runtime {ort.__version__} found no device, or no driver and libraries for it",
+            "onnxruntime-gpu 1.31 needs an NVIDIA driver, CUDA 13 and cuDNN 9: "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]', and `nvidia-smi` must list a device",
+        )
+    return session
+
+
+def _describe(given: Any) -> InputSpec:
+    word = given.type.removeprefix("tensor(").removesuffix(")")
+    return InputSpec(given.name, _WORDS.get(word, word), tuple(given.shape))
+
+
+def _misnamed(wanted: Mapping[str, InputSpec], inputs: Mapping[str, Array]) -> Iterator[Diagnostic]:
+    for name, spec in wanted.items():
+        if name not in inputs:
+            yield Diagnostic(
+                "missing-input", f"the input `{name}` ({_sizes(spec.sizes)}) is not given"
+            )
+    for name in inputs:
+        if name not in wanted:
+            known = f"the inputs are {', '.join(f'`{each}`' for each in wanted)}"
+            yield Diagnostic(
+                "unknown-input",
+                f"the model has no input `{name}`",
+                help=did_you_mean(name, wanted) or known,
+            )
+
+
+def _misshapen(
+    spec: InputSpec, array: Array, seen: dict[str, tuple[int, str]]
+) -> Iterator[Diagnostic]:
+    """What is wrong with a shape; `seen` keeps what each letter stood for in the inputs before."""
+    if len(array.shape) != len(spec.sizes):
+        yield Diagnostic(
+            "wrong-input-rank",
+            f"`{spec.name}` takes {_sizes(spec.sizes)}, got {_sizes(array.shape)}",
+            help="the first axis counts the examples: `x[None]` makes a batch of one"
+            if len(array.shape) == len(spec.sizes) - 1
+            else None,
+        )
+        return
+    for size, want in zip(array.shape, spec.sizes, strict=True):
+        if isinstance(want, int) and size != want:
+            yield Diagnostic(
+                "wrong-input-size",
+                f"`{spec.name}` takes {_sizes(spec.sizes)}, got {_sizes(array.shape)}",
+            )
+            return
+        if isinstance(want, str) and (known := seen.setdefault(want, (size, spec.name)))[0] != size:
+            yield Diagnostic(
+                "unequal-inputs",
+                f"`{spec.name}` has {size} along {want}, but `{known[1]}` has {known[0]}",
+            )
+
+
+def _sizes(sizes: tuple[int | str | None, ...]) -> str:
+    return " x ".join("?" if size is None else str(size) for size in sizes) or "a single number"
+
+
+def _cast(spec: InputSpec, array: Array) -> Array:
+    """The array in the input's type; raises `SpecError` where its numbers would not survive."""
+    try:
+        wanted = np.dtype(spec.dtype)
+    except TypeError:
+        raise SpecError(
+            Diagnostic(
+                "unsupported-input",
+                f"`{spec.name}` takes {spec.dtype}, which NumPy has no type for",
+            )
+        ) from None
+    if array.dtype == wanted:
+        return array
+    refusal = Diagnostic("wrong-input-type", f"`{spec.name}` takes {wanted}, got {array.dtype}")
+    if array.dtype.kind not in ("biuf" if wanted.kind == "f" else "biu"):
+        raise SpecError(refusal)
+    with np.errstate(all="ignore"):
+        cast = array.astype(wanted)
+        same = (
+            np.isfinite(cast) == np.isfinite(array)
+            if array.dtype.kind == "f"
+            else cast.astype(array.dtype) == array
+        )
+    if not same.all():
+        raise SpecError(
+            Diagnostic(
+                "inexact-input",
+                f"`{spec.name}` takes {wanted}, which does not hold all of the {array.dtype} given",
+            )
+        )
+    return cast
