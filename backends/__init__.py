@@ -1,1 +1,1 @@
-"""."""
+"""One folder for each target. A backend imports the core and never another backend."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.ir import Graph, Node
-from netspec.ops import Op
+from netspec.ops import Input, Op
 
 if TYPE_CHECKING:
     from netspec.weights import Array, Weights
@@ -103,6 +103,8 @@ class Rows(Generic[RowT]):
     def reason_against(self, graph: Graph, node: Node) -> str | None:
         """Why the target cannot realise a node, or None."""
         kind = type(node.op)
+        if kind is Input:  # what the emitted function takes; no layer, so no row
+            return None
         if kind in self._refusals or kind not in self._rows:
             return self._refusals.get(kind, f"the {self.target} backend has no row for it")
         limit = self._limits.get(kind)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from keyword import iskeyword
 from typing import NamedTuple
 
 from netspec.ir import Graph, Node, Output, Scope
@@ -95,19 +96,29 @@ class GraphBuilder:
             self._levels.pop()
 
     def finish(self, outputs: Sequence[tuple[str | None, Value]]) -> Graph:
-        """The graph with these results; a result without a name is called `output`, or `output1`, `output2`..."""
+        """The graph that computes these results; steps that lead to none of them are not part of it.
+
+        A result without a name is called `output`, or `output1`, `output2`... where there are several.
+        """
         unnamed = sum(name is None for name, _ in outputs)
         named: list[Output] = []
         for name, value in outputs:
             number = len(named) + 1
             default = "output" if unnamed == 1 else f"output{number}"
             named.append(Output(name=name or default, node=value.name))
+        needed = {output.node for output in named}
+        nodes: list[Node] = []
+        for node in reversed(self._nodes):
+            if node.name in needed or node.op.kind == "input":
+                nodes.append(node)
+                needed.update(node.inputs)
+        used = {path for node in nodes for path in (node.name, *_parents(node.name))}
         return Graph(
             name=self.name,
-            nodes=tuple(self._nodes),
+            nodes=tuple(reversed(nodes)),
             outputs=tuple(named),
-            scopes=tuple(self._scopes),
-            positions=self._positions,
+            scopes=tuple(scope for scope in self._scopes if scope.path in used),
+            positions={path: at for path, at in self._positions.items() if path in used},
         )
 
     def _check_inputs(self, op: Op, shapes: Sequence[Shape]) -> None:
@@ -137,14 +148,15 @@ class GraphBuilder:
         else:
             path = level.prefix + label
             for segment in label.split("."):
-                if not _SEGMENT.fullmatch(segment):
+                if not _SEGMENT.fullmatch(segment) or iskeyword(segment):
                     raise Rejected(
                         "bad-name",
                         f"`{label}` cannot name a layer",
-                        help="a name is letters, digits and `_` beginning with a letter; parts joined by dots may be numbers",
+                        help="a name is letters, digits and `_`, begins with a letter, and is no word of Python's; "
+                        "parts joined by dots may be numbers",
                     )
         clash = self._taken.get(path)
-        parents = [path[:i] for i, character in enumerate(path) if character == "."]
+        parents = _parents(path)
         if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
             raise Rejected("duplicate-name", f"the name `{path}` is already taken", help="choose another label")
         self._taken[path] = what
@@ -158,6 +170,11 @@ class GraphBuilder:
             path = f"{level.prefix}{kind}{level.counts[kind]}"
             if path not in self._taken:
                 return path
+
+
+def _parents(path: str) -> list[str]:
+    """The paths around a path, outermost first."""
+    return [path[:i] for i, character in enumerate(path) if character == "."]
 
 
 def _article(noun: str) -> str:

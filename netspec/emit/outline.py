@@ -66,10 +66,11 @@ def outline(graph: Graph, *, groups: bool) -> Part:
 
     `groups` keeps labelled groups as parts of their own; otherwise only blocks are, and what stands
     in a group belongs to the part around it under a dotted local name. A group that is not in one
-    piece in the order of the nodes never is a part.
+    piece in the order of the nodes never is a part. Inputs of the network are the root's `inputs`.
     """
     root = Part(path="")
-    _fill(root, list(graph.nodes), _containers(graph, groups), depth=0)
+    layers = [node for node in graph.nodes if node.op.kind != "input"]
+    _fill(root, layers, _containers(graph, groups), depth=0)
     _connect(root, graph)
     return root
 
@@ -141,6 +142,7 @@ def _connect(root: Part, graph: Graph) -> None:
         return own
 
     visit(root)
+    root.inputs = [node.name for node in graph.inputs]
     root.outputs = [output.node for output in graph.outputs]
 
 

@@ -54,7 +54,15 @@ class Items:
     elements: tuple[Expr, ...]
 
 
-Expr: TypeAlias = "Code | Call | Infix | Items | str | int | float | bool | None | tuple[Expr, ...]"
+@dataclass(frozen=True)
+class Subscript:
+    """`value[index]`, with the index as source text."""
+
+    value: Expr
+    index: str
+
+
+Expr: TypeAlias = "Code | Call | Infix | Items | Subscript | str | int | float | bool | None | tuple[Expr, ...]"
 
 
 def _same(a: object, b: object) -> bool:
@@ -77,6 +85,8 @@ def flat(expr: Expr) -> str:
             return f" {expr.operator} ".join(_operand(each) for each in expr.operands)
         case Items():
             return f"[{', '.join(map(flat, expr.elements))}]"
+        case Subscript():
+            return f"{_operand(expr.value)}[{expr.index}]"
         case tuple():
             return f"({', '.join(map(flat, expr))}{',' if len(expr) == 1 else ''})"
         case str():
@@ -125,6 +135,9 @@ def layout(expr: Expr, *, before: str = "", after: str = "", indent: int = 0) ->
         case Items():
             head, tail = f"{before}[", f"]{after}"
             parts = [("", element) for element in expr.elements]
+        case tuple() if len(expr) > 1:
+            head, tail = f"{before}(", f"){after}"
+            parts = [("", element) for element in expr]
         case Infix():
             rows = [f"{expr.operator if i else ''} {_operand(each)}".strip() for i, each in enumerate(expr.operands)]
             return [f"{pad}{before}(", *(f"{pad}{INDENT}{row}" for row in rows), f"{pad}){after}"]

@@ -1,0 +1,40 @@
+"""The PyTorch target: a source file with one `nn.Module` per block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netspec.backends.torch.module import emit_module
+from netspec.backends.torch.ops import ROWS
+from netspec.ir import Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netspec.backend import Session
+    from netspec.weights import Weights
+
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+
+SUFFIX = ".py"
+EXTRA = "torch"
+
+
+def emit(graph: Graph, weights: Weights | None = None) -> bytes:
+    """The source of the module; the weights are a file of their own."""
+    del weights
+    return emit_module(graph)[0].encode()
+
+
+def build(graph: Graph, weights: Weights) -> nn.Module:
+    """The emitted class, instantiated, with these weights, in `eval` mode."""
+    from netspec.backends.torch.live import build_module
+
+    return build_module(graph, weights)
+
+
+def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
+    """A session on the CPU."""
+    from netspec.backends.torch.live import TorchSession
+
+    return TorchSession(graph, weights, precision)

@@ -1,0 +1,83 @@
+"""What a row of the torch table returns: a module to construct, and how `forward` uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript
+
+MODULE = Code("<module>")
+"""Stands for `self.<name>` in a `forward` template."""
+
+
+def arg(number: int) -> Code:
+    """Stands for the node's input of that number in a `forward` template."""
+    return Code(f"<{number}>")
+
+
+X = arg(0)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """How PyTorch realises one node.
+
+    `module` is constructed in `__init__` and applied in `forward`; `forward` is the template of the
+    expression where it is more than `module(x)`. `sequential` stands in for a layer without a module
+    of its own where it is an element of `nn.Sequential`. One `shared` module serves a whole class.
+    `heavy` layers begin a new statement.
+    """
+
+    module: Call | None = None
+    forward: Expr = Call(MODULE, {"0": X})
+    sequential: Call | None = None
+    shared: bool = False
+    heavy: bool = False
+
+    @property
+    def element(self) -> Call | None:
+        """The call that makes this layer an element of `nn.Sequential`, or None."""
+        if self.sequential is not None:
+            return self.sequential
+        return self.module if self.forward == Layer.forward else None
+
+
+def function(func: str, *args: Expr, sequential: Call | None = None, **keywords: Expr) -> Layer:
+    """A layer that is a call without state."""
+    return Layer(forward=Call(func, {str(i): a for i, a in enumerate(args)}, keywords), sequential=sequential)
+
+
+def method(func: str, *args: Expr, sequential: Call | None = None, **keywords: Expr) -> Layer:
+    """A layer that is a method of its input tensor."""
+    positional = {str(i): each for i, each in enumerate(args)}
+    return Layer(forward=Call(func, positional, keywords, on=X), sequential=sequential)
+
+
+def fill(template: Expr, module: Expr, inputs: list[Expr]) -> Expr:
+    """The template with its placeholders replaced."""
+    again = partial(fill, module=module, inputs=inputs)
+    match template:
+        case Code():
+            if template == MODULE:
+                return module
+            if template.startswith("<"):
+                return inputs[int(template[1:-1])]
+            return template
+        case Call():
+            func = again(template.func) if isinstance(template.func, (Code, Call)) else template.func
+            return Call(
+                func,  # type: ignore[arg-type]
+                {name: again(value) for name, value in template.positional.items()},
+                {name: again(value) for name, value in template.keywords.items()},
+                template.defaults,
+                again(template.on),
+            )
+        case Infix():
+            return Infix(template.operator, tuple(map(again, template.operands)))
+        case Items():
+            return Items(tuple(map(again, template.elements)))
+        case Subscript():
+            return Subscript(again(template.value), template.index)
+        case _:
+            return template

@@ -1,0 +1,68 @@
+"""Emitted source as a live module, and a session around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from netspec.backend import Step, need
+from netspec.backends.torch.module import emit_module
+from netspec.backends.torch.weights import load_into, read_from
+from netspec.ir import Graph
+from netspec.weights import Array, Weights, check_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+torch = need("torch", "torch")
+
+
+def build_module(graph: Graph, weights: Weights) -> nn.Module:
+    """Run the emitted source and load the weights. Raises `SpecError` where they do not fit."""
+    check_weights(graph, weights)
+    source, name = emit_module(graph)
+    namespace = ModuleType(f"netspec_{name.lower()}")
+    exec(compile(source, f"<netspec {name}>", "exec"), namespace.__dict__)
+    module: nn.Module = getattr(namespace, name)()
+    load_into(module, weights)
+    return module.eval()
+
+
+class TorchSession:
+    """The emitted module as `netspec.backend.Session`."""
+
+    def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
+        self._graph = graph
+        self._dtype = getattr(torch, precision)
+        self._module = build_module(graph, weights).to(self._dtype)
+        load_into(self._module, weights)
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name, in `eval` mode."""
+        self._module.eval()
+        with torch.no_grad():
+            return {name: value.numpy() for name, value in self._run(inputs).items()}
+
+    def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
+        """A forward and a backward pass in `train` mode with dropout at rate 0."""
+        self._module.train()
+        for layer in self._module.modules():
+            if isinstance(layer, torch.nn.Dropout):
+                layer.p = 0.0
+        self._module.zero_grad()
+        outputs = self._run(inputs)
+        loss = sum((outputs[name] * self._tensor(cotangents[name])).sum() for name in outputs)
+        loss.backward()
+        gradients = {name: value.grad.numpy() for name, value in self._module.named_parameters()}
+        buffers = dict(self._module.named_buffers())
+        statistics = {name: array for name, array in read_from(self._module).items() if name in buffers}
+        return Step({name: value.detach().numpy() for name, value in outputs.items()}, gradients, statistics)
+
+    def _tensor(self, array: Array) -> Tensor:
+        return torch.from_numpy(array).to(self._dtype)
+
+    def _run(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+        results = self._module(*(self._tensor(inputs[node.name]) for node in self._graph.inputs))
+        results = results if isinstance(results, tuple) else (results,)
+        return {output.name: value for output, value in zip(self._graph.outputs, results, strict=True)}

@@ -1,0 +1,287 @@
+"""Lays out the file: one class per block, submodules in `__init__`, readable statements in `forward`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from netspec.backends.torch.layer import Layer, fill
+from netspec.backends.torch.ops import ROWS
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.emit.definitions import Definition, Plan, Sketch, define
+from netspec.emit.header import header
+from netspec.emit.names import Names, camel
+from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
+from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, flat, layout
+from netspec.emit.variables import name_tensors
+from netspec.ir import Graph
+
+DEEPEST = 3
+"""Calls that one expression nests before a new statement begins."""
+
+_IMPORTED = ("F", "OrderedDict", "Tensor", "nn", "torch")
+
+# Names that `nn.Module` and `nn.Sequential` use themselves.
+RESERVED = frozenset(
+    """T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extend extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half insert ipu load_state_dict modules mtia named_buffers named_children named_modules
+    named_parameters parameters pop register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
+    zero_grad""".split()
+)
+
+
+def emit_module(graph: Graph) -> tuple[str, str]:
+    """The source of a module for the graph, and the name of the network's class.
+
+    Raises `SpecError` where PyTorch cannot realise the graph.
+    """
+    ROWS.check(graph)
+    _check_names(graph)
+    plan = _plan(graph)
+    classes = "\n\n\n".join("\n".join(_Class(graph, plan, each).lines()) for each in plan.definitions)
+    code = f"{_imports(classes)}\n\n\n{classes}\n"
+    return f"{header(graph, channels_last=False)}\n{code}", plan.definitions[-1].name
+
+
+def _check_names(graph: Graph) -> None:
+    taken = {
+        (part, node.name)
+        for node in graph.nodes
+        if node.op.kind != "input"
+        for part in node.name.split(".")
+        if part in RESERVED
+    }
+    if taken:
+        raise SpecError(
+            *(
+                Diagnostic(
+                    "reserved-name",
+                    f"`{part}` in `{path}` is a name that torch.nn.Module uses itself",
+                    help="choose another label",
+                    position=graph.positions.get(path),
+                )
+                for part, path in sorted(taken)
+            )
+        )
+
+
+def _layer(graph: Graph, leaf: Leaf) -> Layer:
+    layer: Layer = ROWS[leaf.node.op](leaf.node.op, *graph.input_shapes(leaf.node))
+    return layer
+
+
+def _plan(graph: Graph) -> Plan:
+    def describe(leaf: Leaf) -> Sketch:
+        layer = _layer(graph, leaf)
+        calls = (layer.module,) if layer.module is not None else ()
+        return Sketch(calls, flat(layer.forward))
+
+    def absorb(part: Part, sketches: Mapping[str, Sketch]) -> Sketch | None:
+        """A group that is a plain chain is an `nn.Sequential`."""
+        elements: dict[str, Expr] = {}
+        value = part.inputs[0] if len(part.inputs) == 1 else None
+        for item in part.items:
+            element = (
+                _layer(graph, item).element if isinstance(item, Leaf) else sketches[item.local].calls[0]
+            )
+            if element is None or list(item.inputs) != [value] or len(item.outputs) != 1 or "." in item.local:
+                return None
+            elements[item.local] = element
+            value = item.outputs[0]
+        if part.outputs != [value]:
+            return None
+        if list(elements) == [str(i) for i in range(len(elements))]:
+            return Sketch((Call("nn.Sequential", elements),))
+        if any(name.isdigit() for name in elements):
+            return None
+        return Sketch((Call("nn.Sequential", {"0": Call("OrderedDict", {}, elements)}),))
+
+    names = Names(_IMPORTED)
+    reserved = ("self", *_IMPORTED)
+    return define(graph, outline(graph, groups=True), describe, camel, names, reserved, absorb)
+
+
+def _imports(code: str) -> str:
+    standard = ["from collections import OrderedDict"] if "OrderedDict(" in code else []
+    third = ["import torch"] if re.search(r"\btorch\.", code) else []
+    third += ["import torch.nn.functional as F"] if re.search(r"\bF\.", code) else []
+    third.append("from torch import Tensor, nn")
+    return "\n".join([*standard, "", *third] if standard else third)
+
+
+class _Class:
+    """One definition as the lines of a class."""
+
+    def __init__(self, graph: Graph, plan: Plan, definition: Definition) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.definition = definition
+        self.part = definition.part
+        self.layers = {i.local: _layer(graph, i) for i in self.part.items if isinstance(i, Leaf)}
+        self.attributes = self._attributes()
+
+    def lines(self) -> list[str]:
+        """The class, without a newline at the end."""
+        words = "The network." if not self.part.path else f"Block `{self.part.block}`."
+        if self.part.path and self.part.block is None:
+            words = f"Group `{self.part.path}`."
+        parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
+        if len(parameters) > 2:
+            parameters.insert(2, "*")
+        signature = layout(
+            Call("def __init__", {str(i): Code(p) for i, p in enumerate(["self", *parameters])}),
+            after=" -> None:",
+            indent=1,
+        )
+        return [
+            f"class {self.definition.name}(nn.Module):",
+            f'{INDENT}"""{words}"""',
+            "",
+            *signature,
+            f"{INDENT * 2}super().__init__()",
+            *self._constructions(),
+            "",
+            *self._forward(),
+        ]
+
+    def _attributes(self) -> dict[str, str]:
+        """The expression, after `self`, by which each item's module is reached.
+
+        Activations that the spec left unnamed share one module where they are alike.
+        """
+        attributes: dict[str, str] = {}
+        alike: dict[str, set[str]] = {}
+        for item in self.part.items:
+            if (kind := self._shareable(item)) is not None:
+                alike.setdefault(kind, set()).add(repr(self.definition.sketches[item.local].calls))
+        taken = {item.local for item in self.part.items}
+        for item in self.part.items:
+            kind = self._shareable(item)
+            if kind is not None and len(alike[kind]) == 1 and kind not in taken:
+                attributes[item.local] = f".{kind}"
+            else:
+                head, *rest = item.local.split(".")
+                attributes[item.local] = f".{head}" + "".join(f'["{key}"]' for key in rest)
+        return attributes
+
+    def _shareable(self, item: Item) -> str | None:
+        if not isinstance(item, Leaf) or not self.layers[item.local].shared:
+            return None
+        kind = item.node.op.kind
+        return kind if re.fullmatch(rf"{kind}[0-9]+", item.local) else None
+
+    def _constructions(self) -> list[str]:
+        """`self.conv1 = ...`, with the shape behind it where it changes."""
+        lines: list[str] = []
+        done: set[str] = set()
+        for item in self.part.items:
+            calls = self.definition.sketches[item.local].calls
+            attribute = self.attributes[item.local]
+            if not calls or attribute in done:
+                continue
+            done.add(attribute)
+            if "[" in attribute:
+                lines += self._container(attribute.split("[")[0], done)
+            else:
+                made = layout(calls[0], before=f"self{attribute} = ", indent=2)
+                lines += self._with_shape(made, item)
+        return lines
+
+    def _container(self, attribute: str, done: set[str]) -> list[str]:
+        """A group that the graph interrupts: its modules in nested dictionaries."""
+        if attribute in done:
+            return []
+        done.add(attribute)
+        tree: dict[str, object] = {}
+        for item in self.part.items:
+            head, *keys = item.local.split(".")
+            if f".{head}" != attribute or not self.definition.sketches[item.local].calls:
+                continue
+            level = tree
+            for key in keys[:-1]:
+                level = level.setdefault(key, {})  # type: ignore[assignment]
+            level[keys[-1]] = self.definition.sketches[item.local].calls[0]
+        return layout(_module_dict(tree), before=f"self{attribute} = ", indent=2)
+
+    def _with_shape(self, lines: list[str], item: Item) -> list[str]:
+        after = shape_after(self.graph, item)
+        before = self.graph.by_name[item.inputs[0]].shape
+        if self.definition.uses > 1 or not after.spatial or after == before:
+            return lines
+        commented = f"{lines[-1]}  # {after}"
+        return [*lines[:-1], commented] if len(commented) <= WIDTH else lines
+
+    def _forward(self) -> list[str]:
+        hidden = self._hidden()
+        variables = name_tensors(self.part, hidden)
+        pending: dict[str, Expr] = {}
+        body: list[str] = []
+        results = self.part.outputs
+        finished = False
+
+        def read(value: str) -> Expr:
+            return pending[value] if value in pending else Code(variables[value])
+
+        for i, item in enumerate(self.part.items):
+            expr = self._applied(item, [read(value) for value in item.inputs])
+            if all(value in hidden for value in item.outputs):
+                pending[item.outputs[0]] = expr
+            elif i == len(self.part.items) - 1 and list(item.outputs) == results:
+                body += layout(expr, before="return ", indent=2)
+                finished = True
+            else:
+                target = ", ".join(variables[value] for value in item.outputs)
+                body += layout(expr, before=f"{target} = ", indent=2)
+        if not finished:
+            body.append(f"{INDENT * 2}return {', '.join(variables[value] for value in results)}")
+        inputs = [f"{variables[value]}: Tensor" for value in self.part.inputs]
+        result = "Tensor" if len(results) == 1 else f"tuple[{', '.join(['Tensor'] * len(results))}]"
+        signature = Call("def forward", {str(i): Code(p) for i, p in enumerate(["self", *inputs])})
+        return [*layout(signature, after=f" -> {result}:", indent=1), *body]
+
+    def _applied(self, item: Item, inputs: list[Expr]) -> Expr:
+        module = Code(f"self{self.attributes[item.local]}")
+        if isinstance(item, Part):
+            return Call(module, {str(i): each for i, each in enumerate(inputs)})
+        return fill(self.layers[item.local].forward, module, inputs)
+
+    def _hidden(self) -> set[str]:
+        """Values that are written inside the expression which reads them: of light layers, one after another."""
+        counts: dict[str, int] = {}
+        for item in self.part.items:
+            for value in item.inputs:
+                counts[value] = counts.get(value, 0) + 1
+        hidden: set[str] = set()
+        depth = 0
+        for item, following in zip(self.part.items, self.part.items[1:], strict=False):
+            depth = depth + 1 if item.inputs and item.inputs[0] in hidden else 1
+            light = (
+                isinstance(following, Leaf)
+                and not following.node.op.merges
+                and not self.layers[following.local].heavy
+            )
+            (value, *others) = item.outputs
+            if (
+                light
+                and not others
+                and depth < DEEPEST
+                and counts.get(value) == 1
+                and value in following.inputs
+                and value not in self.part.outputs
+            ):
+                hidden.add(value)
+        return hidden
+
+
+def _module_dict(tree: Mapping[str, object]) -> Call:
+    """`nn.ModuleDict` of pairs, since its keys may be numbers."""
+    pairs: list[Expr] = []
+    for key, value in tree.items():
+        inner: Expr = _module_dict(value) if isinstance(value, dict) else value  # type: ignore[assignment]
+        pairs.append((key, inner))
+    return Call("nn.ModuleDict", {"modules": Items(tuple(pairs))})

@@ -1,0 +1,308 @@
+"""Parts -> definitions: equal instances of a block become one class or function, with parameters for what differs.
+
+Knows Python expressions and parts; what a layer looks like in a framework comes from its backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from netspec.emit.names import Names
+from netspec.emit.outline import Item, Leaf, Part
+from netspec.emit.source import Call, Code, Expr, Infix, Items, flat
+from netspec.ir import Graph
+
+IN_CHANNELS = "in_channels"
+_WIDTHS = ("in_channels", "in_features", "num_features", "out_channels", "filters", "groups")
+"""Arguments that may be said in terms of the width of the block's input."""
+
+Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """How one item looks in source: calls whose constants may become parameters, and text that may not."""
+
+    calls: tuple[Call, ...] = ()
+    fixed: str = ""
+
+
+@dataclass
+class Definition:
+    """One class or function. `sketches` are those of `part`, with parameters in place of what differs."""
+
+    name: str
+    part: Part
+    parameters: dict[str, str] = field(default_factory=dict)
+    sketches: dict[str, Sketch] = field(default_factory=dict)
+    uses: int = 1
+
+
+@dataclass
+class Plan:
+    """All definitions, each after those it uses; the last is the network. `of` finds a part's by its path."""
+
+    definitions: list[Definition]
+    of: dict[str, Definition]
+
+
+Describe: TypeAlias = Callable[[Leaf], Sketch]
+Absorb: TypeAlias = Callable[[Part, Mapping[str, Sketch]], Sketch | None]
+
+
+def define(
+    graph: Graph,
+    root: Part,
+    describe: Describe,
+    name_of: Callable[[str], str],
+    names: Names,
+    reserved: Collection[str],
+    absorb: Absorb = lambda _part, _sketches: None,
+) -> Plan:
+    """Group equal parts.
+
+    `describe` sketches a node; `absorb` may turn a whole group into one sketch (a `Sequential`), which then
+    needs no definition; `name_of` makes a class or function name of a block's; `reserved` are words
+    that no parameter may have.
+    """
+    plan = Plan([], {})
+    plainest = _plainest(root)
+    sketches: dict[str, dict[str, Sketch]] = {}
+    absorbed: dict[str, Sketch] = {}
+    arguments: dict[str, dict[str, Expr]] = {}
+
+    def sketch_of(item: Item) -> Sketch:
+        if isinstance(item, Leaf):
+            return describe(item)
+        if item.path in absorbed:
+            return absorbed[item.path]
+        return Sketch((Call(plan.of[item.path].name, arguments[item.path]),))
+
+    for level in _by_height(root):
+        groups: dict[tuple[str | None, str], list[Part]] = {}
+        for part in level:
+            sketches[part.path] = {item.local: sketch_of(item) for item in part.items}
+            if part.block is None and part is not root:
+                whole = absorb(part, sketches[part.path])
+                if whole is not None:
+                    absorbed[part.path] = whole
+                    continue
+            groups.setdefault((part.block, _skeleton(part, sketches[part.path])), []).append(part)
+        for same in groups.values():
+            title = names.fresh(name_of(_title(same[0], graph.name, plainest)))
+            definition = Definition(title, same[0], uses=len(same))
+            chosen = _parametrise(graph, same, [sketches[part.path] for part in same], definition, reserved)
+            for part, values in zip(same, chosen, strict=True):
+                plan.of[part.path] = definition
+                arguments[part.path] = values
+            plan.definitions.append(definition)
+    return plan
+
+
+def _by_height(root: Part) -> list[list[Part]]:
+    """All parts, those without inner parts first."""
+    levels: list[list[Part]] = []
+
+    def visit(part: Part) -> int:
+        inner = [visit(item) for item in part.items if isinstance(item, Part)]
+        height = 1 + max(inner, default=-1)
+        while len(levels) <= height:
+            levels.append([])
+        levels[height].append(part)
+        return height
+
+    visit(root)
+    return levels
+
+
+def _skeleton(part: Part, sketches: Mapping[str, Sketch]) -> str:
+    """A text that is equal for parts which differ in constants only."""
+    numbers = {name: f"in{i}" for i, name in enumerate(part.inputs)}
+    rows = []
+    for i, item in enumerate(part.items):
+        sketch = sketches[item.local]
+        shapes = ";".join(_outline_of(expr) for expr in sketch.calls)
+        reads = ",".join(numbers[name] for name in item.inputs)
+        rows.append(f"{item.local}({reads})={shapes}|{sketch.fixed}")
+        numbers.update({name: f"{i}.{j}" for j, name in enumerate(item.outputs)})
+    return "\n".join([*rows, ",".join(numbers[name] for name in part.outputs)])
+
+
+def _outline_of(expr: Expr) -> str:
+    match expr:
+        case Call():
+            named = {**expr.positional, **expr.keywords}
+            inner = ",".join(f"{name}={_outline_of(value)}" for name, value in named.items())
+            return f"{flat(expr.on)}.{expr.func}({inner})"
+        case Items():
+            return f"[{','.join(map(_outline_of, expr.elements))}]"
+        case Infix():
+            return expr.operator.join(map(_outline_of, expr.operands))
+        case Code():
+            return str(expr)
+        case None:
+            return "None"
+        case _:
+            return "?"
+
+
+def _plainest(root: Part) -> dict[str | None, set[str]]:
+    """For each block the names of the items in its shortest instance."""
+    found: dict[str | None, set[str]] = {}
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        locals_ = {item.local for item in part.items}
+        if part.block not in found or len(locals_) < len(found[part.block]):
+            found[part.block] = locals_
+        waiting += [item for item in part.items if isinstance(item, Part)]
+    return found
+
+
+def _title(part: Part, network: str, plainest: Mapping[str | None, set[str]]) -> str:
+    """What to call the definition: a block's plainest form has its name, a richer one adds what only it has."""
+    if part.block is None:
+        return _group_name(part.path) or network
+    more = [item.local for item in part.items if item.local not in plainest[part.block]]
+    return "_".join([part.block, *(name.split(".")[0].rstrip("0123456789") for name in more[:1])])
+
+
+def _group_name(path: str) -> str:
+    """The last part of a group's path that is a word."""
+    return next((segment for segment in reversed(path.split(".")) if not segment.isdigit()), "")
+
+
+def _parametrise(
+    graph: Graph,
+    parts: Sequence[Part],
+    sketches: Sequence[Mapping[str, Sketch]],
+    definition: Definition,
+    reserved: Collection[str],
+) -> list[dict[str, Expr]]:
+    """Fill in the definition's sketches and parameters; returns the arguments of each instance."""
+    known = _known_columns(graph, parts, reserved)
+    used: dict[str, tuple[Constant, ...]] = {}
+    for local in sketches[0]:
+        found = [[pair for call in each[local].calls for pair in _constants(call)] for each in sketches]
+        words = [
+            _word(local, column[0][0], [value for _, value in column], known, used)
+            for column in zip(*found, strict=True)
+        ]
+        replaced = iter(words)
+        definition.sketches[local] = Sketch(
+            tuple(_substitute(call, replaced) for call in sketches[0][local].calls), sketches[0][local].fixed
+        )
+    declared = [name for name in (IN_CHANNELS, *known) if name in used]
+    order = list(dict.fromkeys([*declared, *used]))
+    definition.parameters = {name: _annotation(used[name]) for name in order}
+    return [{name: used[name][i] for name in order} for i in range(len(parts))]
+
+
+def _known_columns(
+    graph: Graph, parts: Sequence[Part], reserved: Collection[str]
+) -> dict[str, tuple[Constant, ...]]:
+    """What a parameter may be called: the block's own parameters, then the width of the first input."""
+    taken = {IN_CHANNELS, *reserved}
+    columns: dict[str, tuple[Constant, ...]] = {
+        f"{name}_" if name in taken else name: tuple(part.arguments.get(name) for part in parts)
+        for name in parts[0].arguments
+    }
+    if all(part.inputs for part in parts):
+        shapes = [graph.by_name[part.inputs[0]].shape for part in parts]
+        if all("c" in shape.axes for shape in shapes):
+            columns[IN_CHANNELS] = tuple(shape.axis("c") for shape in shapes)
+    return columns
+
+
+def _constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
+    """Every constant in an expression, with the name of the argument where it stands."""
+    match expr:
+        case Call():
+            for name, value in {**expr.positional, **expr.keywords}.items():
+                yield from _constants(value, name)
+        case Items():
+            for value in expr.elements:
+                yield from _constants(value, hint)
+        case Infix():
+            for value in expr.operands:
+                yield from _constants(value, hint)
+        case Code() | None:
+            return
+        case _:
+            yield hint, expr
+
+
+def _substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
+    """The expression with its constants, in the order of `_constants`, replaced."""
+    match expr:
+        case Call():
+            positional = {name: _substitute(value, replaced) for name, value in expr.positional.items()}
+            keywords = {name: _substitute(value, replaced) for name, value in expr.keywords.items()}
+            return Call(expr.func, positional, keywords, expr.defaults, expr.on)
+        case Items():
+            return Items(tuple(_substitute(value, replaced) for value in expr.elements))
+        case Infix():
+            return Infix(expr.operator, tuple(_substitute(value, replaced) for value in expr.operands))
+        case Code() | None:
+            return expr
+        case _:
+            return next(replaced)
+
+
+def _word(
+    local: str,
+    hint: str,
+    column: Sequence[Constant],
+    known: Mapping[str, tuple[Constant, ...]],
+    used: dict[str, tuple[Constant, ...]],
+) -> Expr:
+    """What stands in the definition for a constant: itself, a parameter, or a parameter times a number."""
+    values = tuple(column)
+    if all(_equal(value, values[0]) for value in values):
+        return values[0]
+    candidates = [item for item in known.items() if item[0] != IN_CHANNELS or hint in _WIDTHS]
+    for name, candidate in candidates:
+        if _columns_equal(candidate, values):
+            used[name] = candidate
+            return Code(name)
+    for name, candidate in candidates:
+        formula = _formula(name, candidate, values)
+        if formula is not None:
+            used[name] = candidate
+            return Code(formula)
+    fresh = f"{local.replace('.', '_')}_{hint}"
+    used[fresh] = values
+    return Code(fresh)
+
+
+def _formula(name: str, column: Sequence[Constant], values: Sequence[Constant]) -> str | None:
+    """`4 * name` or `name // 2` where that gives the values for every instance."""
+    pairs = list(zip(column, values, strict=True))
+    if not all(type(a) is int and type(b) is int and a > 0 and b > 0 for a, b in pairs):
+        return None
+    a, b = pairs[0]
+    assert isinstance(a, int)
+    assert isinstance(b, int)
+    factor, divisor = b // a, -(-a // max(b, 1))
+    if factor > 1 and all(y == factor * x for x, y in pairs):  # type: ignore[operator]
+        return f"{factor} * {name}"
+    for candidate in (divisor, a // b):
+        if candidate > 1 and all(y == x // candidate for x, y in pairs):  # type: ignore[operator]
+            return f"{name} // {candidate}"
+    return None
+
+
+def _equal(a: Constant, b: Constant) -> bool:
+    return type(a) is type(b) and a == b
+
+
+def _columns_equal(a: Sequence[Constant], b: Sequence[Constant]) -> bool:
+    return all(map(_equal, a, b))
+
+
+def _annotation(column: Sequence[Constant]) -> str:
+    kinds = sorted({type(value).__name__ for value in column})
+    words = {"tuple": "tuple[int, ...]", "NoneType": "None"}
+    return " | ".join(words.get(kind, kind) for kind in kinds)

@@ -1,0 +1,112 @@
+"""Names for the tensors inside one emitted function: `x` runs on, branches get names that tell their part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from netspec.emit.names import snake
+from netspec.emit.outline import Item, Leaf, Part
+
+
+def name_tensors(part: Part, hidden: Collection[str] = ()) -> dict[str, str]:
+    """A variable for every value that the part reads or computes, but those in `hidden`.
+
+    `hidden` values are written inside the expression that uses them, so they need no variable.
+    """
+    maker = {value: i for i, item in enumerate(part.items) for value in item.outputs}
+    last_use = _last_uses(part, hidden, maker)
+    wanted = _branch_names(part, maker)
+    names = _input_names(part)
+    live = dict(names)
+    for i, item in enumerate(part.items):
+        dying = [v for v in live if last_use.get(v, -1) <= i]
+        for value in item.outputs:
+            if value in hidden:
+                continue
+            free = {live[v] for v in dying}
+            inherited = next((live[v] for v in dying if v in _reads(item, part, hidden, maker)), "x")
+            names[value] = _free(wanted.get(value, inherited), set(live.values()) - free)
+            for dead in [v for v in dying if live[v] == names[value]]:
+                del live[dead]
+                dying.remove(dead)
+            live[value] = names[value]
+        if any(value not in hidden for value in item.outputs):
+            for dead in dying:
+                live.pop(dead, None)
+    return names
+
+
+def _free(wanted: str, taken: Collection[str]) -> str:
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}{number}"
+    return name
+
+
+def _input_names(part: Part) -> dict[str, str]:
+    """One input is `x`; the inputs of a network have their own names."""
+    if len(part.inputs) == 1:
+        return {part.inputs[0]: "x"}
+    names: dict[str, str] = {}
+    for value in part.inputs:
+        wanted = snake(value.split(".")[-1]) if not part.path else f"x{len(names) + 1}"
+        names[value] = _free(wanted, names.values())
+    return names
+
+
+def _reads(item: Item, part: Part, hidden: Collection[str], maker: Mapping[str, int]) -> list[str]:
+    """The variables that an item's expression reads, through the hidden values inside it."""
+    found: list[str] = []
+    for value in item.inputs:
+        found += _reads(part.items[maker[value]], part, hidden, maker) if value in hidden else [value]
+    return found
+
+
+def _last_uses(part: Part, hidden: Collection[str], maker: Mapping[str, int]) -> dict[str, int]:
+    """For each value the place of the last item whose expression reads it; results are used at the end."""
+    last: dict[str, int] = {}
+    for i, item in enumerate(part.items):
+        if all(value in hidden for value in item.outputs):
+            continue
+        for value in _reads(item, part, hidden, maker):
+            last[value] = i
+    last.update({value: len(part.items) for value in part.outputs})
+    return last
+
+
+def _branch_names(part: Part, maker: Mapping[str, int]) -> dict[str, str]:
+    """`main` and `skip` for the two arms of a sum, `gate` for a factor, `branch1`... for the rest."""
+    readers: dict[str, int] = {}
+    for item in part.items:
+        for value in item.inputs:
+            readers[value] = readers.get(value, 0) + 1
+    names: dict[str, str] = {}
+    for item in part.items:
+        if not (isinstance(item, Leaf) and item.node.op.merges):
+            continue
+        arms = [_arm(value, part, maker, readers) for value in item.inputs]
+        for title, arm in zip(_titles(item.node.op.kind, arms), arms, strict=True):
+            for value in arm:
+                names.setdefault(value, title)
+    return names
+
+
+def _arm(value: str, part: Part, maker: Mapping[str, int], readers: Mapping[str, int]) -> list[str]:
+    """The values from `value` back to where its branch begins: a merge, or a value with other readers."""
+    arm: list[str] = []
+    while value in maker and readers[value] == 1 and value not in part.outputs:
+        arm.append(value)
+        item = part.items[maker[value]]
+        if len(item.inputs) != 1:
+            break
+        value = item.inputs[0]
+    return arm
+
+
+def _titles(kind: str, arms: Sequence[Sequence[str]]) -> list[str]:
+    if kind == "add" and len(arms) == 2:
+        return ["main", "skip"] if arms[0] else ["skip", "main"]
+    if kind == "mul" and sum(map(bool, arms)) == 1:
+        return ["gate"] * len(arms)
+    return [f"branch{i}" for i in range(1, len(arms) + 1)]
