@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from onnx.reference import ReferenceEvaluator
@@ -23,7 +23,7 @@ class ConvTranspose(op_conv_transpose.ConvTranspose):
     def _run(  # type: ignore[override]
         self, x: Array, weight: Array, bias: Array | None = None, **attributes: Any
     ) -> tuple[Array]:
-        whole = super()._run
+        whole: Callable[..., tuple[Array]] = super()._run
         group = attributes.pop("group")
         biases = [None] * group if bias is None else np.split(bias, group)
         parts = zip(np.split(x, group, axis=1), np.split(weight, group), biases, strict=True)
