@@ -1,1 +1,1 @@
-"""The grammar of the language and what is generated from it: data, and the script that makes it; no compiler code."""
+"""The grammar of the language and the tables made from it; no compiler code."""

@@ -1,4 +1,4 @@
-"""Turns netspec.lark into tables.json: `python -m netspec.grammar.build`. Runs at release, never when a spec is compiled.
+"""Turns netspec.lark into tables.json (`python -m netspec.grammar.build`); no spec waits for it.
 
 Lark reads the grammar and computes the LALR(1) tables; what is written is all that a parser needs,
 so that compiling a spec imports no parser generator and compiles one regular expression.
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 
 def tables(grammar: str) -> dict[str, Any]:
-    """The lexer's pattern and words and the parser's rules and states. Raises where the grammar has a conflict."""
+    """The lexer's pattern and words, the parser's rules and states. Raises on a conflict."""
     lark = Lark(grammar, parser="lalr", lexer="basic", start=["start", "expression"])
     analyzer = LALR_Analyzer(lark.parser.parser_conf, strict=True)
     analyzer.compute_lalr()
@@ -63,7 +63,7 @@ def _lexer(terminals: list[TerminalDef]) -> tuple[dict[str, str], str]:
 
 
 def _rule(rule: Rule) -> list[Any]:
-    """`[symbol, length, which children are kept, the action's name]`; a rule that only passes children on has no action."""
+    """`[symbol, length, which children are kept, action]`; None where children are passed on."""
     kept = [
         index
         for index, symbol in enumerate(rule.expansion)

@@ -1,4 +1,4 @@
-"""A step's arguments: evaluated, bound to an op or to a block's parameters, and blamed when they are wrong."""
+"""A step's arguments: evaluated, bound, and blamed when they are wrong. Builds no graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Given(NamedTuple):
 
 
 class OpArguments:
-    """The arguments of one op step. Bare names that stand for nothing are words, which the op judges."""
+    """The arguments of one op. Bare names that stand for nothing are words: the op judges them."""
 
     def __init__(self, step: tree.Invoke, op: type[Op], evaluator: Evaluator, frame: Frame) -> None:
         self.step = step
@@ -37,7 +37,12 @@ class OpArguments:
         value = self.evaluator.value(node, self.frame)
         if holds_tensor(value):
             message = f"`{self.step.name.name}` does not take a tensor as an argument"
-            fail("unexpected-tensor", message, node.span, help="tensors enter through the arrow or through branches")
+            fail(
+                "unexpected-tensor",
+                message,
+                node.span,
+                help="tensors enter through the arrow or through branches",
+            )
         return plain(value)
 
     def bind(self) -> Op:
@@ -55,7 +60,7 @@ class OpArguments:
             raise SpecError(self.blame(error)) from None
 
     def blame(self, error: Rejected, notes: tuple[Note, ...] = ()) -> Diagnostic:
-        """The diagnostic for what an op refuses, at the argument that is wrong where the op names one."""
+        """What an op refuses, at the argument that is wrong where the op names one."""
         if error.id == "too-many-arguments":
             places = self._positional()[len(self.op.model_fields) :]
         else:
@@ -97,9 +102,7 @@ class OpArguments:
         return self._positional()[index : index + 1]
 
 
-def bind_block(
-    step: tree.Invoke, block: tree.Block, evaluator: Evaluator, caller: Frame
-) -> Frame:
+def bind_block(step: tree.Invoke, block: tree.Block, evaluator: Evaluator, caller: Frame) -> Frame:
     """A new frame in which a block's parameters have their values."""
     frame = Frame(caller.current)
     names = [parameter.name for parameter in block.parameters]
@@ -108,9 +111,13 @@ def bind_block(
         if argument.name is not None and argument.name not in names:
             start = argument.span.start
             span = Span(argument.span.source, start, start + len(argument.name))
-            known = f"it takes {', '.join(f'`{name}`' for name in names)}" if names else "it takes none"
+            known = (
+                f"it takes {', '.join(f'`{name}`' for name in names)}" if names else "it takes none"
+            )
             message = f"`{call}` has no parameter `{argument.name}`"
-            fail("unknown-argument", message, span, help=did_you_mean(argument.name, names) or known)
+            fail(
+                "unknown-argument", message, span, help=did_you_mean(argument.name, names) or known
+            )
         if argument.name is None and position >= len(names):
             fail(
                 "too-many-arguments",

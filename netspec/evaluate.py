@@ -1,4 +1,4 @@
-"""Compile-time expressions -> values, within limits. Knows names and tensors' shapes; nothing of graphs."""
+"""Compile-time expressions -> values, within limits. Knows tensors' shapes, nothing of graphs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def bound_names(targets: tree.Targets) -> list[str]:
 def words() -> frozenset[str]:
     """The words that some op's argument takes: `half`, `same`, `int`."""
     found: set[str] = set()
-    waiting: list[Any] = [field.annotation for op in all_ops() for field in op.model_fields.values()]
+    waiting: list[Any] = [
+        field.annotation for op in all_ops() for field in op.model_fields.values()
+    ]
     while waiting:
         annotation = waiting.pop()
         if get_origin(annotation) is Literal:
@@ -112,7 +114,7 @@ class Evaluator:
         }
 
     def value(self, node: tree.Expression, frame: Frame) -> Any:
-        """What an expression stands for. Raises SpecError, or Poisoned where it needs what failed before."""
+        """What an expression stands for. Raises SpecError, or Poisoned after an earlier failure."""
         self.charge(1, node.span)
         found = self._by_type[type(node)](node, frame)
         if isinstance(found, Poison):
@@ -165,7 +167,12 @@ class Evaluator:
             return callee
         if node.name in words():
             return node.name
-        fail("unknown-name", f"unknown name `{node.name}`", node.span, help=self.suggestion(node.name, frame))
+        fail(
+            "unknown-name",
+            f"unknown name `{node.name}`",
+            node.span,
+            help=self.suggestion(node.name, frame),
+        )
 
     def tensor(self, node: tree.Tensor, frame: Frame) -> Tensors:
         """The tensor, or list of tensors, behind `@` or `@name`."""
@@ -173,7 +180,12 @@ class Evaluator:
             if node.name not in frame.tensors:
                 meant = did_you_mean(node.name, frame.tensors)
                 meant = meant and meant.replace("`", "`@", 1)
-                fail("unknown-tensor", f"no tensor is named `@{node.name}` here", node.span, help=meant)
+                fail(
+                    "unknown-tensor",
+                    f"no tensor is named `@{node.name}` here",
+                    node.span,
+                    help=meant,
+                )
             return frame.tensors[node.name]
         if frame.current is None:
             fail("no-input", "there is no tensor yet", node.span, help="begin with `input 1 28 28`")
@@ -214,7 +226,11 @@ class Evaluator:
             return
         wanted = len(targets.items)
         if not is_list(value):
-            fail("wrong-count", f"{wanted} names, but {kind(value)} to share among them", targets.span)
+            fail(
+                "wrong-count",
+                f"{wanted} names, but {kind(value)} to share among them",
+                targets.span,
+            )
         assert isinstance(value, tuple)
         if len(value) != wanted:
             message = f"{wanted} names, but {len(value)} values: {show(value)}"
@@ -238,7 +254,7 @@ class Evaluator:
                 fail("not-supported-yet", f"`{name}(...)` is not supported yet", node.function.span)
             help_ = did_you_mean(name, FUNCTIONS)
             if self.callee(name) is not None:
-                help_ = f"`{name}` is an op or a block: its arguments are separated by blanks, in a step of its own"
+                help_ = f"`{name}` is a step of its own: `{name} 32 3`"
             fail("unknown-function", f"unknown function `{name}`", node.function.span, help=help_)
         arguments = [self.value(argument, frame) for argument in node.arguments]
         given = ", ".join(map(show, arguments))
@@ -256,7 +272,11 @@ class Evaluator:
     def _attribute(self, node: tree.Attribute, frame: Frame) -> object:
         value = self.value(node.value, frame)
         if not isinstance(value, Flowing):
-            fail("wrong-type", f"`.{node.name}` is a fact about a tensor, not about {kind(value)}", node.span)
+            fail(
+                "wrong-type",
+                f"`.{node.name}` is a fact about a tensor, not about {kind(value)}",
+                node.span,
+            )
         shape = value.value.shape
         if node.name == "shape":
             return shape.sizes
@@ -264,7 +284,9 @@ class Evaluator:
             return shape.axis(node.name)
         except KeyError:
             known = ", ".join(f"`.{axis}`" for axis in shape.axes)
-            what = f"no {_AXES[node.name]}" if node.name in _AXES else f"nothing called `{node.name}`"
+            what = (
+                f"no {_AXES[node.name]}" if node.name in _AXES else f"nothing called `{node.name}`"
+            )
             fail(
                 "unknown-axis",
                 f"a tensor of {shape} has {what}",
@@ -273,14 +295,16 @@ class Evaluator:
             )
 
     def _index(self, node: tree.Index, frame: Frame) -> object:
-        value, index = self.value(node.value, frame), self.value(node.index, frame)
+        value, index = self.value(node.value, frame), self.value(node.key, frame)
         if not is_list(value):
-            fail("wrong-type", f"`[...]` takes an element of a list, not of {kind(value)}", node.span)
+            fail(
+                "wrong-type", f"`[...]` takes an element of a list, not of {kind(value)}", node.span
+            )
         if isinstance(index, bool) or not isinstance(index, int):
-            fail("wrong-type", f"an index is a whole number, not {kind(index)}", node.index.span)
+            fail("wrong-type", f"an index is a whole number, not {kind(index)}", node.key.span)
         if not -len(value) <= index < len(value):
             message = f"no element {index} in a list of {len(value)}"
-            fail("index-out-of-range", message, node.index.span)
+            fail("index-out-of-range", message, node.key.span)
         return value[index]
 
     def _unary(self, node: tree.Unary, frame: Frame) -> object:

@@ -1,12 +1,10 @@
-"""Tree -> shaped graph: nets and blocks run at compile time on a graph builder. Knows nothing of targets."""
+"""Tree -> shaped graph: nets and blocks run on a graph builder. Knows nothing of targets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import NoReturn, TypeAlias
 
 from netspec import tree
 from netspec.arguments import OpArguments, bind_block, called_with, plain_arguments
@@ -16,8 +14,9 @@ from netspec.evaluate import Evaluator, OverLimit, bound_names, fail
 from netspec.ir import Graph
 from netspec.limits import DEFAULT, Limits
 from netspec.nets import Entry, override_value, parse_override, select
-from netspec.ops import Input, Op, Rejected, find, names
-from netspec.ops.binding import bind
+from netspec.ops import Op, find, names
+from netspec.placing import Placer
+from netspec.reports import Reports
 from netspec.source import Span
 from netspec.values import (
     POISON,
@@ -31,11 +30,9 @@ from netspec.values import (
     is_list,
     kind,
 )
+from netspec.walks import Walk, run
 
 __all__ = ["expand", "parse_override"]
-
-Walk: TypeAlias = Generator["Walk", None, None]
-"""A piece of expansion that may ask for others. Blocks nest as deep as a spec says, so Python's stack does not follow them."""
 
 
 def expand(
@@ -52,27 +49,7 @@ def expand(
     puts an input in front of a net that has none.
     """
     entry = select(file, net)
-    return _Expansion(file, entry, dict(overrides or {}), input_shape, limits).graph()
-
-
-def _run(walk: Walk) -> None:
-    """Drive a walk and all that it asks for, on a stack of our own."""
-    stack = [walk]
-    error: Exception | None = None
-    while stack:
-        try:
-            if error is None:
-                stack.append(next(stack[-1]))
-            else:
-                raised, error = error, None
-                stack.append(stack[-1].throw(raised))
-        except StopIteration:
-            stack.pop()
-        except Exception as raised:
-            stack.pop()
-            error = raised
-    if error is not None:
-        raise error
+    return _Expansion(entry, dict(overrides or {}), input_shape, limits).graph()
 
 
 class _Expansion:
@@ -80,29 +57,23 @@ class _Expansion:
 
     def __init__(
         self,
-        file: tree.File,
         entry: Entry,
         overrides: dict[str, object],
         input_shape: Sequence[int] | None,
         limits: Limits,
     ) -> None:
-        self.file = file
         self.entry = entry
         self.limits = limits
-        self.input_shape = input_shape
         self.net_frame = Frame(is_net=True)
         constants = self.net_frame.names if entry.net is None else {}
         self.evaluator = Evaluator(entry.blocks, constants, limits)
         self.overrides = {
             name: override_value(value, self.evaluator) for name, value in overrides.items()
         }
-        self.builder = GraphBuilder(entry.name)
+        self.placer = Placer(GraphBuilder(entry.name), self.evaluator, input_shape)
+        self.reports = Reports(limits)
         self.results: dict[str | None, Flowing] = {}
-        self.inputs = 0
-        self.nodes = 0
         self.calls: list[tree.Block] = []
-        self.trace: list[Callable[[], Note]] = []
-        self.found: dict[tuple[object, ...], Diagnostic] = {}
 
     # ---- a whole net ----
 
@@ -110,29 +81,28 @@ class _Expansion:
         """Run the net and give its graph, or raise what was found."""
         frame = self.net_frame
         try:
-            _run(self._net(frame))
-            if not self.found:
+            run(self._net(frame))
+            if not self.reports.found:
                 self._finish(frame)
         except OverLimit as stop:
-            self._report(stop)
-        if self.found:
-            first = [d for d in self.found.values() if d.span is None]
-            placed = [d for d in self.found.values() if d.span is not None]
-            placed.sort(key=lambda d: d.span.start if d.span else 0)
-            raise SpecError(*first, *placed)
-        return self.builder.finish([(name, flow.value) for name, flow in self.results.items()])
+            self.reports.report(stop)
+        if self.reports.found:
+            raise self.reports.error()
+        return self.placer.builder.finish(
+            [(name, flow.value) for name, flow in self.results.items()]
+        )
 
     def _net(self, frame: Frame) -> Walk:
         entry = self.entry
-        if self.input_shape is not None and not entry.has_input:
-            frame.current = self._input_in_front()
+        if self.placer.input_shape is not None and not entry.has_input:
+            frame.current = self.placer.input_in_front()
         if entry.net is None:
             yield from self._statements(frame, entry.statements)
             return
         constants = Frame()
         self.evaluator.constants = constants.names
         yield from self._statements(constants, entry.statements)
-        with self._reporting():
+        with self.reports.reporting():
             self._bind_parameters(entry.net, frame)
             yield from self._statements(frame, entry.net.body.statements)
 
@@ -144,7 +114,7 @@ class _Expansion:
                 message = f"the net `{self.entry.name}` ends without a tensor"
                 span = self.entry.net.name.span if self.entry.net else None
                 help_ = "begin with `input 1 28 28`" if result is None else "add or concat the list"
-                self._report(SpecError(Diagnostic("no-output", message, span, help=help_)))
+                self.reports.report(SpecError(Diagnostic("no-output", message, span, help=help_)))
                 return
             self.results[None] = result
 
@@ -172,44 +142,6 @@ class _Expansion:
                     help=f"give it a default, or `--set {parameter.name}=...`",
                 )
 
-    # ---- reporting ----
-
-    def _report(self, error: SpecError) -> None:
-        for diagnostic in error.diagnostics:
-            trace = tuple([note() for note in reversed(self.trace[-8:])])
-            span = diagnostic.span
-            key = (diagnostic.id, diagnostic.message) if span is None else (span.start, span.end)
-            self.found.setdefault(key, replace(diagnostic, trace=trace))
-        if len(self.found) >= self.limits.errors and not isinstance(error, OverLimit):
-            raise OverLimit()
-
-    @contextmanager
-    def _reporting(self, frame: Frame | None = None) -> Iterator[None]:
-        """Report what goes wrong inside, and go on with a poisoned tensor."""
-        try:
-            yield
-        except OverLimit:
-            raise
-        except SpecError as error:
-            self._report(error)
-        except Poisoned:
-            pass
-        except RecursionError:
-            # Expansion and expressions do not recurse with a spec's depth: only lists made of lists do.
-            raise OverLimit(Diagnostic("over-limit", "a list holds lists too many levels deep")) from None
-        else:
-            return
-        if frame is not None:
-            frame.current = POISON
-
-    @contextmanager
-    def _tracing(self, note: Callable[[], Note]) -> Iterator[None]:
-        self.trace.append(note)
-        try:
-            yield
-        finally:
-            self.trace.pop()
-
     # ---- statements ----
 
     def _statements(self, frame: Frame, statements: Sequence[tree.Statement]) -> Walk:
@@ -227,11 +159,13 @@ class _Expansion:
                 case tree.Out():
                     yield self._out(frame, statement)
                 case tree.Share():
-                    with self._reporting():
-                        fail("not-supported-yet", "`share` is not supported yet", statement.name.span)
+                    with self.reports.reporting():
+                        fail(
+                            "not-supported-yet", "`share` is not supported yet", statement.name.span
+                        )
 
     def _let(self, frame: Frame, let: tree.Let) -> None:
-        with self._reporting():
+        with self.reports.reporting():
             if frame is self.net_frame and self.entry.net is None and self._overridden(frame, let):
                 return
             self.evaluator.bind(let.targets, self.evaluator.value(let.value, frame), frame)
@@ -255,7 +189,7 @@ class _Expansion:
         for name in assign.names:
             frame.tensors[name.name] = POISON if result is None else result
         if len(assign.names) > 1:
-            with self._reporting():
+            with self.reports.reporting():
                 message = "several results of one step are not supported yet"
                 fail("not-supported-yet", message, assign.names[1].span)
 
@@ -264,7 +198,7 @@ class _Expansion:
         before = frame.tensors.get(name, ())
         yield self._pipeline(frame, collect.pipeline)
         result, frame.current = frame.current, current
-        with self._reporting():
+        with self.reports.reporting():
             if isinstance(before, Flowing):
                 message = f"`@{name}` is one tensor and collects no others"
                 fail("wrong-type", message, collect.name.span, help=f"`@{name} = ...` replaces it")
@@ -278,9 +212,11 @@ class _Expansion:
             current = frame.current
             yield self._pipeline(frame, result.pipeline)
             value, frame.current = frame.current, current
-            with self._reporting():
+            with self.reports.reporting():
                 if not frame.is_net:
-                    fail("misplaced-out", "`out` names results of the net, not of a block", out.span)
+                    fail(
+                        "misplaced-out", "`out` names results of the net, not of a block", out.span
+                    )
                 if result.name in self.results:
                     name = f"`{result.name}`" if result.name else "without a name"
                     fail("duplicate-name", f"a second result {name}", result.span)
@@ -291,13 +227,15 @@ class _Expansion:
 
     # ---- pipelines and steps ----
 
-    def _pipeline(self, frame: Frame, pipeline: tree.Pipeline, input_name: str | None = None) -> Walk:
+    def _pipeline(
+        self, frame: Frame, pipeline: tree.Pipeline, input_name: str | None = None
+    ) -> Walk:
         """Run the steps from the current tensor on; what the last one gives is current then."""
         if pipeline.start is not None:
-            with self._reporting(frame):
+            with self.reports.reporting(frame):
                 frame.current = self.evaluator.tensor(pipeline.start, frame)
         for step in pipeline.steps:
-            with self._reporting(frame):
+            with self.reports.reporting(frame):
                 if isinstance(step, tree.Invoke):
                     label = self._label(step.label, frame)
                     if label is None and step.name.name == "input":
@@ -308,12 +246,14 @@ class _Expansion:
 
     def _control(self, frame: Frame, step: tree.Group | tree.If | tree.For | tree.Repeat) -> Walk:
         label = self._label(step.label, frame)
-        with self._scope(label, step.label) if label else nullcontext():
+        with self.placer.scope(label, step.label) if label else nullcontext():
             match step:
                 case tree.Group():
                     yield from self._statements(frame, step.body.statements)
                 case tree.If():
-                    chosen = step.body if self.evaluator.value(step.condition, frame) else step.otherwise
+                    chosen = (
+                        step.body if self.evaluator.value(step.condition, frame) else step.otherwise
+                    )
                     if isinstance(chosen, tree.If):
                         yield self._control(frame, chosen)
                     elif chosen is not None:
@@ -324,15 +264,15 @@ class _Expansion:
                     yield self._for(frame, step, label)
 
     def _repeat(self, frame: Frame, step: tree.Repeat, label: str | None) -> Walk:
-        count = self.evaluator.value(step.count, frame)
-        span = step.count.span
+        count = self.evaluator.value(step.rounds, frame)
+        span = step.rounds.span
         if type(count) is not int or count < 0:
             fail("wrong-type", f"`repeat` takes a whole number of rounds, not {kind(count)}", span)
         if count > self.limits.nodes:
             self.evaluator.refuse("nodes", f"{count:,} rounds of a loop", span)
         for number in range(count):
             note = partial(self._round_note, number, count, span)
-            with self._tracing(note):
+            with self.reports.tracing(note):
                 yield self._round(frame, step.body, label, number)
 
     @staticmethod
@@ -346,7 +286,7 @@ class _Expansion:
         for number, item in enumerate(items):
             self.evaluator.bind(step.targets, item, frame)
             values = [(name, frame.names[name]) for name in bound]
-            with self._tracing(partial(self._loop_note, values, step.targets.span)):
+            with self.reports.tracing(partial(self._loop_note, values, step.targets.span)):
                 yield self._round(frame, step.body, label, number)
         for name in bound:
             frame.names.pop(name, None)
@@ -357,16 +297,16 @@ class _Expansion:
         return Note(f"in the loop, with {assignments(values)}", span)
 
     def _round(self, frame: Frame, body: tree.Body, label: str | None, number: int) -> Walk:
-        """One round of a loop. Under a label its name is its number: that of its one step, or that of a scope."""
+        """One round of a loop. Under a label its one step, or else its scope, has a number."""
         self.evaluator.charge(1, body.span)
         step = _only_call(body)
         if label is None:
             yield from self._statements(frame, body.statements)
         elif step is not None:
-            with self._reporting(frame):
+            with self.reports.reporting(frame):
                 yield self._invoke(frame, step, str(number))
         else:
-            with self._scope(str(number), None):
+            with self.placer.scope(str(number), None):
                 yield from self._statements(frame, body.statements)
 
     # ---- names ----
@@ -384,31 +324,6 @@ class _Expansion:
                 part = str(value)
             parts.append(part)
         return "".join(parts)
-
-    @contextmanager
-    def _scope(
-        self,
-        label: str | None,
-        place: tree.Label | None,
-        block: tree.Block | None = None,
-        arguments: Mapping[str, object] | None = None,
-        at: Span | None = None,
-    ) -> Iterator[None]:
-        """A scope of the builder, whose refusals are reported at the label."""
-        scope = self.builder.scope(
-            label,
-            block=block.name.name if block else None,
-            arguments=arguments,
-            at=at.position if at else None,
-        )
-        try:
-            scope.__enter__()
-        except Rejected as error:
-            span = place.span if place else at
-            raise SpecError(Diagnostic(error.id, error.message, span, help=error.help)) from None
-        with ExitStack() as stack:
-            stack.push(scope.__exit__)
-            yield
 
     # ---- ops and blocks ----
 
@@ -453,8 +368,10 @@ class _Expansion:
             message = f"blocks call one another {self.limits.calls} levels deep"
             self.evaluator.refuse("calls", message, step.name.span)
         with (
-            self._scope(label, step.label, block, plain_arguments(inner, block), step.name.span),
-            self._tracing(partial(self._call_note, inner, block, step.name.span)),
+            self.placer.scope(
+                label, step.label, block, plain_arguments(inner, block), step.name.span
+            ),
+            self.reports.tracing(partial(self._call_note, inner, block, step.name.span)),
             self._calling(block),
         ):
             yield from self._statements(inner, block.body.statements)
@@ -478,7 +395,11 @@ class _Expansion:
         shortcut = True
         for argument in step.arguments:
             if argument.name != "when":
-                fail("unknown-argument", "`residual` takes `when=condition` and no other argument", argument.span)
+                fail(
+                    "unknown-argument",
+                    "`residual` takes `when=condition` and no other argument",
+                    argument.span,
+                )
             shortcut = bool(self.evaluator.value(argument.value, frame))
         if step.branches is None or len(step.branches) != 1:
             fail(
@@ -493,7 +414,12 @@ class _Expansion:
             op = find("add")
             assert op is not None
             branches = [(frame.current, step.branches[0].span), (entrance, step.name.span)]
-            self._add(frame, OpArguments(step._replace(arguments=()), op, self.evaluator, frame), branches, label)
+            self.placer.add(
+                frame,
+                OpArguments(step._replace(arguments=()), op, self.evaluator, frame),
+                branches,
+                label,
+            )
 
     def _op(self, frame: Frame, step: tree.Invoke, op: type[Op], label: str | None) -> Walk:
         arguments = OpArguments(step, op, self.evaluator, frame)
@@ -504,77 +430,18 @@ class _Expansion:
         elif not op.merges:
             arguments.bind()
             message = f"`{step.name.name}` takes no branches"
-            fail("unexpected-branches", message, step.branches[0].span, help="is a `->` or a line's end missing?")
+            fail(
+                "unexpected-branches",
+                message,
+                step.branches[0].span,
+                help="is a `->` or a line's end missing?",
+            )
         entrance = frame.current
         for branch in step.branches or ():
             frame.current = entrance
             yield from self._statements(frame, branch.statements)
             branches.append((frame.current, branch.span))
-        self._add(frame, arguments, branches, label)
-
-    def _add(
-        self,
-        frame: Frame,
-        arguments: OpArguments,
-        branches: Sequence[tuple[Tensors | None, Span]],
-        label: str | None,
-    ) -> None:
-        """Put an op behind the values of its branches; lists of tensors spread."""
-        step, op = arguments.step, arguments.bind()
-        if op.kind == "input":
-            op = self._sized_input(op, step)
-        inputs: list[Flowing] = []
-        for value, _ in branches:
-            if value is None:
-                self._no_input(step)
-            for flow in value if isinstance(value, tuple) and not isinstance(value, Flowing) else (value,):
-                if isinstance(flow, Poison):
-                    raise Poisoned
-                inputs.append(flow)
-        if self.nodes >= self.limits.nodes:
-            message = f"the net has more than {self.limits.nodes:,} ops"
-            self.evaluator.refuse("nodes", message, step.name.span)
-        self.nodes += 1
-        try:
-            value = self.builder.add(op, [flow.value for flow in inputs], label=label, at=step.name.span.position)
-        except Rejected as error:
-            if error.id in ("duplicate-name", "bad-name") and step.label is not None:
-                raise SpecError(Diagnostic(error.id, error.message, step.label.span, help=error.help)) from None
-            raise SpecError(arguments.blame(error, _origins(inputs))) from None
-        frame.current = Flowing(value, step.span)
-
-    # ---- inputs ----
-
-    def _no_input(self, step: tree.Invoke) -> NoReturn:
-        if self.inputs:
-            help_ = "begin the line with a named tensor: `@x -> ...`"
-        else:
-            help_ = "begin with `input 1 28 28`, or compile with `--input 1x28x28`"
-        fail("no-input", f"`{step.name.name}` has no tensor to work on", step.name.span, help=help_)
-
-    def _input_in_front(self) -> Tensors:
-        """The input of a net that has none, as the caller asked for it."""
-        try:
-            op = bind(Input, list(self.input_shape or ()), {})
-            value = self.builder.add(op, [])
-        except Rejected as error:
-            raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
-        self.inputs += 1
-        self.nodes += 1
-        return Flowing(value, None)
-
-    def _sized_input(self, op: Op, step: tree.Invoke) -> Op:
-        """An input of the net, in the size that the caller asked for."""
-        self.inputs += 1
-        if self.input_shape is None:
-            return op
-        if self.inputs > 1:
-            message = "the net has several inputs, and one size is given for all"
-            fail("several-inputs", message, step.name.span, help="change the sizes in the file")
-        try:
-            return bind(Input, list(self.input_shape), {"dtype": getattr(op, "dtype", "float")})
-        except Rejected as error:
-            raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
+        self.placer.add(frame, arguments, branches, label)
 
 
 def _only_call(body: tree.Body) -> tree.Invoke | None:
@@ -588,13 +455,3 @@ def _only_call(body: tree.Body) -> tree.Invoke | None:
     if isinstance(step, tree.Invoke) and step.label is None and step.branches is None:
         return step
     return None
-
-
-def _origins(inputs: Sequence[Flowing]) -> tuple[Note, ...]:
-    """Where the shapes came from that an op refuses."""
-    notes = []
-    for number, flow in enumerate(inputs[:4], start=1):
-        what = "output" if len(inputs) == 1 else f"branch {number}"
-        if flow.origin is not None:
-            notes.append(Note(f"{what} is {flow.value.shape}", flow.origin))
-    return tuple(notes)

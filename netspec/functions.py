@@ -90,7 +90,7 @@ def _log2(value: object) -> float:
 
 
 def _divisible(value: object, by: object = 8) -> int:
-    """The multiple nearest to a value, at least one and never more than a tenth below it: MobileNet's rule for widths."""
+    """MobileNet's rule for widths: the nearest multiple that is not a tenth below the value."""
     size, step = _number(value), _whole(by)
     if step < 1 or size < 0:
         raise BadArgument

@@ -1,4 +1,4 @@
-"""Text -> tokens. Knows the few places where blanks and newlines matter; nothing of the grammar's rules."""
+"""Text -> tokens. Knows where blanks and newlines matter; nothing of the grammar's rules."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ def tokens(
     begin: int,
     stop: int,
 ) -> Iterator[Token]:
-    """The tokens of a range of a source, `$END` last. Raises SpecError where a character fits nothing, or brackets do not match."""
+    """The tokens of a range of a source, `$END` last. Raises SpecError, for brackets too."""
     text = source.text
     match = pattern.match
     opened: list[Token] = []

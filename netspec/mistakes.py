@@ -10,18 +10,21 @@ _OPERATORS = {
     "PLUS", "MINUS", "LESS", "GREATER", "ATMOST", "ATLEAST", "EQUAL", "UNEQUAL", "AND", "OR", "NOT",
 }  # fmt: skip
 
-_VALUES = {"INT", "FLOAT", "SIZES", "STRING", "TRUE", "FALSE", "NONE", "DYNAMIC", "AT", "TENSOR"}
-_VALUES |= {"NEG", "LPAR", "LSQB"}
-_STEPS = {"IF", "FOR", "REPEAT", "LABEL"}
-_STATEMENTS = {"LET", "OUT", "SHARE"}
 _DECLARATIONS = {"NET", "BLOCK", "USE"}
 
+# What a set of terminals is called where the first of them is expected.
+_STEP = ("REPEAT", "FOR", "IF", "LABEL", "NAME", "LBRACE", "TENSOR", "AT")
+_STATEMENT = ("LET", "OUT", "SHARE", *_STEP)
+_VALUE = ("INT", "FLOAT", "SIZES", "STRING", "TRUE", "FALSE", "NONE", "DYNAMIC", "AT", "TENSOR")
 _GROUPS = (
-    (_DECLARATIONS, "a net, a block or a step"),
-    (_STATEMENTS, "a statement"),
-    (_STEPS, "a step"),
-    ({"INT", "STRING", "NONE"}, "a value"),
-    (_OPERATORS | {"STAR", "SLASH", "FLOOR", "PERCENT", "POWER"}, "an operator"),
+    (("BLOCK", "NET", "USE", *_STATEMENT), "a net, a block or a step"),
+    (_STATEMENT, "a statement"),
+    (_STEP, "a step"),
+    ((*_VALUE, "NEG", "MINUS", "NOT", "NAME", "LPAR", "LSQB"), "a value"),
+    (
+        ("STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "DOT", "_INDEX", "NEG", *_OPERATORS),
+        "an operator",
+    ),
 )
 
 _NAMES = {
@@ -31,6 +34,8 @@ _NAMES = {
     "_END": "the end of the line",
     "$END": "the end of the text",
     "_CALL": "`(`",
+    "LPAR": "`(`",
+    "FOR": "`for`",
     "_INDEX": "`[`",
 }
 
@@ -42,7 +47,7 @@ def unexpected(
     expected: Collection[str],
     spellings: Mapping[str, str],
 ) -> Diagnostic:
-    """The diagnostic for a token that the grammar does not take here; `before` is the one that it follows."""
+    """What is wrong with a token that the grammar does not take; `before` is the one before it."""
     start, end = token.start, token.end
     span = Span(source, start, end)
     if token.type == "_CALL" and before is not None and "_ARROW" in expected:
@@ -55,7 +60,10 @@ def unexpected(
         )
     if token.type == "_INDEX" and "_ARROW" in expected:
         return Diagnostic(
-            "unexpected-token", "`[` is glued to the name before it", span, help="a list has a blank before it"
+            "unexpected-token",
+            "`[` is glued to the name before it",
+            span,
+            help="a list has a blank before it",
         )
     if token.type in _OPERATORS and "_ARROW" in expected:
         return Diagnostic(
@@ -88,7 +96,10 @@ def unexpected(
     wanted = _wanted(expected, spellings)
     if token.text.isidentifier() and token.type not in ("NAME", "LABEL") and "NAME" in expected:
         return Diagnostic(
-            "reserved-word", f"`{token.text}` is a word of the language", span, label=f"expected {wanted}"
+            "reserved-word",
+            f"`{token.text}` is a word of the language",
+            span,
+            label=f"expected {wanted}",
         )
     found = {"$END": "the end of the text", "_END": "the end of the line"}.get(token.type)
     if token.type == "_END" and token.text == ";":
@@ -106,18 +117,17 @@ def unexpected(
 def _wanted(expected: Collection[str], spellings: Mapping[str, str]) -> str:
     """What may stand here, in a few words."""
     left = set(expected)
-    words = []
-    for group, name in _GROUPS:
-        if left & group:
-            words.append(name)
-            covered = group
-            if group is _STEPS or group is _STATEMENTS or group is _DECLARATIONS:
-                covered = group | _STEPS | _STATEMENTS | {"NAME", "TENSOR", "AT", "LBRACE"}
-            elif name == "a value":
-                covered = group | _VALUES | {"NAME", "NOT", "MINUS", "FLOAT"}
-            left -= covered
-    singles = [_NAMES.get(kind) or f"`{spellings.get(kind, kind)}`" for kind in sorted(left)]
-    words += [word for word in singles if word not in words]
-    if len(words) > 4:
-        words = words[:3] + ["something else"]
+    groups = []
+    for terminals, name in _GROUPS:
+        if terminals[0] in left:
+            groups.append(name)
+            left -= set(terminals)
+    singles = {_NAMES.get(kind) or f"`{spellings.get(kind, kind)}`" for kind in left}
+    words = (
+        [*groups[:1], *sorted(singles), *groups[1:]]
+        if groups != ["an operator"]
+        else [*sorted(singles), *groups]
+    )
+    if len(words) > 5:
+        words = [*words[:4], "something else"]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

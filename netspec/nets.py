@@ -1,4 +1,4 @@
-"""Which net of a file is compiled, under which name, and what the command line may change. Expands nothing."""
+"""Which net of a file is compiled, and what the command line may change. Expands nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netspec.values import Callee, Frame, plain
 
 
 class Entry(NamedTuple):
-    """Where expansion begins. Without a `net`, the statements of the file are the net; else they are its constants."""
+    """Where expansion begins. Without a `net` the file's statements are the net, else constants."""
 
     name: str
     net: tree.Block | None
@@ -68,7 +68,12 @@ def select(file: tree.File, wanted: str | None) -> Entry:
 def _choose(nets: Mapping[str, tree.Block], wanted: str | None) -> tree.Block | None:
     if wanted is not None and wanted not in nets:
         known = f"the file has {_listed(nets)}" if nets else "the file has no named net"
-        raise _failure("unknown-net", f"no net is called `{wanted}`", None, help=did_you_mean(wanted, nets) or known)
+        raise _failure(
+            "unknown-net",
+            f"no net is called `{wanted}`",
+            None,
+            help=did_you_mean(wanted, nets) or known,
+        )
     if wanted is None and len(nets) > 1:
         span = list(nets.values())[1].name.span
         raise _failure(
@@ -89,14 +94,18 @@ def _check_parameters(block: tree.Block) -> None:
     for parameter in block.parameters:
         if parameter.name in seen:
             raise _failure(
-                "duplicate-definition", f"a second parameter is called `{parameter.name}`", parameter.span
+                "duplicate-definition",
+                f"a second parameter is called `{parameter.name}`",
+                parameter.span,
             )
         seen.add(parameter.name)
 
 
 def _stem(name: str) -> str:
     """A net's name from its file's: `my-net.net` is `my_net`."""
-    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in PurePath(name).stem).strip("_")
+    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in PurePath(name).stem).strip(
+        "_"
+    )
     return stem if stem[:1].isalpha() else "net"
 
 
@@ -121,12 +130,12 @@ def _failure(
     return SpecError(Diagnostic(id, message, span, help=help))
 
 
-# ---- what the command line may change -------------------------------------------------------------
+# ---- what the command line may change ----
 
 
 def parse_override(text: str) -> tuple[str, object]:
     """`classes=10` as a name and a plain value; bare names become strings. Raises SpecError."""
-    name, equals, value = text.partition("=")
+    name, equals, _ = text.partition("=")
     source = Source("--set", text)
     if not equals or not name.strip().isidentifier():
         raise _failure(
@@ -142,7 +151,7 @@ def parse_override(text: str) -> tuple[str, object]:
 
 
 def override_value(value: object, evaluator: Evaluator) -> object:
-    """A plain Python value as expressions know it: lists are tuples, the name of an op or a block is that."""
+    """A plain Python value as expressions know it: lists are tuples, names of ops are ops."""
     if isinstance(value, str):
         callee: Callee | None = evaluator.callee(value)
         return value if callee is None else callee

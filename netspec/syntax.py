@@ -65,7 +65,7 @@ class _Branches(NamedTuple):
 
 
 def _gather(children: Sequence[Any], kept: Sequence[int]) -> _Kids:
-    """The kept children, those of rules without a node spliced in. The first such list grows in place: long ones stay linear."""
+    """The kept children, lists spliced in. The first grows in place: long ones stay linear."""
     kids: _Kids | None = None
     for index in kept:
         child = children[index]
@@ -78,6 +78,25 @@ def _gather(children: Sequence[Any], kept: Sequence[int]) -> _Kids:
     return _Kids() if kids is None else kids
 
 
+def _expected(tables: _Tables, path: Sequence[int]) -> list[str]:
+    """The terminals that would be taken here, found by trying: a state alone promises too many."""
+    found = []
+    for terminal in tables.states[path[-1]]:
+        if terminal.lstrip("_$").isupper():
+            trial = list(path)
+            action = tables.states[trial[-1]].get(terminal)
+            while action is not None and action < 0:
+                symbol, length, _, _ = tables.rules[-1 - action]
+                del trial[len(trial) - length :]
+                trial.append(tables.states[trial[-1]][symbol])
+                if trial[-1] in tables.ends.values():
+                    break
+                action = tables.states[trial[-1]].get(terminal)
+            if action is not None:
+                found.append(terminal)
+    return found
+
+
 class _Parser:
     """One run over one text: the automaton, and one method for every kind of node."""
 
@@ -86,14 +105,15 @@ class _Parser:
         self.limits = limits
 
     def run(self, goal: str, begin: int, stop: int) -> Any:
-        """The value of the goal over a range of the text: shift and reduce, no recursion whatever the depth.
+        """The value of the goal over a range of the text: shift and reduce, without recursion.
 
-        The stacks hold for each symbol its state, its value, where it starts and ends, and its depth.
+        The stacks hold for each symbol its state, value, start, end and depth.
         """
         tables = _tables()
         states, rules = tables.states, tables.rules
         end_state = tables.ends[goal]
-        path, values = [tables.starts[goal]], [None]
+        path = [tables.starts[goal]]
+        values: list[Any] = [None]
         starts, ends, depths = [begin], [begin], [0]
         deepest = 2 * self.limits.nesting
         before: Token | None = None
@@ -102,7 +122,7 @@ class _Parser:
             while True:
                 action = states[path[-1]].get(kind)
                 if action is None:
-                    expected = states[path[-1]]
+                    expected = _expected(tables, path)
                     raise SpecError(
                         unexpected(self.source, token, before, expected, tables.spellings)
                     )
@@ -275,7 +295,9 @@ class _Parser:
 
     def comprehension(self, kids: _Kids, span: Span) -> tree.Comprehension:
         item, targets, iterable, *condition = kids
-        return tree.Comprehension(item, targets, iterable, condition[0] if condition else None, span)
+        return tree.Comprehension(
+            item, targets, iterable, condition[0] if condition else None, span
+        )
 
     def name(self, kids: _Kids, _: Span) -> tree.Name:
         return self._name(kids[0])
@@ -286,11 +308,15 @@ class _Parser:
             return tree.Literal(self._integer(token.text, span), span)
         value = float(token.text)
         if isinf(value):
-            raise SpecError(Diagnostic("bad-number", f"`{token.text}` is too large for a number", span))
+            raise SpecError(
+                Diagnostic("bad-number", f"`{token.text}` is too large for a number", span)
+            )
         return tree.Literal(value, span)
 
     def sizes(self, kids: _Kids, span: Span) -> tree.Literal:
-        return tree.Literal(tuple(self._integer(size, span) for size in kids[0].text.split("x")), span)
+        return tree.Literal(
+            tuple(self._integer(size, span) for size in kids[0].text.split("x")), span
+        )
 
     def string(self, kids: _Kids, span: Span) -> tree.Literal:
         return tree.Literal(kids[0].text[1:-1], span)

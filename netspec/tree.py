@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from netspec.source import Source, Span
 
-# ---- expressions ----------------------------------------------------------------------------------
+# ---- expressions ----
 
 
 class Literal(NamedTuple):
@@ -71,10 +71,10 @@ class Attribute(NamedTuple):
 
 
 class Index(NamedTuple):
-    """`value[index]`."""
+    """`value[key]`."""
 
     value: Expression
-    index: Expression
+    key: Expression
     span: Span
 
 
@@ -87,7 +87,7 @@ class Unary(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Operands joined by operators of one precedence, as flat as they were written: `a + b - c`, `a < b < c`."""
+    """Operands joined by operators of one precedence, flat: `a + b - c`, `a < b < c`."""
 
     first: Expression
     rest: tuple[tuple[str, Expression], ...]
@@ -104,7 +104,18 @@ class Choice(NamedTuple):
 
 
 Expression: TypeAlias = (
-    Literal | Name | Tensor | Dynamic | Items | Comprehension | Call | Attribute | Index | Unary | Chain | Choice
+    Literal
+    | Name
+    | Tensor
+    | Dynamic
+    | Items
+    | Comprehension
+    | Call
+    | Attribute
+    | Index
+    | Unary
+    | Chain
+    | Choice
 )
 
 
@@ -115,7 +126,7 @@ class Targets(NamedTuple):
     span: Span
 
 
-# ---- steps ----------------------------------------------------------------------------------------
+# ---- steps ----
 
 
 class Label(NamedTuple):
@@ -179,10 +190,10 @@ class For(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """`repeat count { ... }`."""
+    """`repeat rounds { ... }`."""
 
     label: Label | None
-    count: Expression
+    rounds: Expression
     body: Body
     span: Span
 
@@ -198,7 +209,7 @@ class Pipeline(NamedTuple):
     span: Span
 
 
-# ---- statements and declarations ------------------------------------------------------------------
+# ---- statements and declarations ----
 
 
 class Flow(NamedTuple):

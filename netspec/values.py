@@ -1,4 +1,4 @@
-"""What compile-time names stand for while a spec is expanded. Knows nothing of how values are computed."""
+"""What compile-time names stand for during expansion. Knows nothing of how it is computed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Flowing(NamedTuple):
 
 
 class Poison:
-    """Stands for what could not be made; whatever needs it is skipped without a word, since the mistake is already reported."""
+    """Stands for what could not be made: the mistake is reported, and what needs it is skipped."""
 
 
 POISON: Final = Poison()
@@ -38,7 +38,7 @@ class Poisoned(Exception):
 
 
 class Frame:
-    """The names of one block: its variables, its tensors, and the current tensor (None before the first input)."""
+    """One block's variables, tensors, and current tensor (None before the first input)."""
 
     def __init__(self, current: Tensors | None = None, *, is_net: bool = False) -> None:
         self.names: dict[str, object] = {}
@@ -48,7 +48,7 @@ class Frame:
 
 
 def plain(value: object, levels: int = 16) -> object:
-    """A value as ops and the IR take it: ops and blocks by their names. Lists have at most so many levels."""
+    """A value as ops and the IR take it: ops by name, lists of at most so many levels."""
     if isinstance(value, Callee):
         return value.name
     if isinstance(value, tuple) and not isinstance(value, Flowing):

@@ -1,0 +1,141 @@
+"""Puts ops and scopes on the builder; its refusals become diagnostics. Knows no control flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NoReturn
+
+from netspec import tree
+from netspec.arguments import OpArguments
+from netspec.builder import GraphBuilder
+from netspec.diagnostics import Diagnostic, Note, SpecError
+from netspec.evaluate import Evaluator, fail
+from netspec.ops import Input, Op, Rejected
+from netspec.ops.binding import bind
+from netspec.source import Span
+from netspec.values import Flowing, Frame, Poison, Poisoned, Tensors
+
+
+class Placer:
+    """The builder, and what the caller asked of the net's inputs."""
+
+    def __init__(
+        self, builder: GraphBuilder, evaluator: Evaluator, input_shape: Sequence[int] | None
+    ) -> None:
+        self.builder = builder
+        self.evaluator = evaluator
+        self.limits = evaluator.limits
+        self.input_shape = input_shape
+        self.inputs = 0
+        self.nodes = 0
+
+    @contextmanager
+    def scope(
+        self,
+        label: str | None,
+        place: tree.Label | None,
+        block: tree.Block | None = None,
+        arguments: Mapping[str, object] | None = None,
+        at: Span | None = None,
+    ) -> Iterator[None]:
+        """A scope of the builder, whose refusals are reported at the label."""
+        scope = self.builder.scope(
+            label,
+            block=block.name.name if block else None,
+            arguments=arguments,
+            at=at.position if at else None,
+        )
+        try:
+            scope.__enter__()
+        except Rejected as error:
+            span = place.span if place else at
+            raise SpecError(Diagnostic(error.id, error.message, span, help=error.help)) from None
+        with ExitStack() as stack:
+            stack.push(scope.__exit__)
+            yield
+
+    def add(
+        self,
+        frame: Frame,
+        arguments: OpArguments,
+        branches: Sequence[tuple[Tensors | None, Span]],
+        label: str | None,
+    ) -> None:
+        """Put an op behind the values of its branches; lists of tensors spread."""
+        step, op = arguments.step, arguments.bind()
+        if op.kind == "input":
+            op = self.sized_input(op, step)
+        inputs: list[Flowing] = []
+        for value, _ in branches:
+            if value is None:
+                self.no_input(step)
+            for flow in (
+                value if isinstance(value, tuple) and not isinstance(value, Flowing) else (value,)
+            ):
+                if isinstance(flow, Poison):
+                    raise Poisoned
+                inputs.append(flow)
+        if self.nodes >= self.limits.nodes:
+            message = f"the net has more than {self.limits.nodes:,} ops"
+            self.evaluator.refuse("nodes", message, step.name.span)
+        self.nodes += 1
+        try:
+            added = self.builder.add(
+                op, [flow.value for flow in inputs], label=label, at=step.name.span.position
+            )
+        except Rejected as error:
+            if error.id in ("duplicate-name", "bad-name") and step.label is not None:
+                raise SpecError(
+                    Diagnostic(error.id, error.message, step.label.span, help=error.help)
+                ) from None
+            raise SpecError(arguments.blame(error, _origins(inputs))) from None
+        frame.current = Flowing(added, _without_branches(step))
+
+    def no_input(self, step: tree.Invoke) -> NoReturn:
+        """Report a step that comes before any tensor."""
+        if self.inputs:
+            help_ = "begin the line with a named tensor: `@x -> ...`"
+        else:
+            help_ = "begin with `input 1 28 28`, or compile with `--input 1x28x28`"
+        fail("no-input", f"`{step.name.name}` has no tensor to work on", step.name.span, help=help_)
+
+    def input_in_front(self) -> Tensors:
+        """The input of a net that has none, as the caller asked for it."""
+        try:
+            op = bind(Input, list(self.input_shape or ()), {})
+            value = self.builder.add(op, [])
+        except Rejected as error:
+            raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
+        self.inputs += 1
+        self.nodes += 1
+        return Flowing(value, None)
+
+    def sized_input(self, op: Op, step: tree.Invoke) -> Op:
+        """An input of the net, in the size that the caller asked for."""
+        self.inputs += 1
+        if self.input_shape is None:
+            return op
+        if self.inputs > 1:
+            message = "the net has several inputs, and one size is given for all"
+            fail("several-inputs", message, step.name.span, help="change the sizes in the file")
+        try:
+            return bind(Input, list(self.input_shape), {"dtype": getattr(op, "dtype", "float")})
+        except Rejected as error:
+            raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
+
+
+def _without_branches(step: tree.Invoke) -> Span:
+    """The words of a step before its braces."""
+    source, start, end = step.name.span
+    return Span(source, start, step.arguments[-1].span.end if step.arguments else end)
+
+
+def _origins(inputs: Sequence[Flowing]) -> tuple[Note, ...]:
+    """Where the shapes came from that an op refuses."""
+    notes = []
+    for number, flow in enumerate(inputs[:4], start=1):
+        what = "output" if len(inputs) == 1 else f"branch {number}"
+        if flow.origin is not None:
+            notes.append(Note(f"{what} is {flow.value.shape}", flow.origin))
+    return tuple(notes)

@@ -1,0 +1,160 @@
+"""Diagnostics as text and as JSON: the only module that knows colour and layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from netspec.diagnostics import Diagnostic, Note
+from netspec.source import Position, Source, Span
+
+_RED, _BLUE, _BOLD, _OFF = "\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
+_WIDEST = 160
+
+
+class _Mark(NamedTuple):
+    """Something to underline on one line: columns are 1-based, the end exclusive."""
+
+    line: int
+    start: int
+    end: int
+    label: str
+    sign: str
+
+
+def render(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
+    """The diagnostics one after another, ending in a newline."""
+    blocks = [_one(diagnostic) for diagnostic in diagnostics]
+    text = "\n\n".join("\n".join(_paint(lines, colour)) for lines in blocks)
+    return text + "\n" if text else ""
+
+
+def to_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+    """The diagnostics as plain data, with 1-based lines and columns."""
+    return [
+        {
+            "id": diagnostic.id,
+            "message": diagnostic.message,
+            "position": _place(diagnostic),
+            "label": diagnostic.label,
+            "help": diagnostic.help,
+            "notes": [_note(note) for note in diagnostic.notes],
+            "trace": [_note(note) for note in diagnostic.trace],
+        }
+        for diagnostic in diagnostics
+    ]
+
+
+def _position(diagnostic: Diagnostic) -> Position | None:
+    return diagnostic.position if diagnostic.span is None else diagnostic.span.position
+
+
+def _place(diagnostic: Diagnostic) -> dict[str, Any] | None:
+    position = _position(diagnostic)
+    return None if position is None else position._asdict()
+
+
+def _note(note: Note) -> dict[str, Any]:
+    place = None if note.span is None else note.span.position._asdict()
+    return {"message": note.message, "position": place}
+
+
+def _one(diagnostic: Diagnostic) -> list[tuple[str, str]]:
+    """The lines of one diagnostic, each with the role of its beginning."""
+    lines = [("head", f"error[{diagnostic.id}]: {_safe(diagnostic.message)}")]
+    span, position, margin = diagnostic.span, _position(diagnostic), ""
+    if position is not None:
+        where = f"{_safe(position.file)}:{position.line}:{position.column}"
+        marks = [] if span is None else _marks(span, diagnostic)
+        margin = " " * len(str(max((mark.line for mark in marks), default=0)))
+        lines.append(("place", f"{margin} --> {where}"))
+        if span is not None:
+            lines.append(("rule", f"{margin} |"))
+            lines += _snippet(span.source, marks, len(margin))
+    margin = margin or " "
+    elsewhere = [note for note in diagnostic.notes if not _in_snippet(note, span)]
+    for note in (*elsewhere, *diagnostic.trace):
+        lines.append(("tail", f"{margin} = note: {_safe(note.message)}{_at(note.span)}"))
+    if diagnostic.help:
+        lines.append(("tail", f"{margin} = help: {_safe(diagnostic.help)}"))
+    return lines
+
+
+def _at(span: Span | None) -> str:
+    if span is None:
+        return ""
+    position = span.position
+    return f" ({_safe(position.file)}:{position.line}:{position.column})"
+
+
+def _in_snippet(note: Note, span: Span | None) -> bool:
+    return note.span is not None and span is not None and note.span.source is span.source
+
+
+def _marks(span: Span, diagnostic: Diagnostic) -> list[_Mark]:
+    marks = [
+        _mark(note.span, note.message, "-")
+        for note in diagnostic.notes
+        if note.span and _in_snippet(note, span)
+    ]
+    marks.append(_mark(span, diagnostic.label, "^"))
+    return sorted(marks, key=lambda mark: (mark.line, mark.start))
+
+
+def _mark(span: Span, label: str, sign: str) -> _Mark:
+    """The first line of a span."""
+    line, start = span.source.place(span.start)
+    text = span.source.line(line)
+    length = max(1, min(span.end - span.start, len(text) + 1 - start))
+    return _Mark(line, start, start + length, _safe(label), sign)
+
+
+def _snippet(source: Source, marks: Sequence[_Mark], width: int) -> list[tuple[str, str]]:
+    """The lines that hold a mark, each followed by its marks; one row a mark where several meet."""
+    lines: list[tuple[str, str]] = []
+    previous = 0
+    for number in dict.fromkeys(mark.line for mark in marks):
+        if previous and number > previous + 1:
+            lines.append(("rule", "..."))
+        previous = number
+        here = [mark for mark in marks if mark.line == number]
+        text = source.line(number)
+        offset = _cut(text, here)
+        shown = text[offset : offset + _WIDEST]
+        lines.append(("line", f"{number:<{width}} | {_safe(shown)}".rstrip()))
+        for mark in here:
+            indent = "".join("\t" if c == "\t" else " " for c in shown[: mark.start - 1 - offset])
+            signs = mark.sign * min(mark.end - mark.start, max(1, _WIDEST - len(indent)))
+            role = "error" if mark.sign == "^" else "rule"
+            lines.append((role, f"{'':{width}} | {indent}{signs} {mark.label}".rstrip()))
+    return lines
+
+
+def _cut(text: str, marks: Sequence[_Mark]) -> int:
+    """Where to begin a line that is too long to be shown."""
+    return 0 if len(text) <= _WIDEST else max(0, min(mark.start for mark in marks) - 41)
+
+
+def _safe(text: str) -> str:
+    """No control characters reach a terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
+def _paint(lines: Iterable[tuple[str, str]], colour: bool) -> Iterable[str]:
+    for role, line in lines:
+        if not colour:
+            yield line
+        elif role == "head":
+            name, _, message = line.partition(": ")
+            yield f"{_RED}{name}{_OFF}{_BOLD}: {message}{_OFF}"
+        elif role == "error":
+            before, bar, after = line.partition("|")
+            yield f"{_BLUE}{before}{bar}{_OFF}{_RED}{after}{_OFF}"
+        elif role == "line":
+            before, bar, after = line.partition("|")
+            yield f"{_BLUE}{before}{bar}{_OFF}{after}"
+        elif role == "tail":
+            before, equals, after = line.partition("=")
+            yield f"{_BLUE}{before}{equals}{_OFF}{after}"
+        else:
+            yield f"{_BLUE}{line}{_OFF}"
