@@ -1,16 +1,68 @@
 """The public names of netspec; each is loaded when it is first used, so that `import netspec` costs nothing."""
 
+import os
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netspec.compiler import Artifact, build, compile, load, parse  # noqa: A004 (the public name)
+    from netspec.diagnostics import Diagnostic, SpecError
+    from netspec.ir import Graph, Node, Output, Scope
+    from netspec.net import Net, Tensor
+    from netspec.parity import verify
+    from netspec.passes.fold_batchnorm import fold_batchnorm
+    from netspec.shape import Shape
+    from netspec.summary import summarize
+    from netspec.weights import init_weights, load_weights
 
 # A checkout keeps `backends/` and `grammar/` beside this folder; an installed package has them inside it.
-_beside = Path(__file__).resolve().parent.parent
-if not (Path(__file__).parent / "backends").is_dir() and (_beside / "backends").is_dir():
-    __path__.append(str(_beside))
+_beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if not os.path.isdir(os.path.join(os.path.dirname(__file__), "backends")):
+    __path__.append(_beside)
 
-_HOMES: dict[str, str] = {}
-__all__ = sorted(_HOMES)
+_HOMES = {
+    "Artifact": "netspec.compiler",
+    "Diagnostic": "netspec.diagnostics",
+    "Graph": "netspec.ir",
+    "Net": "netspec.net",
+    "Node": "netspec.ir",
+    "Output": "netspec.ir",
+    "Scope": "netspec.ir",
+    "Shape": "netspec.shape",
+    "SpecError": "netspec.diagnostics",
+    "Tensor": "netspec.net",
+    "build": "netspec.compiler",
+    "compile": "netspec.compiler",
+    "fold_batchnorm": "netspec.passes.fold_batchnorm",
+    "init_weights": "netspec.weights",
+    "load": "netspec.compiler",
+    "load_weights": "netspec.weights",
+    "parse": "netspec.compiler",
+    "summarize": "netspec.summary",
+    "verify": "netspec.parity",
+}
+
+__all__ = [
+    "Artifact",
+    "Diagnostic",
+    "Graph",
+    "Net",
+    "Node",
+    "Output",
+    "Scope",
+    "Shape",
+    "SpecError",
+    "Tensor",
+    "build",
+    "compile",
+    "fold_batchnorm",
+    "init_weights",
+    "load",
+    "load_weights",
+    "parse",
+    "summarize",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

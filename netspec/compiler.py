@@ -1,0 +1,187 @@
+"""The pipeline on one screen: text -> tree -> graph -> passes -> target. Every front door (CLI, Python) leads here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netspec.backend import load_backend
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.expand import expand
+from netspec.ir import Graph
+from netspec.limits import DEFAULT, Limits
+from netspec.source import Source
+from netspec.syntax import parse as parse_syntax
+
+if TYPE_CHECKING:
+    from netspec.weights import Array, Weights
+
+
+class Artifact(NamedTuple):
+    """What compiling gives: the target's file, the graph it realises, and the weights that fit it, if any were given."""
+
+    content: bytes
+    suffix: str
+    graph: Graph
+    weights: Mapping[str, Array] | None
+
+    @property
+    def text(self) -> str:
+        """The content of a source target."""
+        return self.content.decode()
+
+
+def parse(
+    text: str,
+    *,
+    name: str = "<string>",
+    net: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    input_shape: Sequence[int] | None = None,
+    limits: Limits = DEFAULT,
+) -> Graph:
+    """The shaped graph of a spec.
+
+    `net` chooses one of several nets, `overrides` set its parameters, `input_shape` (channels first,
+    without the batch) gives the input of a spec that has none. Raises `SpecError`.
+    """
+    tree = parse_syntax(Source(name, text), limits)
+    return expand(tree, net=net, overrides=overrides or {}, input_shape=input_shape, limits=limits)
+
+
+def load(path: str | Path, *, limits: Limits = DEFAULT, **options: Any) -> Graph:
+    """The shaped graph of a `.net` file, or of a graph saved as JSON. Takes what `parse` takes."""
+    text = read_text(path, limits)
+    if Path(path).suffix == ".json":
+        return load_json(text, str(path))
+    return parse(text, name=str(path), limits=limits, **options)
+
+
+def load_json(text: str, name: str = "<string>") -> Graph:
+    """A graph from its JSON form, proved to be legal. Raises `SpecError`."""
+    from pydantic import ValidationError
+
+    from netspec.passes.validate import validate
+
+    try:
+        graph = Graph.from_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the top"
+        message = f"{name} is not a netspec graph: at {place}: {first['msg'].lower()}"
+        raise SpecError(Diagnostic("bad-graph", message)) from None
+    validate(graph)
+    return graph
+
+
+def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
+    """The text of a spec's file. Raises `SpecError` where it cannot be read, is too large or is no UTF-8."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(limits.source_bytes + 1)
+    except OSError as error:
+        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")) from None
+    return decode(content, str(path), limits)
+
+
+def decode(content: bytes, name: str, limits: Limits = DEFAULT) -> str:
+    """The text of these bytes. Raises `SpecError` where they are too many or no UTF-8."""
+    if len(content) > limits.source_bytes:
+        message = f"{name} is larger than {limits.source_bytes:,} bytes"
+        raise SpecError(Diagnostic("source-too-large", message))
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        message = f"{name} is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
+        raise SpecError(Diagnostic("not-utf8", message)) from None
+
+
+def compile(  # noqa: A001 (the public name: netspec.compile)
+    graph: Graph,
+    *,
+    target: str,
+    weights: Weights | None = None,
+    seed: int | None = None,
+    fold_bn: bool = False,
+    **options: Any,
+) -> Artifact:
+    """The graph as a file for `torch`, `keras`, `onnx` or `ir`.
+
+    Weights are those given, or drawn from `seed`; ONNX, which must hold some, draws them from seed 0
+    if neither is given. `fold_bn` folds batch norms into the layers before them, in graph and weights.
+    Further options are the backend's own (`opset` for ONNX). Raises `SpecError`.
+    """
+    if seed is None and target == "onnx":
+        seed = 0
+    graph, chosen = _prepare(graph, weights, seed, fold_bn)
+    if target == "ir":
+        return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen)
+    backend = load_backend(target)
+    backend.ROWS.check(graph)
+    return Artifact(backend.emit(graph, chosen, **options), backend.SUFFIX, graph, chosen)
+
+
+def build(
+    graph: Graph,
+    *,
+    target: str,
+    weights: Weights | None = None,
+    seed: int = 0,
+    fold_bn: bool = False,
+) -> Any:
+    """A live `nn.Module`, `keras.Model` or `InferenceSession` in inference mode.
+
+    Weights are those given, or drawn from `seed`. Raises `SpecError`.
+    """
+    graph, chosen = _prepare(graph, weights, seed, fold_bn)
+    backend = load_backend(target)
+    backend.ROWS.check(graph)
+    assert chosen is not None
+    return backend.build(graph, chosen)
+
+
+def _prepare(
+    graph: Graph, weights: Weights | None, seed: int | None, fold_bn: bool
+) -> tuple[Graph, Weights | None]:
+    """Weights checked or drawn, and passes run. Without weights nothing here needs NumPy."""
+    if weights is not None:
+        from netspec.weights import check_weights
+
+        check_weights(graph, weights)
+    elif seed is not None:
+        from netspec.weights import init_weights
+
+        weights = init_weights(graph, seed)
+    if not fold_bn:
+        return graph, weights
+    from netspec.passes import Model
+    from netspec.passes.fold_batchnorm import fold_batchnorm
+
+    return fold_batchnorm(Model(graph, weights))
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Replace a file in one step: readers see the old content or the new, never a part."""
+    path = Path(path)
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.unlink(file.name)
+                raise
+        os.chmod(file.name, 0o666 & ~_umask())
+        os.replace(file.name, path)
+    except OSError as error:
+        raise SpecError(Diagnostic("unwritable-file", f"cannot write {path}: {error.strerror}")) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,119 @@
+"""A network in Python, without text: a small builder whose words are those of the language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from netspec.builder import GraphBuilder, Value
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.ir import Graph
+from netspec.ops.base import Rejected, find, unknown_op
+from netspec.ops.binding import bind
+from netspec.shape import Shape
+
+
+class Tensor:
+    """A value in a network under construction. Every op of the language is a method of it.
+
+    `x.conv(32, 3, label="stem")` is `stem: conv 32 3`; `x.add(y)` is `add { @x | @y }`.
+    """
+
+    def __init__(self, net: Net, value: Value) -> None:
+        self._net = net
+        self._value = value
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one example; `x.shape.axis("c")` is the language's `@x.c`."""
+        return self._value.shape
+
+    def __getattr__(self, name: str) -> Callable[..., Tensor]:
+        op = find(name)
+        if op is None:
+            raise AttributeError(f"there is no op `{name}`")
+
+        def apply(*arguments: object, label: str | None = None, **keywords: object) -> Tensor:
+            tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
+            plain = [argument for argument in arguments if not isinstance(argument, Tensor)]
+            return self._net._add(name, [self, *tensors], plain, keywords, label)
+
+        return apply
+
+    def __repr__(self) -> str:
+        return f"<{self._value.name}: {self._value.shape}>"
+
+
+class Net:
+    """Collects a network:
+
+        net = Net("mnist")
+        x = net.input(1, 28, 28)
+        x = x.conv(32, 3).bn().relu().pool(2).dense(10)
+        graph = net.graph(x)
+
+    It equals the graph of the same network written in the language. Every mistake raises `SpecError`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._builder = GraphBuilder(name)
+
+    def input(self, *sizes: int, dtype: str = "float", label: str | None = None) -> Tensor:
+        """A tensor that the caller gives, channels first, without its batch axis."""
+        return self._add("input", [], list(sizes), {"dtype": dtype}, label)
+
+    @contextmanager
+    def block(self, name: str, *, label: str | None = None, **arguments: object) -> Iterator[None]:
+        """What is added inside belongs to one call of the block `name` with these arguments."""
+        with self._scope(label, name, arguments):
+            yield
+
+    @contextmanager
+    def group(self, label: str) -> Iterator[None]:
+        """What is added inside is named below `label`, as in a labelled group or loop."""
+        with self._scope(label, None, {}):
+            yield
+
+    def graph(self, *unnamed: Tensor, **named: Tensor) -> Graph:
+        """The finished graph with these results, as the language's `out` gives them."""
+        outputs: list[tuple[str | None, Value]] = [(None, tensor._value) for tensor in unnamed]
+        outputs += [(name, tensor._value) for name, tensor in named.items()]
+        if not outputs:
+            raise SpecError(Diagnostic("no-output", "a network needs at least one result"))
+        return self._builder.finish(outputs)
+
+    def _add(
+        self,
+        name: str,
+        inputs: list[Tensor],
+        positional: list[object],
+        keywords: dict[str, object],
+        label: str | None,
+    ) -> Tensor:
+        op = find(name)
+        try:
+            if op is None:
+                raise unknown_op(name)
+            foreign = next((tensor for tensor in inputs if tensor._net is not self), None)
+            if foreign is not None:
+                raise Rejected("foreign-tensor", f"{foreign!r} belongs to another network")
+            values = [tensor._value for tensor in inputs]
+            return Tensor(self, self._builder.add(bind(op, positional, keywords), values, label=label))
+        except Rejected as rejected:
+            raise _failure(rejected) from None
+
+    @contextmanager
+    def _scope(self, label: str | None, block: str | None, arguments: dict[str, object]) -> Iterator[None]:
+        scope = self._builder.scope(label, block=block, arguments=arguments)
+        try:
+            scope.__enter__()
+        except Rejected as rejected:
+            raise _failure(rejected) from None
+        try:
+            yield
+        finally:
+            scope.__exit__(None, None, None)
+
+
+def _failure(rejected: Rejected) -> SpecError:
+    return SpecError(Diagnostic(rejected.id, rejected.message, help=rejected.help))
