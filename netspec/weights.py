@@ -1,10 +1,11 @@
-"""The canonical weight file: safetensors, names are spec paths, layouts are PyTorch's. Initial values come from here."""
+"""The canonical weight file: safetensors, spec paths as names, PyTorch layouts. Draws weights."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
 from netspec.backend import need
@@ -12,15 +13,21 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.ops import Weight
 
-np = need("numpy", "weights")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = need("numpy", "weights")
 
-Array: TypeAlias = "np.ndarray"
+Array: TypeAlias = "NDArray[Any]"
 Weights: TypeAlias = Mapping[str, Array]
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
-    """A stream of its own for each tensor, so that adding a layer leaves the others' values alone."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(name.encode())])))
+    """A stream of its own for each tensor: adding a layer leaves the others' values alone."""
+    return np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence([seed, crc32(name.encode())]))
+    )
 
 
 def _draw(name: str, weight: Weight, seed: int) -> Array:
@@ -31,14 +38,15 @@ def _draw(name: str, weight: Weight, seed: int) -> Array:
 
 
 def init_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
-    """Fresh weights by the ops' own initializers, float32: the same on every machine and for every target."""
+    """Fresh float32 weights by the ops' own initializers: the same on every machine and target."""
     return {name: _draw(name, weight, seed) for name, weight in graph.weights()}
 
 
 def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
-    """As a trained network has them: statistics, scales and shifts away from 0 and 1, some scales negative.
+    """As a trained network has them, float32: statistics, scales and shifts away from 0 and 1.
 
-    `verify` uses them, since fresh batch norms would hide a wrong epsilon, a swapped mean or variance.
+    Some scales are negative. `verify` uses them: fresh batch norms would hide a wrong epsilon, or a
+    mean that was swapped with a variance.
     """
     weights = init_weights(graph, seed)
     for name, weight in graph.weights():
@@ -49,7 +57,8 @@ def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
         if name.endswith("running_var"):
             values = stream.uniform(0.5, 1.5, weight.shape)
         elif weight.init.scale == 1:
-            values = stream.uniform(0.7, 1.3, weight.shape) * stream.choice([1, 1, 1, -1], weight.shape)
+            signs = stream.choice([1, 1, 1, -1], weight.shape)
+            values = stream.uniform(0.7, 1.3, weight.shape) * signs
         else:
             values = stream.normal(0, 0.2, weight.shape)
         weights[name] = values.astype(np.float32)
@@ -66,37 +75,46 @@ def check_weights(graph: Graph, weights: Weights, origin: str = "the weights") -
     ]
     for name, array in weights.items():
         if name not in wanted:
-            mistakes.append(Diagnostic("extra-weight", f"{origin} hold `{name}`, which the network does not have"))
+            message = f"{origin} hold `{name}`, which the network does not have"
+            mistakes.append(Diagnostic("extra-weight", message))
         elif tuple(array.shape) != wanted[name]:
-            message = f"`{name}` is {_dims(array.shape)} in {origin}, but the network needs {_dims(wanted[name])}"
+            message = f"`{name}` is {_dims(array.shape)} in {origin}, not {_dims(wanted[name])}"
             mistakes.append(Diagnostic("misshapen-weight", message))
         elif array.dtype.kind != "f":
-            mistakes.append(Diagnostic("non-float-weight", f"`{name}` holds {array.dtype}, not floats"))
+            message = f"`{name}` holds {array.dtype} in {origin}, not floats"
+            mistakes.append(Diagnostic("non-float-weight", message))
     if mistakes:
         raise SpecError(*mistakes)
 
 
 def _dims(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+    return " x ".join(map(str, shape)) or "a single number"
 
 
 def load_weights(path: Path | str) -> dict[str, Array]:
-    """The tensors of a safetensors file, by name. Raises `SpecError` where the file cannot be read."""
+    """The tensors of a safetensors file, by name. Raises `SpecError` where it cannot be read."""
     safetensors = need("safetensors.numpy", "weights")
     from safetensors import SafetensorError
 
     try:
         loaded: dict[str, Array] = safetensors.load(Path(path).read_bytes())
     except OSError as error:
-        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")) from None
+        reason = f"cannot read {path}: {error.strerror}"
+        raise SpecError(Diagnostic("unreadable-file", reason)) from None
     except (SafetensorError, KeyError, ValueError) as error:
-        raise SpecError(Diagnostic("bad-weight-file", f"{path} is not a safetensors file: {error}")) from None
+        reason = f"{path} is not a safetensors file: {error}"
+        raise SpecError(Diagnostic("bad-weight-file", reason)) from None
     return loaded
 
 
 def dump_weights(weights: Weights, graph: Graph) -> bytes:
-    """A safetensors file with these tensors, and the spec's name and fingerprint in its metadata."""
+    """A safetensors file of the graph's tensors, with the spec's name and fingerprint as metadata.
+
+    The same weights give the same bytes.
+    """
     safetensors = need("safetensors.numpy", "weights")
     ordered = {name: np.ascontiguousarray(weights[name]) for name, _ in graph.weights()}
-    content: bytes = safetensors.save(ordered, {"netspec.name": graph.name, "netspec.fingerprint": graph.fingerprint})
+    # One entry: safetensors writes several in an order that changes from call to call.
+    metadata = json.dumps({"name": graph.name, "fingerprint": graph.fingerprint})
+    content: bytes = safetensors.save(ordered, {"netspec": metadata})
     return content

@@ -1,0 +1,89 @@
+"""Pooling. Of equal elements the first is the maximum, as in PyTorch and TensorFlow."""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import prod
+
+import numpy as np
+
+from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
+from netspec.backends.reference.windows import Windows
+from netspec.ops import AveragePool, GlobalAveragePool, MaxPool
+from netspec.weights import Array
+
+
+def _windows(op: MaxPool | AveragePool, at: Applied) -> Windows:
+    assert isinstance(op.padding, tuple)
+    assert op.stride is not None
+    dilation = (1,) * len(op.kernel)
+    return Windows.of(op.kernel, op.stride, dilation, op.padding, op.infer(*at.shapes).spatial)
+
+
+@ROWS.row(MaxPool)
+def _max_pool(op: MaxPool, at: Applied) -> Result:
+    (x,) = at.inputs
+    windows = _windows(op, at)
+    padded = windows.pad(x, -np.inf)
+    best = np.full((*x.shape[:2], *windows.steps), -np.inf, x.dtype)
+    winner = np.zeros(best.shape, np.int32)
+    for index, places in enumerate(windows.taps()):
+        seen = padded[places]
+        better = (seen > best) | np.isnan(seen)
+        best[better] = seen[better]
+        winner[better] = index
+
+    def pullback(dy: Array) -> Gradients:
+        dpadded = np.zeros_like(padded)
+        for index, places in enumerate(windows.taps()):
+            dpadded[places] += dy * (winner == index)
+        return Gradients((windows.crop(dpadded, x.shape[2:]),))
+
+    return Result(best, pullback)
+
+
+@ROWS.row(AveragePool)
+def _average_pool(op: AveragePool, at: Applied) -> Result:
+    (x,) = at.inputs
+    windows = _windows(op, at)
+    padded = windows.pad(x, 0)
+    total = np.zeros((*x.shape[:2], *windows.steps), x.dtype)
+    for places in windows.taps():
+        total += padded[places]
+    divisor = _divisor(windows, x.shape[2:], bool(op.count_padding)).astype(x.dtype)
+
+    def pullback(dy: Array) -> Gradients:
+        share = dy / divisor
+        dpadded = np.zeros_like(padded)
+        for places in windows.taps():
+            dpadded[places] += share
+        return Gradients((windows.crop(dpadded, x.shape[2:]),))
+
+    return Result(total / divisor, pullback)
+
+
+def _divisor(windows: Windows, spatial: tuple[int, ...], count_padding: bool) -> Array:
+    """How many elements each window's mean is over.
+
+    Padding counts or not; what `ceil` shows a window past the padding never does, as in PyTorch.
+    """
+    counts = []
+    for size, kernel, stride, (before, after), n in zip(
+        spatial, windows.kernel, windows.stride, windows.pads, windows.steps, strict=True
+    ):
+        low, high = (0, before + size + after) if count_padding else (before, before + size)
+        starts = np.arange(n) * stride
+        counts.append(np.minimum(starts + kernel, high) - np.maximum(starts, low))
+    return reduce(np.multiply.outer, counts)
+
+
+@ROWS.row(GlobalAveragePool)
+def _global_average_pool(_: GlobalAveragePool, at: Applied) -> Result:
+    (x,) = at.inputs
+    spatial = tuple(range(2, x.ndim))
+
+    def pullback(dy: Array) -> Gradients:
+        share = dy / prod(x.shape[2:])
+        return Gradients((np.broadcast_to(np.expand_dims(share, spatial), x.shape),))
+
+    return Result(x.mean(spatial), pullback)

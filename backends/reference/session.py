@@ -1,0 +1,92 @@
+"""Runs a graph forward and backward through the rows. Knows no op but `input`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from netspec.backend import Step
+from netspec.backends.reference.rows import ROWS, Applied, Result
+from netspec.ir import Graph, Node
+from netspec.weights import Array, Weights
+
+
+class ReferenceSession:
+    """A network in one precision. A training step leaves its weights as they are."""
+
+    def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
+        self._graph = graph
+        self._dtype = np.dtype(precision)
+        self._weights = {
+            name: np.asarray(weights[name], self._dtype) for name, _ in graph.weights()
+        }
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name, in inference mode. An array is dropped once its last reader has run."""
+        values = self._feed(inputs)
+        unread = Counter(output.node for output in self._graph.outputs)
+        for node in self._layers:
+            unread.update(node.inputs)
+        for node in self._layers:
+            values[node.name] = self._apply(node, values, training=False).output
+            unread.subtract(node.inputs)
+            for source in node.inputs:
+                if not unread[source]:
+                    values.pop(source, None)
+        return {output.name: values[output.node] for output in self._graph.outputs}
+
+    def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
+        """One forward and backward pass in training mode."""
+        results: dict[str, Result] = {}
+        values = self._feed(inputs)
+        for node in self._layers:
+            results[node.name] = self._apply(node, values, training=True)
+            values[node.name] = results[node.name].output
+        return Step(
+            outputs={output.name: values[output.node] for output in self._graph.outputs},
+            gradients=self._backward(results, cotangents),
+            statistics={
+                f"{node}.{name}": array
+                for node, result in results.items()
+                for name, array in result.statistics.items()
+            },
+        )
+
+    @property
+    def _layers(self) -> Iterator[Node]:
+        return (node for node in self._graph.nodes if node.op.kind != "input")
+
+    def _feed(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        values = {n.name: np.asarray(inputs[n.name], self._dtype) for n in self._graph.inputs}
+        for node in self._graph.inputs:
+            shape = values[node.name].shape
+            if shape[1:] != node.shape.sizes:
+                raise ValueError(f"`{node.name}` takes (batch, {node.shape}), got {shape}")
+        return values
+
+    def _apply(self, node: Node, values: Mapping[str, Array], training: bool) -> Result:
+        arrays = tuple(values[source] for source in node.inputs)
+        owned = {w.name: self._weights[name] for name, w in self._graph.weights_of(node)}
+        at = Applied(arrays, self._graph.input_shapes(node), owned, training)
+        return ROWS[node.op](node.op, at)
+
+    def _backward(
+        self, results: Mapping[str, Result], cotangents: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Every layer leads to an output, so its cotangent is complete when it is reached."""
+        pending: dict[str, Array] = {}
+
+        def accumulate(name: str, gradient: Array) -> None:
+            pending[name] = pending[name] + gradient if name in pending else gradient
+
+        for output in self._graph.outputs:
+            accumulate(output.node, np.asarray(cotangents[output.name], self._dtype))
+        found: dict[str, Array] = {}
+        for node in reversed(list(self._layers)):
+            pulled = results[node.name].pullback(pending.pop(node.name))
+            for source, gradient in zip(node.inputs, pulled.inputs, strict=True):
+                accumulate(source, gradient)
+            found.update({f"{node.name}.{name}": g for name, g in pulled.weights.items()})
+        return found

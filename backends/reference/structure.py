@@ -1,0 +1,87 @@
+"""Ops that move, join and compare whole tensors, or pass them on. None has weights."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
+from netspec.ops import (
+    Add,
+    Concat,
+    Dropout,
+    Flatten,
+    Maximum,
+    Mean,
+    Multiply,
+    Subtract,
+)
+from netspec.weights import Array
+
+
+@ROWS.row(Dropout)
+def _dropout(_: Dropout, at: Applied) -> Result:
+    """At rate 0, as in every training step that is compared."""
+    return Result(at.inputs[0], lambda dy: Gradients((dy,)))
+
+
+@ROWS.row(Flatten)
+def _flatten(_: Flatten, at: Applied) -> Result:
+    (x,) = at.inputs
+    return Result(x.reshape(len(x), -1), lambda dy: Gradients((dy.reshape(x.shape),)))
+
+
+@ROWS.row(Add)
+def _add(_: Add, at: Applied) -> Result:
+    return Result(sum(at.inputs[1:], at.inputs[0]), lambda dy: Gradients((dy,) * len(at.inputs)))
+
+
+@ROWS.row(Subtract)
+def _subtract(_: Subtract, at: Applied) -> Result:
+    first, *others = at.inputs
+    return Result(first - sum(others), lambda dy: Gradients((dy, *(-dy for _ in others))))
+
+
+@ROWS.row(Mean)
+def _mean(_: Mean, at: Applied) -> Result:
+    count = len(at.inputs)
+    return Result(
+        sum(at.inputs[1:], at.inputs[0]) / count, lambda dy: Gradients((dy / count,) * count)
+    )
+
+
+@ROWS.row(Maximum)
+def _maximum(_: Maximum, at: Applied) -> Result:
+    """Of equal branches the first is the largest, and takes the whole gradient."""
+    winner = np.argmax(np.stack(at.inputs), axis=0)
+    branches = range(len(at.inputs))
+    return Result(
+        np.choose(winner, at.inputs),
+        lambda dy: Gradients(tuple(dy * (winner == branch) for branch in branches)),
+    )
+
+
+@ROWS.row(Multiply)
+def _multiply(_: Multiply, at: Applied) -> Result:
+    """A gate `(n, c)` is stretched over the spatial axes."""
+    whole = max(x.ndim for x in at.inputs)
+    factors = [x.reshape(*x.shape, *(1,) * (whole - x.ndim)) for x in at.inputs]
+
+    def pullback(dy: Array) -> Gradients:
+        gradients = []
+        for index, x in enumerate(at.inputs):
+            full = prod(factors[:index] + factors[index + 1 :], start=dy)
+            gradients.append(full.sum(tuple(range(x.ndim, whole))))
+        return Gradients(tuple(gradients))
+
+    return Result(prod(factors[1:], start=factors[0]), pullback)
+
+
+@ROWS.row(Concat)
+def _concat(op: Concat, at: Applied) -> Result:
+    axis = 1 + at.shapes[0].axes.index(op.axis)
+    ends = np.cumsum([x.shape[axis] for x in at.inputs])[:-1]
+    return Result(
+        np.concatenate(at.inputs, axis), lambda dy: Gradients(tuple(np.split(dy, ends, axis)))
+    )

@@ -1,0 +1,39 @@
+"""Graphs for tests: from text, and from an op's own examples."""
+
+from __future__ import annotations
+
+from netspec.expand import expand
+from netspec.ir import Graph
+from netspec.ops import Example, Op, all_ops
+from netspec.source import Source
+from netspec.syntax import parse
+
+OPS_BY_EXAMPLE = [(op, example) for op in all_ops() for example in op.examples]
+"""Every op with each of its examples: what the tests over all ops run over."""
+
+
+def graph_of(text: str, name: str = "test") -> Graph:
+    """The graph of a spec."""
+    return expand(parse(Source(f"{name}.net", text)))
+
+
+def example_graph(op: type[Op], example: Example) -> Graph:
+    """The example's line behind inputs of its shapes, which its branches call `@a`, `@b`, `@c`."""
+    sizes = [" ".join(map(str, shape)) for shape in example.inputs]
+    if op.merges:
+        inputs = [f"@{name} = input {size}" for name, size in zip("abc", sizes, strict=False)]
+        return graph_of("\n".join([*inputs, f"@a -> {example.line}"]), op.kind)
+    return graph_of("\n-> ".join([f"input {size}" for size in sizes] + [example.line]), op.kind)
+
+
+def chain(*lines: str) -> Graph:
+    """One step after another, the first of them an `input`."""
+    return graph_of(" -> ".join(lines), "chain")
+
+
+def example_id(case: object) -> str | None:
+    """How pytest names an example: by its line and shapes."""
+    if isinstance(case, Example):
+        shapes = ",".join("x".join(map(str, shape)) for shape in case.inputs)
+        return f"{case.line} @ {shapes}" if shapes else case.line
+    return None
