@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from math import isinf
 from typing import Any, NamedTuple
 
-from netspec import tree
+from netspec import grammar, tree
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.lexer import Token, tokens
 from netspec.limits import DEFAULT, Limits, exceeded
@@ -34,7 +34,7 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables() -> _Tables:
-    raw = json.loads(files("netspec.grammar").joinpath("tables.json").read_text("utf-8"))
+    raw = json.loads(Path(*grammar.__path__, "tables.json").read_text("utf-8"))
     raw["pattern"] = re.compile(raw["pattern"], re.ASCII)
     return _Tables(**raw)
 

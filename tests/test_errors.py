@@ -1,0 +1,54 @@
+"""Every mistake that the front half reports: the smallest program, and its whole rendering.
+
+`NETSPEC_UPDATE=1 pytest tests/test_errors.py` writes the renderings anew. A first line that begins with `#!`
+holds the options of the command line.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import netspec.expand
+from netspec.diagnostics import SpecError
+from netspec.expand import expand, parse_override
+from netspec.render import render
+from netspec.source import Source
+from netspec.syntax import parse
+
+ERRORS = Path(__file__).parent / "errors"
+FRONT = "lexer syntax mistakes nets evaluate arguments placing expand reports limits".split()
+
+
+def compile_file(path: Path) -> None:
+    text = path.read_text()
+    options = re.findall(r"--(\w+) (\S+)", text.splitlines()[0]) if text.startswith("#!") else []
+    given = dict(options)
+    size = given.get("input")
+    expand(
+        parse(Source(path.name, text)),
+        net=given.get("net"),
+        overrides=dict(parse_override(value) for option, value in options if option == "set"),
+        input_shape=None if size is None else [int(part) for part in size.split("x")],
+    )
+
+
+@pytest.mark.parametrize("path", sorted(ERRORS.glob("*.net")), ids=lambda path: path.stem)
+def test_the_smallest_program_is_told_what_is_wrong(path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        compile_file(path)
+    text = render(caught.value.diagnostics)
+    expected = path.with_suffix(".txt")
+    if os.environ.get("NETSPEC_UPDATE"):
+        expected.write_text(text)
+    assert text == expected.read_text()
+    assert path.stem in {diagnostic.id for diagnostic in caught.value.diagnostics}
+
+
+def test_every_id_has_a_program() -> None:
+    ids: set[str] = set()
+    for name in FRONT:
+        code = (Path(netspec.expand.__file__).parent / f"{name}.py").read_text()
+        ids.update(re.findall(r'(?:fail|Diagnostic|_failure)\(\s*"([a-z-]+)"', code))
+    assert ids <= {path.stem for path in ERRORS.glob("*.net")}
