@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.weights import Array, np
+from netspec.weights import Array
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = need("numpy", "ort")
 
 ort = need("onnxruntime", "ort")
 

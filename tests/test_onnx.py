@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -236,13 +237,13 @@ def test_results_carry_their_names(outputs, identities):
 @pytest.mark.parametrize("name", ["input", "dense1.bias"])
 def test_a_result_called_like_an_input_or_a_weight_is_refused(name):
     graph = built(Input(sizes=(5,)), Dense(units=4), outputs=[(name, 1)])
-    with pytest.raises(SpecError, match=f"ONNX cannot tell the result `{name}`"):
+    with pytest.raises(SpecError, match=re.escape(name)):
         target.emit(graph, random_weights(graph))
 
 
 def test_weights_that_do_not_fit_are_refused():
     graph = built(Input(sizes=(5,)), Dense(units=4), outputs=[(None, 1)])
-    with pytest.raises(SpecError, match="lack `dense1.bias`"):
+    with pytest.raises(SpecError, match=r"lack `dense1\.bias`"):
         target.emit(graph, {"dense1.weight": np.zeros((4, 5), np.float32)})
 
 

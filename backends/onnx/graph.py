@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
 from netspec.backends.onnx.ops import ROWS, Apply, Attribute, Constant, Operand, Site
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.shape import Shape
-from netspec.weights import Array, Weights, check_weights, np
+from netspec.weights import Array, Weights, check_weights
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = need("numpy", "onnx")
 
 onnx = need("onnx", "onnx")
 

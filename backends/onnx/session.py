@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops import op_conv_transpose
 
 from netspec.backend import Step
-from netspec.weights import Array, np
 
 if TYPE_CHECKING:
     from netspec.runtime import Runner
+    from netspec.weights import Array
 
 
 class ConvTranspose(op_conv_transpose.ConvTranspose):

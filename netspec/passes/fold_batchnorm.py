@@ -1,0 +1,108 @@
+"""Folds each batch norm into the convolution or dense layer that it reads. For inference only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netspec.backend import need
+from netspec.ir import Node
+from netspec.ops import BatchNorm, Conv, ConvTranspose, Dense
+from netspec.passes import Model
+from netspec.passes.rewrite import rewrite
+
+if TYPE_CHECKING:
+    from netspec.weights import Array, Weights
+
+
+def fold_batchnorm(model: Model) -> Model:
+    """The model without the batch norms that follow a linear layer.
+
+    1. A batch norm folds into a `conv`, `conv_transpose` or `dense` (of any rank and groups) whose
+       value nothing else reads and which is not a result of the network.
+    2. The layer keeps its path and gets a bias if it had none. With `s = weight / sqrt(var + eps)`
+       its filters are multiplied by `s`, and its bias becomes `(bias - mean) * s + shift`.
+    3. Batch norms in a row fold into the same layer.
+    4. The arithmetic is float64, from the layer's own weights, rounded once to their dtype.
+    5. A batch norm stays where its statistics, or the weights that folding it would give, are not
+       finite, or where a variance is negative.
+    6. Without weights the structure alone is folded, as if rule 5 never applied.
+
+    The network computes the same up to rounding, and folding once more changes nothing.
+    """
+    graph, weights = model
+    results = {output.node for output in graph.outputs}
+    layer_of: dict[str, str] = {}
+    norms: dict[str, list[Node]] = {}
+    folded: dict[str, Array] = {}
+    for node in graph.nodes:
+        if not isinstance(node.op, BatchNorm):
+            continue
+        (source,) = node.inputs
+        layer = graph.by_name[layer_of.get(source, source)]
+        if not isinstance(layer.op, Conv | ConvTranspose | Dense):
+            continue
+        if source in results or len(graph.readers[source]) > 1:
+            continue
+        row = [*norms.get(layer.name, ()), node]
+        if weights is not None:
+            if (found := _fold(layer, row, weights)) is None:
+                continue
+            folded |= found
+        norms[layer.name] = row
+        layer_of[node.name] = layer.name
+    if not norms:
+        return model
+    biased = {"bias": True}
+    layers = [graph.by_name[name] for name in norms]
+    changed = {
+        node.name: node.model_copy(update={"op": node.op.model_copy(update=biased)})
+        for node in layers
+    }
+    graph = rewrite(graph, changed, layer_of)
+    if weights is None:
+        return Model(graph)
+    kept = {**weights, **folded}
+    return Model(graph, {name: kept[name] for name, _ in graph.weights()})
+
+
+def _fold(layer: Node, norms: list[Node], weights: Weights) -> dict[str, Array] | None:
+    """The layer's weights with these batch norms in them, or None where rule 5 forbids it."""
+    np = need("numpy", "weights")
+    kernel = weights[f"{layer.name}.weight"]
+    bias = np.zeros(norms[0].shape.axis("c"))
+    if f"{layer.name}.bias" in weights:
+        bias = weights[f"{layer.name}.bias"].astype(np.float64)
+    scale = np.ones_like(bias)
+    with np.errstate(all="ignore"):  # what is not finite is found below
+        for norm in norms:
+            assert isinstance(norm.op, BatchNorm)
+            mean, var = (
+                weights[f"{norm.name}.running_{name}"].astype(np.float64)
+                for name in ("mean", "var")
+            )
+            if not np.isfinite(mean).all() or not np.isfinite(var).all() or (var < 0).any():
+                return None
+            s = 1 / np.sqrt(var + norm.op.eps)
+            if norm.op.affine:
+                s *= weights[f"{norm.name}.weight"]
+            scale *= s
+            bias = (bias - mean) * s
+            if norm.op.affine:
+                bias += weights[f"{norm.name}.bias"]
+        found = {
+            f"{layer.name}.weight": _scaled(layer, kernel, scale).astype(kernel.dtype),
+            f"{layer.name}.bias": bias.astype(kernel.dtype),
+        }
+    return found if all(np.isfinite(array).all() for array in found.values()) else None
+
+
+def _scaled(layer: Node, kernel: Array, scale: Array) -> Array:
+    """The kernel with each output channel multiplied by its scale, float64.
+
+    The output channels are axis 0, but `(c, filters / groups, ...)` for a transposed convolution.
+    """
+    windows = (1,) * (kernel.ndim - 2)
+    if isinstance(layer.op, ConvTranspose):
+        grouped = kernel.reshape(layer.op.groups, -1, *kernel.shape[1:])
+        return (grouped * scale.reshape(layer.op.groups, 1, -1, *windows)).reshape(kernel.shape)
+    return kernel * scale.reshape(-1, 1, *windows)
