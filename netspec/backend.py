@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
@@ -131,6 +130,8 @@ def load_backend(name: str) -> Backend:
     if name in _SHIPPED:
         backend: Backend = import_module(f"netspec.backends.{name}")  # type: ignore[assignment]
         return backend
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
     found = {entry.name: entry for entry in entry_points(group=_GROUP)}
     if name in found:
         plugin: Backend = found[name].load()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import load_backend
@@ -165,6 +164,8 @@ def _prepare(
 
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Replace a file in one step: readers see the old content or the new, never a part."""
+    from tempfile import NamedTemporaryFile
+
     path = Path(path)
     try:
         with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:

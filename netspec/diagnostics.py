@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from netspec.source import Position, Span
 
@@ -43,5 +42,7 @@ class SpecError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A help text that names the closest known word, or None where nothing is close."""
+    from difflib import get_close_matches  # only mistakes need it
+
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None

@@ -1,7 +1,5 @@
 """The intermediate representation: a flat, shaped, immutable graph that remembers which blocks it came from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -132,7 +130,7 @@ class Graph(BaseModel):
         return self.model_dump_json(indent=indent)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Graph:
+    def from_json(cls, text: str | bytes) -> "Graph":
         """The graph that `to_json` wrote. Raises pydantic's `ValidationError` for anything else."""
         return cls.model_validate_json(text)
 

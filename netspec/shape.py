@@ -1,7 +1,5 @@
 """Tensor shapes with named axes, and the window arithmetic that ops share. The batch axis is always there and never written."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 
@@ -22,7 +20,7 @@ class Shape(BaseModel):
     dtype: DType = "float"
 
     @classmethod
-    def of(cls, *sizes: int, dtype: DType = "float") -> Shape:
+    def of(cls, *sizes: int, dtype: DType = "float") -> "Shape":
         """The shape with the usual axes of its rank: `c`, `t c`, `c h w` or `c d h w`."""
         axes = "t" if dtype == "int" and len(sizes) == 1 else AXES_BY_RANK[len(sizes)]
         return cls(axes=axes, sizes=sizes, dtype=dtype)
@@ -52,7 +50,7 @@ class Shape(BaseModel):
             raise KeyError(name)
         return self.sizes[index]
 
-    def with_sizes(self, *sizes: int) -> Shape:
+    def with_sizes(self, *sizes: int) -> "Shape":
         """The same axes with other sizes."""
         return Shape(axes=self.axes, sizes=sizes, dtype=self.dtype)
 

@@ -1,7 +1,5 @@
 """Functions of each element, and softmax over the features. None has weights."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What an op is: one frozen model with its shape rule, weights and cost. Knows nothing of text or frameworks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
@@ -38,12 +36,12 @@ class Init(NamedTuple):
     scale: float
 
     @classmethod
-    def constant(cls, value: float) -> Init:
+    def constant(cls, value: float) -> "Init":
         """Every element starts as `value`."""
         return cls("constant", value)
 
     @classmethod
-    def fan_in(cls, fan_in: int) -> Init:
+    def fan_in(cls, fan_in: int) -> "Init":
         """Uniform within 1/sqrt(fan_in): Kaiming's uniform rule with the gain that PyTorch's layers use."""
         return cls("uniform", float(fan_in) ** -0.5)
 
@@ -82,7 +80,7 @@ class Op(BaseModel):
         del inputs
         return self
 
-    def prelude(self, *inputs: Shape) -> Op | None:
+    def prelude(self, *inputs: Shape) -> "Op | None":
         """An op that must come before this one for inputs of these shapes, or None."""
         del inputs
         return None

@@ -1,7 +1,5 @@
 """Arguments as the language or the Python builder gives them -> an op. Pydantic's own words never reach the user."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 

@@ -1,7 +1,5 @@
 """Convolutions and transposed convolutions over the spatial axes of images and volumes."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import Annotated, ClassVar, Self
 

@@ -1,7 +1,5 @@
 """Noise that regularises training and vanishes at inference."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Where data enters a network."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field

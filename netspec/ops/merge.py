@@ -1,7 +1,5 @@
 """Ops that make one tensor of several."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Pooling over windows and over whole maps."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field

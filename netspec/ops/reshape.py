@@ -1,7 +1,5 @@
 """Ops that only rearrange."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from netspec.ops.base import Example, Op, register
