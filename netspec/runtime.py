@@ -54,8 +54,8 @@ class Runner:
         """Outputs by name. A bare array serves a model with one input; the batch axis comes first.
 
         Floats are cast to the input's own float type. Whole numbers and booleans are cast where
-        that loses nothing; an integer input takes no floats. Raises one `SpecError` for all that is
-        wrong with the arrays.
+        the input's type holds every number of that size (up to 2**24 for float32); an integer input
+        takes no floats. Raises one `SpecError` for all that is wrong with the arrays.
         """
         feeds = self._fit(inputs)
         return dict(zip(self.outputs, self.session.run(None, feeds), strict=True))
@@ -75,14 +75,14 @@ class Runner:
         mistakes = list(_misnamed(wanted, inputs))
         feeds: dict[str, Array] = {}
         seen: dict[str, tuple[int, str]] = {}
-        for name in wanted.keys() & inputs.keys():
-            array = np.asarray(inputs[name])
-            found = [*_misshapen(wanted[name], array, seen)]
-            try:
-                feeds[name] = _cast(wanted[name], array)
-            except SpecError as error:
-                found.extend(error.diagnostics)
-            mistakes.extend(found)
+        for name, spec in wanted.items():
+            if name in inputs:
+                array = np.asarray(inputs[name])
+                mistakes.extend(_misshapen(spec, array, seen))
+                try:
+                    feeds[name] = _cast(spec, array)
+                except SpecError as error:
+                    mistakes.extend(error.diagnostics)
         if mistakes:
             raise SpecError(*mistakes)
         return feeds
@@ -131,13 +131,8 @@ def _create(model: bytes | str, provider: str) -> Any:
 
 def _load_errors() -> tuple[type[Exception], ...]:
     state = ort.capi.onnxruntime_pybind11_state
-    return (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-    )
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile")
+    return tuple(getattr(state, name) for name in (*names, "NotImplemented", "RuntimeException"))
 
 
 def _create_on_cuda(model: bytes | str) -> Any:
@@ -225,21 +220,30 @@ def _cast(spec: InputSpec, array: Array) -> Array:
         ) from None
     if array.dtype == wanted:
         return array
-    refusal = Diagnostic("wrong-input-type", f"`{spec.name}` takes {wanted}, got {array.dtype}")
     if array.dtype.kind not in ("biuf" if wanted.kind == "f" else "biu"):
-        raise SpecError(refusal)
-    with np.errstate(all="ignore"):
+        message = f"`{spec.name}` takes {wanted}, got {array.dtype}"
+        raise SpecError(Diagnostic("wrong-input-type", message))
+    with np.errstate(over="ignore"):  # what overflows is found below
         cast = array.astype(wanted)
-        same = (
-            np.isfinite(cast) == np.isfinite(array)
-            if array.dtype.kind == "f"
-            else cast.astype(array.dtype) == array
+    if array.dtype.kind == "f":
+        survives = bool((np.isfinite(cast) == np.isfinite(array)).all())
+    else:
+        low, high = _whole_range(wanted)
+        survives = not array.size or low <= int(array.min()) <= int(array.max()) <= high
+    if not survives:
+        message = (
+            f"`{spec.name}` takes {wanted}, which does not hold all of the {array.dtype} given"
         )
-    if not same.all():
-        raise SpecError(
-            Diagnostic(
-                "inexact-input",
-                f"`{spec.name}` takes {wanted}, which does not hold all of the {array.dtype} given",
-            )
-        )
+        raise SpecError(Diagnostic("inexact-input", message))
     return cast
+
+
+def _whole_range(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The bounds between which a dtype holds every whole number."""
+    if dtype.kind == "f":
+        bound = 2 ** (np.finfo(dtype).nmant + 1)
+        return -bound, bound
+    if dtype.kind == "b":
+        return 0, 1
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
