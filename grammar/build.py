@@ -12,7 +12,7 @@ from typing import Any
 from lark import Lark
 from lark.grammar import Rule, Terminal
 from lark.lexer import TerminalDef
-from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
+from lark.parsers.lalr_analysis import IntParseTable, LALR_Analyzer, Shift
 
 HERE = Path(__file__).parent
 
@@ -24,15 +24,15 @@ def tables(grammar: str) -> dict[str, Any]:
     analyzer.compute_lalr()
     rules: dict[Rule, int] = {rule: number for number, rule in enumerate(lark.rules)}
     table = analyzer.parse_table
+    order = _order(table)
+    number = {state: new for new, state in enumerate(order)}
     states = [
         {
-            symbol: target if action is Shift else -1 - rules[target]
+            symbol: number[target] if action is Shift else -1 - rules[target]
             for symbol, (action, target) in sorted(table.states[state].items())
         }
-        for state in sorted(table.states)
+        for state in order
     ]
-    for new, state in enumerate(sorted(table.states)):
-        assert new == state, "the analyzer numbers its states from 0"
     words, pattern = _lexer(lark.terminals)
     return {
         "pattern": pattern,
@@ -40,9 +40,19 @@ def tables(grammar: str) -> dict[str, Any]:
         "spellings": {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"},
         "rules": [_rule(rule) for rule in lark.rules],
         "states": states,
-        "starts": table.start_states,
-        "ends": table.end_states,
+        "starts": {goal: number[state] for goal, state in sorted(table.start_states.items())},
+        "ends": {goal: number[state] for goal, state in sorted(table.end_states.items())},
     }
+
+
+def _order(table: IntParseTable) -> list[int]:
+    """The states from the start on: Lark numbers them differently in every process."""
+    order = [table.start_states[goal] for goal in sorted(table.start_states)]
+    for state in order:
+        for _, (action, target) in sorted(table.states[state].items()):
+            if action is Shift and target not in order:
+                order.append(target)
+    return order
 
 
 def _lexer(terminals: list[TerminalDef]) -> tuple[dict[str, str], str]:

@@ -298,7 +298,7 @@ class _Expansion:
 
     def _round(self, frame: Frame, body: tree.Body, label: str | None, number: int) -> Walk:
         """One round of a loop. Under a label its one step, or else its scope, has a number."""
-        self.evaluator.charge(1, body.span)
+        self.evaluator.charge(4, body.span)
         step = _only_call(body)
         if label is None:
             yield from self._statements(frame, body.statements)
@@ -363,6 +363,7 @@ class _Expansion:
         if step.branches is not None:
             span = step.branches[0].span
             fail("unexpected-branches", f"the block `{block.name.name}` takes no branches", span)
+        self.evaluator.charge(20, step.name.span)
         inner = bind_block(step, block, self.evaluator, frame)
         if len(self.calls) >= self.limits.calls:
             message = f"blocks call one another {self.limits.calls} levels deep"

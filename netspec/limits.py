@@ -14,7 +14,7 @@ class Limits(NamedTuple):
     nesting: int = 64  # brackets within brackets, or operators within operators, in the text
     calls: int = 64  # blocks within blocks, after expansion
     nodes: int = 100_000  # ops after expansion
-    steps: int = 2_000_000  # what expansion may evaluate in all
+    steps: int = 1_000_000  # what expansion may do in all
     items: int = 100_000  # of one list
     digits: int = 40  # of one number
     errors: int = 20  # reported in one run

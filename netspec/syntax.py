@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
+from importlib import import_module
 from math import isinf
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
-from netspec import grammar, tree
+from netspec import tree
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.lexer import Token, tokens
 from netspec.limits import DEFAULT, Limits, exceeded
@@ -34,7 +35,9 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables() -> _Tables:
-    raw = json.loads(Path(*grammar.__path__, "tables.json").read_text("utf-8"))
+    raw = json.loads(
+        Path(*import_module("netspec.grammar").__path__, "tables.json").read_text("utf-8")
+    )
     raw["pattern"] = re.compile(raw["pattern"], re.ASCII)
     return _Tables(**raw)
 
@@ -107,15 +110,15 @@ class _Parser:
     def run(self, goal: str, begin: int, stop: int) -> Any:
         """The value of the goal over a range of the text: shift and reduce, without recursion.
 
-        The stacks hold for each symbol its state, value, start, end and depth.
+        The stacks hold for each symbol its state, its value, where it starts, and its depth.
         """
         tables = _tables()
         states, rules = tables.states, tables.rules
         end_state = tables.ends[goal]
         path = [tables.starts[goal]]
         values: list[Any] = [None]
-        starts, ends, depths = [begin], [begin], [0]
-        deepest = 2 * self.limits.nesting
+        starts, depths = [begin], [0]
+        deepest, tallest = 2 * self.limits.nesting, 16 * self.limits.nesting
         before: Token | None = None
         for token in tokens(self.source, tables.pattern, tables.words, self.limits, begin, stop):
             kind = token.type
@@ -129,19 +132,21 @@ class _Parser:
                 if action >= 0:
                     break
                 symbol, length, kept, method = rules[-1 - action]
+                if method is None and length == 1 and kept:  # passes its child on: most rules do
+                    path[-1] = states[path[-2]][symbol]
+                    continue
                 if length:
                     children = values[-length:]
-                    start, end, depth = starts[-length], ends[-1], max(depths[-length:])
-                    for stack in (path, values, starts, ends, depths):
-                        del stack[-length:]
+                    start, depth = starts[-length], max(depths[-length:])
+                    del path[-length:], values[-length:], starts[-length:], depths[-length:]
                 else:
-                    children, start, end, depth = [], token.start, token.start, 0
+                    children, start, depth = [], token.start, 0
                 if method is not None:
+                    end = start if before is None else max(start, before.end)
                     span = Span(self.source, start, end)
                     depth += 1
                     if depth > deepest:
-                        message = f"more than {deepest} constructs within one another"
-                        raise SpecError(exceeded("nesting", self.limits, message, span))
+                        self._too_deep(span)
                     value = getattr(self, method)(_gather(children, kept), span)
                 else:
                     value = children[kept[0]] if len(kept) == 1 else _gather(children, kept)
@@ -151,15 +156,19 @@ class _Parser:
                 path.append(state)
                 values.append(value)
                 starts.append(start)
-                ends.append(end)
                 depths.append(depth)
+            if len(path) > tallest:
+                self._too_deep(Span(self.source, token.start, token.end))
             path.append(action)
             values.append(token)
             starts.append(token.start)
-            ends.append(token.end)
             depths.append(0)
             before = token
         raise AssertionError("the tokens end with $END, which ends the goal")
+
+    def _too_deep(self, span: Span) -> NoReturn:
+        message = f"more than {self.limits.nesting} constructs within one another"
+        raise SpecError(exceeded("nesting", self.limits, message, span))
 
     # ---- files and declarations ----
 
