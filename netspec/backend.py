@@ -23,7 +23,10 @@ RowT = TypeVar("RowT")
 
 
 class Step(NamedTuple):
-    """What one training step gives, under canonical names and in canonical layouts."""
+    """What one training step gives, under canonical names and in canonical layouts.
+
+    The gradients are those of every trainable weight and, under its own name, of every input of floats.
+    """
 
     outputs: dict[str, Array]
     gradients: dict[str, Array]

@@ -222,20 +222,21 @@ def test_a_network_agrees_with_torch():
         values = {}
         for node in graph.nodes:
             if node.op.kind == "input":
-                values[node.name] = torch.tensor(inputs[node.name])
+                values[node.name] = torch.tensor(inputs[node.name], requires_grad=training)
                 continue
             owned = {weight.name: tensors[name] for name, weight in graph.weights_of(node)}
             given = [values[source] for source in node.inputs]
             values[node.name] = ORACLE[node.op.kind](node.op, owned, training, *given)
         outputs = {output.name: values[output.node] for output in graph.outputs}
-        return tensors, outputs, {name: y.detach().numpy() for name, y in outputs.items()}
+        return tensors, values, outputs, {name: y.detach().numpy() for name, y in outputs.items()}
 
-    assert_close(session.predict(inputs), run(training=False)[2])
-    tensors, outputs, wanted = run(training=True)
+    assert_close(session.predict(inputs), run(training=False)[3])
+    tensors, values, outputs, wanted = run(training=True)
     sum((outputs[name] * torch.tensor(dy)).sum() for name, dy in cotangents.items()).backward()
     step = session.train_step(inputs, cotangents)
     assert_close(step.outputs, wanted)
-    assert_close(step.gradients, {n: t.grad.numpy() for n, t in tensors.items() if t.requires_grad})
+    learned = {**tensors, **{node.name: values[node.name] for node in graph.inputs}}
+    assert_close(step.gradients, {n: t.grad.numpy() for n, t in learned.items() if t.requires_grad})
     assert_close(step.statistics, {n: t.numpy() for n, t in tensors.items() if not t.requires_grad})
 
 

@@ -89,4 +89,7 @@ class ReferenceSession:
             for source, gradient in zip(node.inputs, pulled.inputs, strict=True):
                 accumulate(source, gradient)
             found.update({f"{node.name}.{name}": g for name, g in pulled.weights.items()})
+        for node in self._graph.inputs:
+            shape = next(iter(cotangents.values())).shape[:1] + node.shape.sizes
+            found[node.name] = pending.get(node.name, np.zeros(shape, self._dtype))
         return found

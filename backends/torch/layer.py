@@ -43,6 +43,22 @@ class Layer:
         return self.module if self.forward == Layer.forward else None
 
 
+def depth(expr: Expr) -> int:
+    """How many calls stand within each other."""
+    match expr:
+        case Call():
+            inner = [*expr.positional.values(), *expr.keywords.values(), expr.on]
+            return 1 + max(map(depth, inner))
+        case Infix():
+            return max(map(depth, expr.operands))
+        case Items():
+            return max(map(depth, expr.elements))
+        case Subscript():
+            return depth(expr.value)
+        case _:
+            return 0
+
+
 def function(func: str, *args: Expr, sequential: Call | None = None, **keywords: Expr) -> Layer:
     """A layer that is a call without state."""
     return Layer(forward=Call(func, {str(i): a for i, a in enumerate(args)}, keywords), sequential=sequential)

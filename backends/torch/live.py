@@ -42,7 +42,7 @@ class TorchSession:
         """Outputs by name, in `eval` mode."""
         self._module.eval()
         with torch.no_grad():
-            return {name: value.numpy() for name, value in self._run(inputs).items()}
+            return {name: value.numpy() for name, value in self._run(self._feed(inputs)).items()}
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """A forward and a backward pass in `train` mode with dropout at rate 0."""
@@ -50,19 +50,28 @@ class TorchSession:
         for layer in self._module.modules():
             if isinstance(layer, torch.nn.Dropout):
                 layer.p = 0.0
-        self._module.zero_grad()
-        outputs = self._run(inputs)
+        feeds = self._feed(inputs)
+        sources = {**dict(self._module.named_parameters()), **feeds}
+        for tensor in feeds.values():
+            tensor.requires_grad_()
+        outputs = self._run(feeds)
         loss = sum((outputs[name] * self._tensor(cotangents[name])).sum() for name in outputs)
-        loss.backward()
-        gradients = {name: value.grad.numpy() for name, value in self._module.named_parameters()}
+        found = torch.autograd.grad(loss, list(sources.values()), materialize_grads=True)
         buffers = dict(self._module.named_buffers())
         statistics = {name: array for name, array in read_from(self._module).items() if name in buffers}
-        return Step({name: value.detach().numpy() for name, value in outputs.items()}, gradients, statistics)
+        return Step(
+            {name: value.detach().numpy() for name, value in outputs.items()},
+            {name: gradient.numpy() for name, gradient in zip(sources, found, strict=True)},
+            statistics,
+        )
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.from_numpy(array).to(self._dtype)
 
-    def _run(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
-        results = self._module(*(self._tensor(inputs[node.name]) for node in self._graph.inputs))
+    def _feed(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+        return {node.name: self._tensor(inputs[node.name]) for node in self._graph.inputs}
+
+    def _run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        results = self._module(*feeds.values())
         results = results if isinstance(results, tuple) else (results,)
         return {output.name: value for output, value in zip(self._graph.outputs, results, strict=True)}

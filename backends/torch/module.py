@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from netspec.backends.torch.layer import Layer, fill
+from netspec.backends.torch.layer import Layer, depth, fill
 from netspec.backends.torch.ops import ROWS
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.emit.definitions import Definition, Plan, Sketch, define
+from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
 from netspec.emit.names import Names, camel
 from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
@@ -131,8 +131,8 @@ class _Class:
         if self.part.path and self.part.block is None:
             words = f"Group `{self.part.path}`."
         parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
-        if len(parameters) > 2:
-            parameters.insert(2, "*")
+        if len(parameters) > POSITIONAL:
+            parameters.insert(POSITIONAL, "*")
         signature = layout(
             Call("def __init__", {str(i): Code(p) for i, p in enumerate(["self", *parameters])}),
             after=" -> None:",
@@ -257,9 +257,11 @@ class _Class:
             for value in item.inputs:
                 counts[value] = counts.get(value, 0) + 1
         hidden: set[str] = set()
-        depth = 0
+        nested = 0
         for item, following in zip(self.part.items, self.part.items[1:], strict=False):
-            depth = depth + 1 if item.inputs and item.inputs[0] in hidden else 1
+            own = depth(self.layers[item.local].forward) if isinstance(item, Leaf) else 1
+            more = depth(self.layers[following.local].forward) if isinstance(following, Leaf) else 1
+            nested = nested + own if item.inputs and item.inputs[0] in hidden else own
             light = (
                 isinstance(following, Leaf)
                 and not following.node.op.merges
@@ -269,7 +271,7 @@ class _Class:
             if (
                 light
                 and not others
-                and depth < DEEPEST
+                and nested + more <= DEEPEST
                 and counts.get(value) == 1
                 and value in following.inputs
                 and value not in self.part.outputs

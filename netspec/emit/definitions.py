@@ -14,6 +14,9 @@ from netspec.emit.outline import Item, Leaf, Part
 from netspec.emit.source import Call, Code, Expr, Infix, Items, flat
 from netspec.ir import Graph
 
+POSITIONAL = 2
+"""Arguments of a definition that are passed by position; the others are passed by name."""
+
 IN_CHANNELS = "in_channels"
 _WIDTHS = ("in_channels", "in_features", "num_features", "out_channels", "filters", "groups")
 """Arguments that may be said in terms of the width of the block's input."""
@@ -78,7 +81,9 @@ def define(
             return describe(item)
         if item.path in absorbed:
             return absorbed[item.path]
-        return Sketch((Call(plan.of[item.path].name, arguments[item.path]),))
+        given = list(arguments[item.path].items())
+        first, rest = dict(given[:POSITIONAL]), dict(given[POSITIONAL:])
+        return Sketch((Call(plan.of[item.path].name, first, rest),))
 
     for level in _by_height(root):
         groups: dict[tuple[str | None, str], list[Part]] = {}
@@ -279,18 +284,19 @@ def _word(
 
 def _formula(name: str, column: Sequence[Constant], values: Sequence[Constant]) -> str | None:
     """`4 * name` or `name // 2` where that gives the values for every instance."""
-    pairs = list(zip(column, values, strict=True))
-    if not all(type(a) is int and type(b) is int and a > 0 and b > 0 for a, b in pairs):
-        return None
-    a, b = pairs[0]
-    assert isinstance(a, int)
-    assert isinstance(b, int)
-    factor, divisor = b // a, -(-a // max(b, 1))
-    if factor > 1 and all(y == factor * x for x, y in pairs):  # type: ignore[operator]
+    pairs: list[tuple[int, int]] = []
+    for before, after in zip(column, values, strict=True):
+        if type(before) is not int or type(after) is not int or before < 1 or after < 0:
+            return None
+        pairs.append((before, after))
+    before, after = next((pair for pair in pairs if pair[1]), (1, 0))
+    factor = after // before
+    if factor > 1 and all(y == factor * x for x, y in pairs):
         return f"{factor} * {name}"
-    for candidate in (divisor, a // b):
-        if candidate > 1 and all(y == x // candidate for x, y in pairs):  # type: ignore[operator]
-            return f"{name} // {candidate}"
+    smallest = before // (after + 1) + 1
+    for divisor in range(max(smallest, 2), smallest + 8):
+        if all(y == x // divisor for x, y in pairs):
+            return f"{name} // {divisor}"
     return None
 
 

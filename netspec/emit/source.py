@@ -138,6 +138,9 @@ def layout(expr: Expr, *, before: str = "", after: str = "", indent: int = 0) ->
         case tuple() if len(expr) > 1:
             head, tail = f"{before}(", f"){after}"
             parts = [("", element) for element in expr]
+        case Infix(operands=(left, Call() as right)):
+            start = f"{before}{_operand(left)} {expr.operator} "
+            return layout(right, before=start, after=after, indent=indent)
         case Infix():
             rows = [f"{expr.operator if i else ''} {_operand(each)}".strip() for i, each in enumerate(expr.operands)]
             return [f"{pad}{before}(", *(f"{pad}{INDENT}{row}" for row in rows), f"{pad}){after}"]

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from keyword import iskeyword
+from types import MappingProxyType
 
 from netspec.emit.names import snake
 from netspec.emit.outline import Item, Leaf, Part
 
 
-def name_tensors(part: Part, hidden: Collection[str] = ()) -> dict[str, str]:
+def name_tensors(
+    part: Part,
+    hidden: Collection[str] = (),
+    kept: Mapping[str, str] = MappingProxyType({}),
+    reserved: Collection[str] = (),
+) -> dict[str, str]:
     """A variable for every value that the part reads or computes, but those in `hidden`.
 
-    `hidden` values are written inside the expression that uses them, so they need no variable.
+    `hidden` values are written inside the expression that uses them, so they need no variable. `kept` values
+    have names that they hold to the end of the function. No variable is called like a word in `reserved`.
     """
     maker = {value: i for i, item in enumerate(part.items) for value in item.outputs}
-    last_use = _last_uses(part, hidden, maker)
-    wanted = _branch_names(part, maker)
-    names = _input_names(part)
+    last_use = {**_last_uses(part, hidden, maker), **dict.fromkeys(kept, len(part.items))}
+    wanted = {**_branch_names(part, maker), **kept}
+    names = _input_names(part, kept, reserved)
     live = dict(names)
     for i, item in enumerate(part.items):
         dying = [v for v in live if last_use.get(v, -1) <= i]
@@ -25,7 +33,8 @@ def name_tensors(part: Part, hidden: Collection[str] = ()) -> dict[str, str]:
                 continue
             free = {live[v] for v in dying}
             inherited = next((live[v] for v in dying if v in _reads(item, part, hidden, maker)), "x")
-            names[value] = _free(wanted.get(value, inherited), set(live.values()) - free)
+            taken = {*live.values()} - free
+            names[value] = _free(wanted.get(value, inherited), taken.union(reserved))
             for dead in [v for v in dying if live[v] == names[value]]:
                 del live[dead]
                 dying.remove(dead)
@@ -38,20 +47,19 @@ def name_tensors(part: Part, hidden: Collection[str] = ()) -> dict[str, str]:
 
 def _free(wanted: str, taken: Collection[str]) -> str:
     name, number = wanted, 1
-    while name in taken:
+    while name in taken or iskeyword(name):
         number += 1
         name = f"{wanted}{number}"
     return name
 
 
-def _input_names(part: Part) -> dict[str, str]:
+def _input_names(part: Part, kept: Mapping[str, str], reserved: Collection[str]) -> dict[str, str]:
     """One input is `x`; the inputs of a network have their own names."""
-    if len(part.inputs) == 1:
-        return {part.inputs[0]: "x"}
     names: dict[str, str] = {}
-    for value in part.inputs:
-        wanted = snake(value.split(".")[-1]) if not part.path else f"x{len(names) + 1}"
-        names[value] = _free(wanted, names.values())
+    for number, value in enumerate(part.inputs, start=1):
+        usual = snake(value.split(".")[-1]) if not part.path else f"x{number}"
+        wanted = kept.get(value, "x" if len(part.inputs) == 1 else usual)
+        names[value] = _free(wanted, {*names.values(), *reserved})
     return names
 
 

@@ -1,0 +1,241 @@
+"""The torch target: every op against the float64 reference, torchvision's own numbers, and how the source reads."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from graphs import OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from torchvision import load_reference
+
+import netspec
+from netspec.backend import load_backend
+from netspec.backends.torch.module import RESERVED, emit_module
+from netspec.backends.torch.weights import read_from
+from netspec.diagnostics import SpecError
+from netspec.ops import all_ops
+from netspec.weights import init_weights, random_weights
+
+target = load_backend("torch")
+reference = load_backend("reference")
+
+BATCHES = (1, 2, 7)
+RESNET = "examples/resnet18.net"
+
+
+def feeds_for(graph, batch):
+    draws = np.random.default_rng(batch)
+    return {node.name: draws.normal(size=(batch, *node.shape.sizes)) for node in graph.inputs}
+
+
+def assert_close(found, wanted, limit):
+    assert found.keys() == wanted.keys()
+    for name, expected in wanted.items():
+        assert found[name].shape == expected.shape, name
+        scale = max(np.abs(expected).max(), 1e-3)
+        assert np.abs(found[name] - expected).max() <= limit * scale, name
+
+
+def source_of(text):
+    return target.emit(graph_of(text)).decode()
+
+
+def body_of(text):
+    """The emitted classes, without the file's docstring and imports."""
+    return source_of(text).partition("from torch import Tensor, nn\n\n\n")[2]
+
+
+@pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
+def test_every_op_computes_what_the_reference_does(op, example):
+    graph = example_graph(op, example)
+    weights = random_weights(graph)
+    session = target.open_session(graph, weights, "float64")
+    oracle = reference.open_session(graph, weights, "float64")
+    for batch in BATCHES:
+        feeds = feeds_for(graph, batch)
+        assert_close(session.predict(feeds), oracle.predict(feeds), 1e-12)
+
+
+@pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
+def test_every_op_trains_as_the_reference_does(op, example):
+    graph = example_graph(op, example)
+    weights = random_weights(graph)
+    feeds = feeds_for(graph, 7)
+    draws = np.random.default_rng(0)
+    shape = graph.by_name[graph.outputs[0].node].shape.sizes
+    cotangents = {graph.outputs[0].name: draws.normal(size=(7, *shape))}
+    step = target.open_session(graph, weights, "float64").train_step(feeds, cotangents)
+    oracle = reference.open_session(graph, weights, "float64").train_step(feeds, cotangents)
+    assert_close(step.outputs, oracle.outputs, 1e-12)
+    assert_close(step.gradients, oracle.gradients, 1e-10)
+    assert_close(step.statistics, oracle.statistics, 1e-12)
+
+
+def test_every_op_has_a_row_or_a_reason():
+    assert [op.kind for op in all_ops() if op not in target.ROWS] == ["input"]
+
+
+def test_resnet18_is_torchvisions():
+    """Same names, same shapes, and the same numbers at two image sizes."""
+    known = load_reference("resnet18")
+    graph = netspec.load(RESNET)
+    assert {name: weight.shape for name, weight in graph.weights()} == {
+        name: array.shape for name, array in known.weights.items()
+    }
+    totals = netspec.summarize(graph)
+    assert totals.trainable == known.trainable
+    for images, outputs in zip(known.inputs, known.outputs, strict=True):
+        sized = netspec.load(RESNET, input_shape=images.shape[1:])
+        found = target.open_session(sized, known.weights, "float64").predict({"input": images})
+        assert_close(found, {"output": outputs}, 1e-12)
+
+
+def test_convolutions_and_dense_layers_count_as_torchvision_counts():
+    rows = netspec.summarize(netspec.load(RESNET)).rows
+    assert sum(row.macs for row in rows if row.op in ("conv", "dense")) == load_reference("resnet18").macs
+
+
+def test_weights_go_in_and_come_out_unchanged():
+    graph = netspec.load(RESNET, input_shape=(3, 32, 32))
+    weights = random_weights(graph)
+    module = netspec.build(graph, target="torch", weights=weights)
+    found = read_from(module)
+    assert found.keys() == weights.keys()
+    for name, array in weights.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_the_same_seed_gives_the_initial_weights():
+    graph = netspec.load("examples/n2.net")
+    found = read_from(netspec.build(graph, target="torch", seed=3))
+    for name, array in init_weights(graph, 3).items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_module_is_its_own_file(labelled, tmp_path):
+    """The emitted file runs alone, in a process that cannot import netspec."""
+    graph = netspec.load(RESNET, input_shape=(3, 32, 32))
+    source, name = emit_module(graph)
+    (tmp_path / "model.py").write_text(source)
+    check = "" if labelled else ".eval()"
+    code = (
+        "import sys; sys.modules['netspec'] = None\n"
+        f"import torch; from model import {name}\n"
+        f"print(tuple({name}(){check}(torch.zeros(2, 3, 32, 32)).shape))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "(2, 1000)\n"
+
+
+def test_all_emitted_source_is_clean(tmp_path):
+    """`ruff check` and `ruff format` at their defaults find nothing to say."""
+    for number, (op, example) in enumerate(OPS_BY_EXAMPLE):
+        (tmp_path / f"op{number}.py").write_bytes(target.emit(example_graph(op, example)))
+    for name in ("n1", "n2", "n3", "n4", "resnet18"):
+        (tmp_path / f"{name}.py").write_bytes(target.emit(netspec.load(f"examples/{name}.net")))
+    for number, text in enumerate(LAYOUTS):
+        (tmp_path / f"layout{number}.py").write_text(source_of(text))
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (["check", "--isolated", "."], ["format", "--isolated", "--check", "--diff", "."]):
+        done = subprocess.run([*ruff, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+LAYOUTS = [
+    "input 3 8 8 -> concat { conv 4 1 | conv 4 3 padding=1 | pool 3 stride=1 padding=1 } -> gap",
+    "input 3 8 8 -> " + "concat { " + " | ".join(["conv 2 1"] * 12) + " }",
+    "input 3 8 8 -> features.0: conv 4 3 -> relu -> features.3: conv 8 3 -> bn -> dense 2",
+    "input 3 8 8 -> stem: { conv 4 3 -> bn -> relu } -> body: { residual { conv 4 1 } -> relu } -> gap",
+    "@left = input 4\n@right = input 4\nadd { @left | @right } -> dense 3\nout sum=@, left=@left",
+    "block se(r) { let c = @.c\nmul { @ | gap -> dense r -> relu -> dense c -> sigmoid } }\n"
+    "net n { input 8 6 6\nse 2 -> conv 16 1 -> se 4 -> conv 16 1 -> se 8 }",
+    "block wide(a, b, c, d, e) { conv a 1 -> conv b 1 -> conv c 1 -> conv d 1 -> conv e 1 }\n"
+    "net n { input 1 4 4\nwide 1 2 3 4 5 -> wide 6 7 8 9 10 -> wide 11 12 13 14 15 }",
+    "input 3 9 9 -> conv 4 3 stride=2 padding=(0, 0, 1, 1) -> pool 3 stride=2 padding=(0, 0, 1, 1) -> gap",
+]
+
+
+@pytest.mark.parametrize("text", LAYOUTS)
+def test_layouts_compute_what_the_reference_does(text):
+    graph = graph_of(text)
+    weights = random_weights(graph)
+    feeds = feeds_for(graph, 2)
+    found = target.open_session(graph, weights, "float64").predict(feeds)
+    assert_close(found, reference.open_session(graph, weights, "float64").predict(feeds), 1e-12)
+    module = netspec.build(graph, target="torch", weights=weights)
+    assert read_from(module).keys() == weights.keys()
+
+
+def test_equal_instances_are_one_class_with_the_blocks_parameters():
+    code = source_of(
+        "block cbn(c, k=1) { conv c k padding=half bias=false -> bn }\n"
+        "net n { input 3 8 8\ncbn 8 3 -> cbn 16 -> cbn 16 3 -> cbn 16 }"
+    )
+    assert code.count("class Cbn") == 1
+    assert "def __init__(self, in_channels: int, c: int, *, k: int) -> None:" in code
+    assert "nn.Conv2d(in_channels, c, k, padding=k // 2, bias=False)" in code
+    assert "self.cbn1 = Cbn(3, 8, k=3)" in code
+    assert "self.cbn4 = Cbn(16, 16, k=1)" in code
+
+
+def test_a_richer_variant_is_named_for_what_it_adds():
+    code = target.emit(netspec.load(RESNET)).decode()
+    assert code.count("class Basic(") == code.count("class BasicDownsample(") == 1
+    assert "self.layer2 = nn.Sequential(BasicDownsample(64, 128), Basic(128))" in code
+    assert "return self.relu(main + skip)" in code
+
+
+def test_the_bodys_variables_tell_their_part():
+    code = body_of("input 8 4 4 -> mul { @ | gap -> dense 8 -> sigmoid } -> gap")
+    assert "gate = self.sigmoid(self.dense1(gate))" in code
+    assert "return (x * gate[:, :, None, None]).mean(dim=(2, 3))" in code
+
+
+def test_source_is_deterministic_and_free_of_netspec():
+    graph = netspec.load(RESNET)
+    assert target.emit(graph) == target.emit(netspec.load(RESNET))
+    assert "import netspec" not in target.emit(graph).decode()
+
+
+@pytest.mark.parametrize("label", ["forward", "training", "half", "append"])
+def test_names_that_modules_use_themselves_are_refused(label):
+    with pytest.raises(SpecError) as caught:
+        source_of(f"input 3 -> {label}: dense 2")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.id == "reserved-name"
+    assert diagnostic.position is not None
+
+
+def test_reserved_names_are_those_of_torch():
+    public = {name for cls in (torch.nn.Module, torch.nn.Sequential) for name, _ in inspect.getmembers(cls)}
+    assert {name for name in public | {"training"} if not name.startswith("_")} <= RESERVED
+
+
+def test_unsupported_ops_are_refused_before_anything_is_written():
+    graph = graph_of("input 3 8 8 -> avgpool 3 stride=2 padding=(0, 0, 1, 1) ceil=true -> gap")
+    with pytest.raises(SpecError, match="uneven or wide padding"):
+        netspec.compile(graph, target="torch")
+
+
+def test_dropout_trains_and_vanishes_at_inference():
+    module = netspec.build(graph_of("input 1000 -> dropout 0.25"), target="torch")
+    ones = torch.ones(8, 1000)
+    assert torch.equal(module(ones), ones)
+    torch.manual_seed(0)
+    values = module.train()(ones)
+    assert values.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert values.mean().item() == pytest.approx(1, abs=0.05)
+
+
+def test_emitted_modules_are_scriptable_and_exportable():
+    module = netspec.build(netspec.load(RESNET, input_shape=(3, 64, 64)), target="torch")
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        wanted = module(x)
+        exported = torch.export.export(module, (x,)).module()
+        torch.testing.assert_close(exported(x), wanted)
