@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 else:
     np = need("numpy", "weights")
 
+__all__ = [
+    "Array",
+    "Weights",
+    "check_weights",
+    "dump_weights",
+    "init_weights",
+    "load_weights",
+    "np",
+    "random_weights",
+]
+
 Array: TypeAlias = "NDArray[Any]"
 Weights: TypeAlias = Mapping[str, Array]
 

@@ -148,7 +148,7 @@ def test_a_file_names_its_spec():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SpecError, match=r"cannot read .*gone\.safetensors: No such file"):
         load_weights(tmp_path / "gone.safetensors")
-    with pytest.raises(SpecError, match="cannot read .*: Is a directory"):
+    with pytest.raises(SpecError, match=r"cannot read .*: Is a directory"):
         load_weights(tmp_path)
 
 

@@ -1,0 +1,136 @@
+"""How far a tensor is from the reference and may be; docs/verification.md has the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
+from typing import NamedTuple
+
+from netspec.backend import Step
+from netspec.parity.exchange import Arrays
+from netspec.weights import Array, np
+
+FLOAT32_FLOOR = 2e-6
+FLOAT32_FACTOR = 4
+FLOAT32_CEILING = 1e-2
+FLOAT32_TRAIN = 1e-2
+FLOAT64 = 1e-9
+FLOAT64_EVAL = {"onnx": 1e-7}
+
+_STEP = {"outputs": "output", "gradients": "gradient", "statistics": "statistic"}
+
+
+class Check(NamedTuple):
+    """One tensor against the reference. `quantity` is output, gradient or statistic.
+
+    `absolute` is the largest difference, `relative` the same over the reference's scale. Where
+    nothing can be measured both are infinite, and `fault` says why.
+    """
+
+    quantity: str
+    name: str
+    batch: int
+    absolute: float
+    relative: float
+    limit: float
+    fault: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the tensor was there, was finite and is close enough."""
+        return self.fault is None and self.relative <= self.limit
+
+    @property
+    def severity(self) -> float:
+        """The error in units of its limit."""
+        return self.relative / self.limit
+
+
+def float32_limit(yardstick: float) -> float:
+    """What inference may be off by, where a run that is trusted is off by `yardstick`."""
+    return min(max(FLOAT32_FLOOR, FLOAT32_FACTOR * yardstick), FLOAT32_CEILING)
+
+
+def float64_limit(target: str) -> float:
+    """What inference may be off by."""
+    return FLOAT64_EVAL.get(target, FLOAT64)
+
+
+def check_predictions(
+    found: Sequence[Arrays], wanted: Sequence[Arrays], limit: Callable[[str], float]
+) -> Iterator[Check]:
+    """Every output of every batch, with the limit that its name has.
+
+    An output's scale is its largest value in all batches: a single number may be near zero by
+    cancellation, and then its error says nothing when measured against itself.
+    """
+    scales = {name: max(_largest(arrays[name]) for arrays in wanted) for name in wanted[0]}
+    for given, arrays in zip(found, wanted, strict=True):
+        yield from _check_all("output", given, arrays, _batch(arrays), limit, scales)
+
+
+def check_step(found: Step, wanted: Step, limit: float) -> Iterator[Check]:
+    """All that a training step gives.
+
+    A gradient is measured against the largest one of its layer: that of a bias in front of a batch
+    norm is zero in truth, and rounding must not be compared with rounding.
+    """
+    for field, quantity in _STEP.items():
+        arrays: Arrays = getattr(wanted, field)
+        scales = {name: _largest(array) for name, array in arrays.items()}
+        if quantity == "gradient":
+            scales = {
+                name: max(scales[of] for of in scales if _layer(of) == _layer(name))
+                for name in scales
+            }
+        given: Arrays = getattr(found, field)
+        yield from _check_all(
+            quantity, given, arrays, _batch(wanted.outputs), lambda _: limit, scales
+        )
+
+
+def _batch(outputs: Arrays) -> int:
+    return len(next(iter(outputs.values())))
+
+
+def _layer(weight: str) -> str:
+    return weight.rpartition(".")[0]
+
+
+def _check_all(
+    quantity: str,
+    found: Arrays,
+    wanted: Arrays,
+    batch: int,
+    limit: Callable[[str], float],
+    scales: Mapping[str, float],
+) -> Iterator[Check]:
+    for name, reference in wanted.items():
+        given = found.get(name)
+        fault = _fault(given, reference)
+        absolute = relative = inf
+        if given is not None and fault is None:
+            absolute = _largest(given.astype(np.float64) - reference)
+            relative = absolute / scales[name] if scales[name] else absolute and inf
+        yield Check(quantity, name, batch, absolute, relative, limit(name), fault)
+    for name in found.keys() - wanted.keys():
+        yield Check(quantity, name, batch, inf, inf, FLOAT64, "not a tensor of the network")
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array).max(initial=0))
+
+
+def _fault(found: Array | None, wanted: Array) -> str | None:
+    """Why two tensors cannot be compared."""
+    if found is None:
+        return "missing"
+    if found.shape != wanted.shape:
+        return f"its shape is {found.shape}, not {wanted.shape}"
+    if not wanted.size:
+        return "empty"
+    if not np.isfinite(wanted).all():
+        return "not finite in the reference"
+    if not np.isfinite(found).all():
+        return "not finite"
+    return None

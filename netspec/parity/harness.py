@@ -1,0 +1,266 @@
+"""The `verify` pipeline: what is compared with what. Knows no framework and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+
+from netspec.backend import TARGETS, load_backend
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.ir import Graph
+from netspec.parity.compare import (
+    FLOAT32_TRAIN,
+    FLOAT64,
+    check_predictions,
+    check_step,
+    float32_limit,
+    float64_limit,
+)
+from netspec.parity.diverge import Divergence, expose, expose_exercise, first_wrong
+from netspec.parity.exchange import Answer, Arrays, Exercise, Task
+from netspec.parity.report import Report, Row, Skipped
+from netspec.parity.runner import Crash, Job, run_jobs
+from netspec.passes import Model
+from netspec.passes.fold_batchnorm import fold_batchnorm
+from netspec.weights import Weights, check_weights, np, random_weights
+
+TRAINING_BATCH = 7
+PRECISIONS = ("float32", "float64")
+
+_NEEDS = {
+    "torch": {"torch": "torch"},
+    "keras": {"keras": "keras", "tensorflow": "keras"},
+    "onnx": {"onnx": "ort", "onnxruntime": "ort"},
+}
+"""For each target the modules that its session needs, and the extra that brings them."""
+
+_ORACLE = Job("reference", "float64")
+_ROUNDED = Job("reference", "float32")
+_TORCH = Job("torch", "float32")
+
+Limits = Callable[[Job, str], float]
+
+
+def verify(
+    graph: Graph,
+    *,
+    weights: Weights | None = None,
+    targets: Sequence[str] | None = None,
+    batches: Sequence[int] = (1, 2, 7),
+    precisions: Sequence[str] = PRECISIONS,
+    seed: int = 0,
+    fold_bn: bool = False,
+) -> Report:
+    """Run a network on every target, in processes of their own, against the float64 reference.
+
+    Weights are rounded to float32; where none are given they are drawn as a trained network has
+    them, and inputs from a normal distribution. `targets` are all that are installed and can
+    realise the graph. Inference is compared at each of `batches`, one training step at 7. With
+    `fold_bn` the targets get the graph with its batch norms folded, are held to the graph as it
+    is, and do not train.
+
+    Raises `SpecError` for weights that do not fit, and for a target that is named and is unknown,
+    not installed or cannot realise the graph.
+    """
+    if not batches or min(batches) < 1 or not precisions or not set(precisions) <= set(PRECISIONS):
+        raise ValueError("verify needs batches of 1 or more, and precisions of float32 and float64")
+    given = random_weights(graph, seed) if weights is None else weights
+    check_weights(graph, given)
+    weights = {name: array.astype(np.float32) for name, array in given.items()}
+    exercise = _draw(graph, batches, seed, train=not fold_bn)
+    original = _task(graph, weights, exercise, fold=False)
+    task = _task(graph, weights, exercise, fold=fold_bn)
+    chosen, skipped = _choose(task.graph, targets)
+    jobs = [Job(target, precision) for target in chosen for precision in precisions]
+    answers = run_jobs(task, [*jobs, *_yardsticks(task.graph, precisions)])
+    truth = _answer(run_jobs(original, [_ORACLE]), _ORACLE)
+    limits = _limits(answers, truth)
+    rows: list[Row] = []
+    crashes: list[Crash] = []
+    for job in jobs:
+        answer = answers[job]
+        if isinstance(answer, Crash):
+            crashes.append(answer)
+            continue
+        rows += _rows(job, answer, truth, limits)
+        if truth.step is not None and answer.step is None:
+            skipped.append(Skipped(job.target, "its training step", "the target does not train"))
+    return Report(
+        network=graph.name,
+        fingerprint=graph.fingerprint,
+        batches=tuple(batches),
+        seed=seed,
+        folded=fold_bn,
+        rows=tuple(rows),
+        crashes=tuple(crashes),
+        divergences=tuple(_locate(task, row, batches) for row in _clearest_failures(rows)),
+        skipped=tuple(dict.fromkeys(skipped)),
+        versions=_versions(chosen),
+    )
+
+
+def _rows(job: Job, answer: Answer, truth: Answer, limits: Limits) -> Iterator[Row]:
+    """Inference at all batches, and the training step where there is one."""
+    predicted = check_predictions(
+        answer.predictions, truth.predictions, lambda name: limits(job, name)
+    )
+    yield Row(*job, "eval", tuple(predicted))
+    if answer.step is not None and truth.step is not None:
+        limit = FLOAT64 if job.precision == "float64" else FLOAT32_TRAIN
+        trained = check_step(answer.step, truth.step, limit)
+        yield Row(*job, "train", tuple(trained))
+
+
+def _clearest_failures(rows: Iterable[Row]) -> list[Row]:
+    """One failure of each target: inference before training, float64 (no rounding) first."""
+    clear = sorted(rows, key=lambda row: (row.mode, row.precision == "float32"))
+    failed = {row.target: row for row in reversed(clear) if not row.passed}
+    return list(failed.values())
+
+
+def _locate(task: Task, row: Row, batches: Sequence[int]) -> Divergence:
+    """Run the network once more, with the result of every layer in sight."""
+    about = (row.target, row.precision, row.mode)
+    job = Job(row.target, row.precision)
+    graph = expose(task.graph)
+    failed = [check.batch for check in row.checks if not check.passed and row.mode == "eval"]
+    chosen = batches.index(min(failed)) if failed else 0
+    exercise = expose_exercise(task.graph, task.exercise, chosen)
+    answers = run_jobs(
+        Task(graph, task.weights, exercise), [_ORACLE, job, *_yardsticks(graph, [row.precision])]
+    )
+    truth, answer = _answer(answers, _ORACLE), answers[job]
+    if isinstance(answer, Crash):
+        last = answer.stderr.splitlines()[-1:] or [answer.ending]
+        return Divergence(*about, explanation=f"cannot show its layers: {last[0]}")
+    limits = _limits(answers, truth)
+    checks = [
+        check
+        for again in _rows(job, answer, truth, limits)
+        if again.mode == row.mode
+        for check in again.checks
+    ]
+    if (wrong := first_wrong(graph, checks)) is None:
+        return Divergence(
+            *about, explanation="every layer is right; the blocks are put together wrongly"
+        )
+    return Divergence(*about, *wrong)
+
+
+def _versions(targets: Iterable[str]) -> dict[str, str]:
+    """Of NumPy and all that the targets run on, by module."""
+    modules = ["numpy", *(module for target in targets for module in _NEEDS.get(target, {}))]
+    owners = packages_distributions()
+    return {module: version(owners[module][0]) for module in modules if module in owners}
+
+
+def _draw(graph: Graph, batches: Sequence[int], seed: int, *, train: bool) -> Exercise:
+    """Float32 numbers, so that every precision is given the same."""
+    generator = np.random.default_rng(seed)
+
+    def draw(batch: int, nodes: Mapping[str, str]) -> Arrays:
+        shapes = {name: graph.by_name[node].shape for name, node in nodes.items()}
+        return {
+            name: generator.standard_normal((batch, *shape.sizes), np.float32)
+            for name, shape in shapes.items()
+        }
+
+    inputs = {node.name: node.name for node in graph.inputs}
+    predictions = tuple(draw(batch, inputs) for batch in batches)
+    if not train:
+        return Exercise(predictions)
+    outputs = {output.name: output.node for output in graph.outputs}
+    return Exercise(predictions, draw(TRAINING_BATCH, inputs), draw(TRAINING_BATCH, outputs))
+
+
+def _task(graph: Graph, weights: Weights, exercise: Exercise, *, fold: bool) -> Task:
+    """Folding rounds to the weights' own precision, so each precision is folded from its own."""
+    models = {}
+    for precision in PRECISIONS:
+        exact = {name: array.astype(precision) for name, array in weights.items()}
+        models[precision] = Model(graph, exact)
+        if fold:
+            models[precision] = fold_batchnorm(models[precision])
+    stored = {precision: model.weights or {} for precision, model in models.items()}
+    return Task(models["float64"].graph, stored, exercise)
+
+
+def _choose(graph: Graph, targets: Sequence[str] | None) -> tuple[list[str], list[Skipped]]:
+    """The targets to run. What cannot be run is an error where it was named, else left out."""
+    chosen: list[str] = []
+    skipped: list[Skipped] = []
+    for target in dict.fromkeys(TARGETS if targets is None else targets):
+        try:
+            _check_target(graph, target)
+        except SpecError as error:
+            if targets is not None:
+                raise
+            skipped += [Skipped(target, "it", d.message, d.help) for d in error.diagnostics]
+        else:
+            chosen.append(target)
+    if not chosen:
+        help_ = "pip install 'netspec-compiler[all]'"
+        raise SpecError(Diagnostic("no-target", "there is no target to verify", help=help_))
+    return chosen, skipped
+
+
+def _check_target(graph: Graph, target: str) -> None:
+    """Raise `SpecError` where a target is not installed or cannot realise the graph."""
+    missing = [module for module in _NEEDS.get(target, {}) if find_spec(module) is None]
+    if missing:
+        extra = _NEEDS[target][missing[0]]
+        raise SpecError(
+            Diagnostic(
+                "missing-package",
+                f"the package `{missing[0]}` is not installed",
+                help=f"pip install 'netspec-compiler[{extra}]'",
+            )
+        )
+    load_backend(target).ROWS.check(graph)
+
+
+def _yardsticks(graph: Graph, precisions: Sequence[str]) -> list[Job]:
+    """The float32 runs that bound those of the targets."""
+    if "float32" not in precisions:
+        return []
+    try:
+        _check_target(graph, "torch")
+    except SpecError:
+        return [_ROUNDED]
+    return [_ROUNDED, _TORCH]
+
+
+def _answer(answers: Mapping[Job, Answer | Crash], job: Job) -> Answer:
+    answer = answers[job]
+    if isinstance(answer, Crash):
+        raise RuntimeError(
+            f"the {job.precision} reference crashed ({answer.ending}):\n{answer.stderr}"
+        )
+    return answer
+
+
+def _limits(answers: Mapping[Job, Answer | Crash], truth: Answer) -> Limits:
+    """Bounds of inference, by output.
+
+    Float32 targets are bounded by PyTorch's own error, that by NumPy's: a PyTorch that is wrong
+    must not widen what the others may be. Without PyTorch, NumPy's error bounds them all.
+    """
+
+    def worst(answer: Answer) -> dict[str, float]:
+        errors: dict[str, float] = {}
+        for check in check_predictions(answer.predictions, truth.predictions, lambda _: FLOAT64):
+            errors[check.name] = max(errors.get(check.name, 0), check.relative)
+        return errors
+
+    rounded = worst(_answer(answers, _ROUNDED)) if _ROUNDED in answers else {}
+    torch = answers.get(_TORCH)
+    yardstick = worst(torch) if isinstance(torch, Answer) else rounded
+
+    def limit(job: Job, output: str) -> float:
+        if job.precision == "float64":
+            return float64_limit(job.target)
+        bound = float32_limit(rounded[output])
+        return bound if job == _TORCH else float32_limit(min(yardstick[output], bound))
+
+    return limit
