@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -137,18 +140,26 @@ def _load_errors() -> tuple[type[Exception], ...]:
 
 def _create_on_cuda(model: bytes | str) -> Any:
     """A session that has CUDA, which is 'available' on a machine without a device, too."""
+    version = f"ONNX Runtime {ort.__version__}"
     if _CUDA not in ort.get_available_providers():
         raise ProviderUnavailable(
-            f"the installed ONNX Runtime {ort.__version__} is built without CUDA",
+            f"the installed {version} is built without CUDA",
             "pip uninstall onnxruntime && pip install 'netspec-compiler[ort-gpu]' "
             "(onnxruntime and onnxruntime-gpu cannot be installed together)",
         )
-    ort.preload_dlls()
     ort.set_default_logger_severity(_FATAL)
-    session = _create(model, _CUDA)
-    if _CUDA not in session.get_providers():
+    with redirect_stdout(StringIO()):  # it prints what it does not find
+        ort.preload_dlls()
+    try:
+        session = _create(model, _CUDA)
+        reason = "no device, or no driver and libraries for it"
+    except RuntimeError as error:
+        session = None
+        found = re.search(r"CUDA failure \d+: [^;]*[^; ]", str(error))
+        reason = found[0] if found else str(error)
+    if session is None or _CUDA not in session.get_providers():
         raise ProviderUnavailable(
-            f"ONNX Runtime {ort.__version__} found no device, or no driver and libraries for it",
+            f"{version} could not start CUDA: {reason}",
             "onnxruntime-gpu 1.31 needs an NVIDIA driver, CUDA 13 and cuDNN 9: "
             "pip install 'onnxruntime-gpu[cuda,cudnn]', and `nvidia-smi` must list a device",
         )

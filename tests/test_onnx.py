@@ -166,6 +166,7 @@ def test_the_model_says_which_spec_it_came_from():
     model = parsed(graph)
     assert model.producer_name == "netspec"
     assert model.graph.name == "small"
+    assert model.doc_string == "input 3 x 16 x 16 -> output 5"
     assert {entry.key: entry.value for entry in model.metadata_props} == {
         "netspec.name": "small",
         "netspec.fingerprint": graph.fingerprint,

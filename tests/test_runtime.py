@@ -194,6 +194,13 @@ def test_what_is_no_model_is_told(content, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_the_runtime_logs_nothing(capfd):
+    model = onnx.load_from_string(identity(TensorProto.FLOAT))
+    model.graph.initializer.add(name="unused", dims=[1], data_type=1, float_data=[0.0])
+    open_session(model.SerializeToString()).run(np.zeros((1, 3), np.float32))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_model_newer_than_the_runtime_is_told():
     model = onnx.load_from_string(identity(TensorProto.FLOAT))
     model.opset_import[0].version = 999
@@ -211,32 +218,58 @@ def test_cuda_is_strict_where_the_runtime_was_built_without(monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.fixture
-def pretended(monkeypatch):
-    """What onnxruntime-gpu does without a device: it lists CUDA, then gives a CPU session."""
-    real = onnxruntime.InferenceSession
+def without_device(create):
+    """A `_create_inference_session` that drops CUDA and says nothing."""
 
-    def without_device(model, options, providers, **more):
+    def quietly(self, providers, *more):
         del providers
-        return real(model, options, providers=["CPUExecutionProvider"], **more)
+        create(self, ["CPUExecutionProvider"], *more)
 
+    return quietly
+
+
+def with_failing_device(create):
+    """The same of one that raises: `InferenceSession` would print this and fall back."""
+
+    def raising(self, providers, *more):
+        if providers == ["CUDAExecutionProvider"]:
+            raise RuntimeError("cuda_call.cc CUDA failure 100: no CUDA-capable device ; GPU=-1 ;")
+        create(self, providers, *more)
+
+    return raising
+
+
+@pytest.fixture(
+    params=[
+        (without_device, "no device, or no driver and libraries for it"),
+        (with_failing_device, "CUDA failure 100: no CUDA-capable device"),
+    ],
+    ids=["quiet", "raising"],
+)
+def broken_cuda(request, monkeypatch):
+    """What onnxruntime-gpu does without a device, in two ways. Gives the reason to be told."""
+    pretend, reason = request.param
+    session = onnxruntime.InferenceSession
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", without_device)
+    real = session._create_inference_session
+    monkeypatch.setattr(session, "_create_inference_session", pretend(real))
+    return reason
 
 
-@pytest.mark.usefixtures("pretended")
-def test_cuda_is_strict_where_there_is_no_device():
-    with pytest.raises(ProviderUnavailable, match="found no device") as error:
+def test_cuda_is_strict_where_there_is_no_device(broken_cuda, capfd):
+    with pytest.raises(ProviderUnavailable) as error:
         open_session(model_of(IMAGE), "cuda")
+    assert str(error.value).endswith(f"could not start CUDA: {broken_cuda}")
     assert "CUDA 13" in error.value.diagnostic.help
+    assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.usefixtures("pretended")
-def test_auto_says_what_it_took(image):
+def test_auto_says_what_it_took(broken_cuda, image, capfd):
     runner = open_session(model_of(IMAGE), "auto")
     assert runner.provider == "cpu"
-    assert "found no device" in runner.note
+    assert broken_cuda in runner.note
+    assert capfd.readouterr() == ("", "")
     x = np.ones((1, 1, 8, 8), np.float32)
     np.testing.assert_array_equal(runner.run(x)["output"], image.run(x)["output"])
 

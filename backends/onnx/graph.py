@@ -54,6 +54,7 @@ def assemble(
 
     model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name="netspec")
     model.opset_import.add(domain="", version=opset)
+    model.doc_string = _signature(graph)
     for key, text in _metadata(graph).items():
         model.metadata_props.add(key=key, value=text)
     writer = _Writer(model.graph, names, double)
@@ -93,7 +94,7 @@ def _check(graph: Graph, weights: Weights, opset: int, itemsize: int) -> None:
         )
     ROWS.check(graph)
     check_weights(graph, weights)
-    size = sum(weights[name].size for name, _ in graph.weights()) * itemsize
+    size = sum(array.size for array in weights.values()) * itemsize
     if size > LARGEST:
         raise SpecError(
             Diagnostic(
@@ -142,6 +143,13 @@ def _value_names(graph: Graph, lowered: Mapping[str, _Lowered]) -> dict[str, str
     for path in lowered:
         names.setdefault(path, f"{path}/value" if path in taken else path)
     return names
+
+
+def _signature(graph: Graph) -> str:
+    """What goes in and what comes out, for whoever opens the file: `input 1 x 8 x 8 -> output 4`."""
+    given = [f"{node.name} {node.shape}" for node in graph.inputs]
+    results = [f"{output.name} {graph.by_name[output.node].shape}" for output in graph.outputs]
+    return f"{', '.join(given)} -> {', '.join(results)}"
 
 
 def _metadata(graph: Graph) -> dict[str, str]:

@@ -191,7 +191,7 @@ def average_pool(op: AveragePool, site: Site) -> Operand:
 def _with_surplus(
     op: MaxPool | AveragePool, pads: tuple[int, ...] | str, x: Shape
 ) -> tuple[int, ...]:
-    """`pads` with what `ceil` adds behind them, since runtimes differ in their `ceil_mode`."""
+    """`pads` with what `ceil` adds behind them: `ceil_mode` counts otherwise below opset 22."""
     assert isinstance(pads, tuple)
     assert isinstance(op.padding, tuple)
     assert op.stride is not None

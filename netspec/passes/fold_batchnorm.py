@@ -76,11 +76,9 @@ def _fold(layer: Node, norms: list[Node], weights: Weights) -> dict[str, Array] 
     with np.errstate(all="ignore"):  # what is not finite is found below
         for norm in norms:
             assert isinstance(norm.op, BatchNorm)
-            mean, var = (
-                weights[f"{norm.name}.running_{name}"].astype(np.float64)
-                for name in ("mean", "var")
-            )
-            if not np.isfinite(mean).all() or not np.isfinite(var).all() or (var < 0).any():
+            mean = weights[f"{norm.name}.running_mean"]
+            var = weights[f"{norm.name}.running_var"].astype(np.float64)
+            if not ((var >= 0) & (var < np.inf)).all():
                 return None
             s = 1 / np.sqrt(var + norm.op.eps)
             if norm.op.affine:
