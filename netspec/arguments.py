@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from netspec import tree
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
-from netspec.evaluate import Evaluator, fail
+from netspec.evaluate import Evaluator, fail, words
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
 from netspec.source import Span
-from netspec.values import Callee, Frame, holds_tensor, plain
+from netspec.values import Frame, holds_tensor, plain
 
 
 class Given(NamedTuple):
@@ -74,10 +74,10 @@ class OpArguments:
                     help_ = f"is a `->` missing before `{word.name}`?"
                     break
                 meant = did_you_mean(word.name, [*self.frame.names, *self.evaluator.constants])
-                if not known and error.id == "bad-argument" and meant:
-                    return Diagnostic(
-                        "unknown-name", f"unknown name `{word.name}`", word.span, help=meant
-                    )
+                misspelt_word = did_you_mean(word.name, words()) is not None
+                if not known and error.id == "bad-argument" and (meant or not misspelt_word):
+                    message = f"unknown name `{word.name}`"
+                    return Diagnostic("unknown-name", message, word.span, help=meant)
         span = self.step.name.span
         if places:
             span = Span(span.source, places[0].span.start, places[-1].span.end)
@@ -172,6 +172,3 @@ def plain_arguments(frame: Frame, block: tree.Block) -> dict[str, object]:
 def called_with(frame: Frame, block: tree.Block) -> Iterator[tuple[str, object]]:
     """The parameters of a call and their values, in order."""
     return ((parameter.name, frame.names[parameter.name]) for parameter in block.parameters)
-
-
-__all__ = ["Callee", "OpArguments", "bind_block", "called_with", "plain_arguments"]

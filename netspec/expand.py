@@ -97,6 +97,8 @@ class _Expansion:
         if self.placer.input_shape is not None and not entry.has_input:
             frame.current = self.placer.input_in_front()
         if entry.net is None:
+            with self.reports.reporting():
+                self._check_overrides(_constants(entry.statements))
             yield from self._statements(frame, entry.statements)
             return
         constants = Frame()
@@ -159,10 +161,10 @@ class _Expansion:
                 case tree.Out():
                     yield self._out(frame, statement)
                 case tree.Share():
+                    frame.names[statement.name.name] = POISON
                     with self.reports.reporting():
-                        fail(
-                            "not-supported-yet", "`share` is not supported yet", statement.name.span
-                        )
+                        message = "`share` is not supported yet"
+                        fail("not-supported-yet", message, statement.name.span)
 
     def _let(self, frame: Frame, let: tree.Let) -> None:
         with self.reports.reporting():
@@ -183,15 +185,16 @@ class _Expansion:
         return True
 
     def _assign(self, frame: Frame, assign: tree.Assign) -> Walk:
-        current = frame.current
-        yield self._pipeline(frame, assign.pipeline, input_name=assign.names[0].name)
-        result, frame.current = frame.current, current
-        for name in assign.names:
-            frame.tensors[name.name] = POISON if result is None else result
         if len(assign.names) > 1:
+            frame.tensors.update((name.name, POISON) for name in assign.names)
             with self.reports.reporting():
                 message = "several results of one step are not supported yet"
                 fail("not-supported-yet", message, assign.names[1].span)
+            return
+        name, current = assign.names[0].name, frame.current
+        yield self._pipeline(frame, assign.pipeline, input_name=name)
+        result, frame.current = frame.current, current
+        frame.tensors[name] = POISON if result is None else result
 
     def _collect(self, frame: Frame, collect: tree.Collect) -> Walk:
         name, current = collect.name.name, frame.current
@@ -443,6 +446,16 @@ class _Expansion:
             yield from self._statements(frame, branch.statements)
             branches.append((frame.current, branch.span))
         self.placer.add(frame, arguments, branches, label)
+
+
+def _constants(statements: Sequence[tree.Statement]) -> list[str]:
+    """The names that a file gives to single values, which the caller may replace."""
+    return [
+        name
+        for statement in statements
+        if isinstance(statement, tree.Let) and len(bound_names(statement.targets)) == 1
+        for name in bound_names(statement.targets)
+    ]
 
 
 def _only_call(body: tree.Body) -> tree.Invoke | None:

@@ -1,7 +1,7 @@
 """Every mistake that the front half reports: the smallest program, and its whole rendering.
 
-`NETSPEC_UPDATE=1 pytest tests/test_errors.py` writes the renderings anew. A first line that begins with `#!`
-holds the options of the command line.
+`NETSPEC_UPDATE=1 pytest tests/test_errors.py` writes the renderings anew. A first line that begins
+with `#!` holds the options of the command line.
 """
 
 import os
@@ -18,7 +18,7 @@ from netspec.source import Source
 from netspec.syntax import parse
 
 ERRORS = Path(__file__).parent / "errors"
-FRONT = "lexer syntax mistakes nets evaluate arguments placing expand reports limits".split()
+FRONT = "lexer syntax mistakes nets evaluate arguments placing expand reports limits"
 
 
 def compile_file(path: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_smallest_program_is_told_what_is_wrong(path: Path) -> None:
 
 def test_every_id_has_a_program() -> None:
     ids: set[str] = set()
-    for name in FRONT:
+    for name in FRONT.split():
         code = (Path(netspec.expand.__file__).parent / f"{name}.py").read_text()
         ids.update(re.findall(r'(?:fail|Diagnostic|_failure)\(\s*"([a-z-]+)"', code))
     assert ids <= {path.stem for path in ERRORS.glob("*.net")}

@@ -1,0 +1,36 @@
+"""The reference page of the language: every example on it does what the page says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netspec.diagnostics import SpecError
+from netspec.expand import expand
+from netspec.functions import FUNCTIONS
+from netspec.grammar import build
+from netspec.source import Source
+from netspec.syntax import parse
+
+PAGE = Path(build.__file__).with_name("language.md").read_text()
+EXAMPLES = re.findall(r"^```net(?: (\w+)=(\S+))?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("option", "value", "text"), EXAMPLES)
+def test_an_example_does_what_the_page_says(option: str, value: str, text: str) -> None:
+    source = Source("language.net", text)
+    if option == "error":
+        with pytest.raises(SpecError) as caught:
+            expand(parse(source))
+        assert {diagnostic.id for diagnostic in caught.value.diagnostics} == {value}
+    else:
+        size = [int(part) for part in value.split("x")] if option == "input" else None
+        assert expand(parse(source), input_shape=size).nodes
+
+
+def test_the_page_shows_everything() -> None:
+    assert len(EXAMPLES) == PAGE.count("```net")
+    for function in FUNCTIONS:
+        assert re.search(rf"\b{function}\b", PAGE), function
+    for word in build.tables(build.HERE.joinpath("netspec.lark").read_text())["words"]:
+        assert f"{word} " in PAGE or f"`{word}`" in PAGE, word
