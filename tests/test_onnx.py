@@ -229,6 +229,9 @@ def test_results_carry_their_names(outputs, identities):
     model = onnx.load_from_string(target.emit(graph, weights))
     assert [output.name for output in model.graph.output] == [name for name, _ in outputs]
     assert kinds(model)["Identity"] == identities
+    declared = [v.name for v in (*model.graph.input, *model.graph.value_info, *model.graph.output)]
+    values = ["input", *(node.output[0] for node in model.graph.node)]
+    assert sorted(declared) == sorted(values)
     feeds = feeds_for(graph, 3)
     wanted = reference.open_session(graph, weights, "float64").predict(feeds)
     assert_close(target.open_session(graph, weights, "float32").predict(feeds), wanted, 2e-6)

@@ -51,6 +51,7 @@ def assemble(
     _check(graph, weights, opset, itemsize=8 if double else 4)
     lowered = _lower(graph, opset)
     names = _value_names(graph, lowered)
+    results = {output.name for output in graph.outputs}
 
     model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name="netspec")
     model.opset_import.add(domain="", version=opset)
@@ -68,8 +69,8 @@ def assemble(
         writer.write(node.name, tree)
         for name in owned:
             writer.weight(name, weights[name])
-        if names[node.name] == node.name:
-            writer.declare(model.graph.value_info, node.name, node.shape)
+        if names[node.name] not in results:
+            writer.declare(model.graph.value_info, names[node.name], node.shape)
     for output in graph.outputs:
         value = names[lowered[output.node].origin]
         if value != output.name:
@@ -146,7 +147,7 @@ def _value_names(graph: Graph, lowered: Mapping[str, _Lowered]) -> dict[str, str
 
 
 def _signature(graph: Graph) -> str:
-    """What goes in and what comes out, for whoever opens the file: `input 1 x 8 x 8 -> output 4`."""
+    """What goes in and what comes out, for the reader: `input 1 x 8 x 8 -> output 4`."""
     given = [f"{node.name} {node.shape}" for node in graph.inputs]
     results = [f"{output.name} {graph.by_name[output.node].shape}" for output in graph.outputs]
     return f"{', '.join(given)} -> {', '.join(results)}"
