@@ -63,7 +63,7 @@ def load_json(text: str, name: str = "<string>") -> Graph:
     """A graph from its JSON form, proved to be legal. Raises `SpecError`."""
     from pydantic import ValidationError
 
-    from netspec.passes.validate import validate
+    from netspec.passes.validate import InvalidGraph, validate
 
     try:
         graph = Graph.from_json(text)
@@ -72,7 +72,11 @@ def load_json(text: str, name: str = "<string>") -> Graph:
         place = ".".join(map(str, first["loc"])) or "the top"
         message = f"{name} is not a netspec graph: at {place}: {first['msg'].lower()}"
         raise SpecError(Diagnostic("bad-graph", message)) from None
-    validate(graph)
+    try:
+        validate(graph)
+    except InvalidGraph as error:
+        faults = (Diagnostic("bad-graph", f"{name}: {fault}") for fault in error.faults)
+        raise SpecError(*faults) from None
     return graph
 
 
@@ -156,10 +160,10 @@ def _prepare(
         weights = init_weights(graph, seed)
     if not fold_bn:
         return graph, weights
-    from netspec.passes import Model
+    from netspec.passes import Model, run_passes
     from netspec.passes.fold_batchnorm import fold_batchnorm
 
-    return fold_batchnorm(Model(graph, weights))
+    return run_passes(Model(graph, weights), [fold_batchnorm])
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
