@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import json
+
 import pytest
 from graphs import OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from netspec.ir import Graph, Node, Output, Scope
 from netspec.ops import Conv, Input, Relu
@@ -79,6 +86,10 @@ WRONG = {
         with_node("stem.relu1", inputs=("stem.bn1", "stem.bn1")),
         "`stem.relu1` is a `relu` of 2 tensors",
     ),
+    "input with an input": (
+        with_node("stem.relu1", op=Input(sizes=(4, 8, 8))),
+        "`stem.relu1` is a `input` of 1 tensors",
+    ),
     "integers": (
         {"nodes": (IDS, relu("relu1", "ids", (5,)))},
         "`relu1` is a `relu` of int sequence 5",
@@ -101,6 +112,33 @@ def test_a_broken_graph_is_told(update, message):
     with pytest.raises(InvalidGraph) as caught:
         validate(GOOD.model_copy(update=update))
     assert any(message in fault for fault in caught.value.faults), caught.value.faults
+
+
+def leaves(value, path=()):
+    """The place of every plain value in a JSON document."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return [leaf for key, inner in pairs for leaf in leaves(inner, (*path, key))]
+    return [path]
+
+
+DOCUMENT = json.loads(GOOD.to_json())
+LEAVES = [path for path in leaves(DOCUMENT) if path[0] != "positions"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(LEAVES),
+    st.sampled_from([0, 1, 2, 7, -1, 2**31, 0.5, True, None, "", "x", "conv", "stem", [], [1, 2]]),
+)
+def test_a_tampered_graph_is_refused_or_valid(path, value):
+    document = copy.deepcopy(DOCUMENT)
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with contextlib.suppress(ValidationError, InvalidGraph):
+        validate(Graph.from_json(json.dumps(document)))
 
 
 def test_all_faults_are_told_at_once():

@@ -81,7 +81,7 @@ def _inference(node: Node, inputs: tuple[Shape, ...]) -> str | None:
     for shape in (*inputs, node.shape):
         if shape.axes not in KINDS or len(shape.axes) != len(shape.sizes) or min(shape.sizes) < 1:
             return f"`{node.name}` meets a shape of axes `{shape.axes}`, sizes {shape.sizes}"
-    if op.kind != "input" and not op.merges and len(inputs) != 1:
+    if not op.merges and len(inputs) != (0 if op.kind == "input" else 1):
         return f"`{node.name}` is a `{op.kind}` of {len(inputs)} tensors"
     if any(shape.kind not in op.accepts or shape.dtype == "int" for shape in inputs):
         given = " and ".join(f"{shape.dtype} {shape.kind} {shape}" for shape in inputs)
