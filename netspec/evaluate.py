@@ -188,7 +188,12 @@ class Evaluator:
                 )
             return frame.tensors[node.name]
         if frame.current is None:
-            fail("no-input", "there is no tensor yet", node.span, help="begin with `input 1 28 28`")
+            fail(
+                "no-input",
+                "there is no tensor yet",
+                node.span,
+                help="begin with `input 1 28 28`, or compile with `--input 1x28x28`",
+            )
         return frame.current
 
     def _dynamic(self, node: tree.Dynamic, _: Frame) -> NoReturn:

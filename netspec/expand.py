@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 from netspec import tree
@@ -73,7 +73,7 @@ class _Expansion:
         self.placer = Placer(GraphBuilder(entry.name), self.evaluator, input_shape)
         self.reports = Reports(limits)
         self.results: dict[str | None, Flowing] = {}
-        self.calls: list[tree.Block] = []
+        self.depth = 0
 
     # ---- a whole net ----
 
@@ -248,52 +248,63 @@ class _Expansion:
                     yield self._control(frame, step)
 
     def _control(self, frame: Frame, step: tree.Group | tree.If | tree.For | tree.Repeat) -> Walk:
-        label = self._label(step.label, frame)
-        with self.placer.scope(label, step.label) if label else nullcontext():
-            match step:
-                case tree.Group():
+        match step:
+            case tree.Group():
+                with self._labelled(step, self._label(step.label, frame)):
                     yield from self._statements(frame, step.body.statements)
-                case tree.If():
-                    chosen = (
-                        step.body if self.evaluator.value(step.condition, frame) else step.otherwise
-                    )
-                    if isinstance(chosen, tree.If):
-                        yield self._control(frame, chosen)
-                    elif chosen is not None:
-                        yield from self._statements(frame, chosen.statements)
-                case tree.Repeat():
-                    yield self._repeat(frame, step, label)
-                case tree.For():
-                    yield self._for(frame, step, label)
+            case tree.If():
+                yield self._if(frame, step, step)
+            case tree.Repeat():
+                yield self._repeat(frame, step)
+            case tree.For():
+                yield self._for(frame, step)
 
-    def _repeat(self, frame: Frame, step: tree.Repeat, label: str | None) -> Walk:
+    def _labelled(self, step: tree.Step, label: str | None) -> AbstractContextManager[None]:
+        """The scope of a labelled step. Where nothing is added, nobody opens it."""
+        return nullcontext() if label is None else self.placer.scope(label, step.label)
+
+    def _if(self, frame: Frame, step: tree.If, first: tree.If) -> Walk:
+        """An `if`, or an `else if` of the `first` one, which has the label."""
+        chosen = step.body if self.evaluator.value(step.condition, frame) else step.otherwise
+        if isinstance(chosen, tree.If):
+            yield self._if(frame, chosen, first)
+        elif chosen is not None:
+            with self._labelled(first, self._label(first.label, frame)):
+                yield from self._statements(frame, chosen.statements)
+
+    def _repeat(self, frame: Frame, step: tree.Repeat) -> Walk:
         count = self.evaluator.value(step.rounds, frame)
         span = step.rounds.span
         if type(count) is not int or count < 0:
             fail("wrong-type", f"`repeat` takes a whole number of rounds, not {kind(count)}", span)
         if count > self.limits.nodes:
             self.evaluator.refuse("nodes", f"{count:,} rounds of a loop", span)
-        for number in range(count):
-            note = partial(self._round_note, number, count, span)
-            with self.reports.tracing(note):
-                yield self._round(frame, step.body, label, number)
+        label = self._label(step.label, frame)
+        with self._labelled(step, label) if count else nullcontext():
+            for number in range(count):
+                with self.reports.tracing(partial(self._round_note, number, count, span)):
+                    yield self._round(frame, step.body, label, number)
 
     @staticmethod
     def _round_note(number: int, count: int, span: Span) -> Note:
         return Note(f"in round {number + 1} of {count}", span)
 
-    def _for(self, frame: Frame, step: tree.For, label: str | None) -> Walk:
+    def _for(self, frame: Frame, step: tree.For) -> Walk:
         items = self.evaluator.items(step.iterable, frame)
+        label = self._label(step.label, frame)
         bound = bound_names(step.targets)
         outer = {name: frame.names[name] for name in bound if name in frame.names}
-        for number, item in enumerate(items):
-            self.evaluator.bind(step.targets, item, frame)
-            values = [(name, frame.names[name]) for name in bound]
-            with self.reports.tracing(partial(self._loop_note, values, step.targets.span)):
-                yield self._round(frame, step.body, label, number)
-        for name in bound:
-            frame.names.pop(name, None)
-        frame.names.update(outer)
+        try:
+            with self._labelled(step, label) if items else nullcontext():
+                for number, item in enumerate(items):
+                    self.evaluator.bind(step.targets, item, frame)
+                    values = [(name, frame.names[name]) for name in bound]
+                    with self.reports.tracing(partial(self._loop_note, values, step.targets.span)):
+                        yield self._round(frame, step.body, label, number)
+        finally:
+            for name in bound:
+                frame.names.pop(name, None)
+            frame.names.update(outer)
 
     @staticmethod
     def _loop_note(values: Sequence[tuple[str, object]], span: Span) -> Note:
@@ -368,7 +379,7 @@ class _Expansion:
             fail("unexpected-branches", f"the block `{block.name.name}` takes no branches", span)
         self.evaluator.charge(20, step.name.span)
         inner = bind_block(step, block, self.evaluator, frame)
-        if len(self.calls) >= self.limits.calls:
+        if self.depth >= self.limits.calls:
             message = f"blocks call one another {self.limits.calls} levels deep"
             self.evaluator.refuse("calls", message, step.name.span)
         with (
@@ -376,7 +387,7 @@ class _Expansion:
                 label, step.label, block, plain_arguments(inner, block), step.name.span
             ),
             self.reports.tracing(partial(self._call_note, inner, block, step.name.span)),
-            self._calling(block),
+            self._deeper(),
         ):
             yield from self._statements(inner, block.body.statements)
         frame.current = inner.current
@@ -387,12 +398,12 @@ class _Expansion:
         return Note(f"in `{block.name.name}`, called{' with ' if values else ''}{values}", span)
 
     @contextmanager
-    def _calling(self, block: tree.Block) -> Iterator[None]:
-        self.calls.append(block)
+    def _deeper(self) -> Iterator[None]:
+        self.depth += 1
         try:
             yield
         finally:
-            self.calls.pop()
+            self.depth -= 1
 
     def _residual(self, frame: Frame, step: tree.Invoke, label: str | None) -> Walk:
         """`residual { body }` is `add { body | @ }`; where `when=` fails it is the body alone."""
@@ -417,7 +428,7 @@ class _Expansion:
         if shortcut:
             op = find("add")
             assert op is not None
-            branches = [(frame.current, step.branches[0].span), (entrance, step.name.span)]
+            branches = [frame.current, entrance]
             self.placer.add(
                 frame,
                 OpArguments(step._replace(arguments=()), op, self.evaluator, frame),
@@ -427,10 +438,10 @@ class _Expansion:
 
     def _op(self, frame: Frame, step: tree.Invoke, op: type[Op], label: str | None) -> Walk:
         arguments = OpArguments(step, op, self.evaluator, frame)
-        branches: list[tuple[Tensors | None, Span]] = []
+        branches: list[Tensors | None] = []
         if step.branches is None:
             if op.kind != "input":
-                branches.append((frame.current, step.name.span))
+                branches.append(frame.current)
         elif not op.merges:
             arguments.bind()
             message = f"`{step.name.name}` takes no branches"
@@ -444,7 +455,7 @@ class _Expansion:
         for branch in step.branches or ():
             frame.current = entrance
             yield from self._statements(frame, branch.statements)
-            branches.append((frame.current, branch.span))
+            branches.append(frame.current)
         self.placer.add(frame, arguments, branches, label)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import NoReturn
 
 from netspec import tree
@@ -51,15 +51,16 @@ class Placer:
         except Rejected as error:
             span = place.span if place else at
             raise SpecError(Diagnostic(error.id, error.message, span, help=error.help)) from None
-        with ExitStack() as stack:
-            stack.push(scope.__exit__)
+        try:
             yield
+        finally:
+            scope.__exit__(None, None, None)
 
     def add(
         self,
         frame: Frame,
         arguments: OpArguments,
-        branches: Sequence[tuple[Tensors | None, Span]],
+        branches: Sequence[Tensors | None],
         label: str | None,
     ) -> None:
         """Put an op behind the values of its branches; lists of tensors spread."""
@@ -67,12 +68,10 @@ class Placer:
         if op.kind == "input":
             op = self.sized_input(op, step)
         inputs: list[Flowing] = []
-        for value, _ in branches:
+        for value in branches:
             if value is None:
                 self.no_input(step)
-            for flow in (
-                value if isinstance(value, tuple) and not isinstance(value, Flowing) else (value,)
-            ):
+            for flow in (value,) if isinstance(value, Flowing | Poison) else value:
                 if isinstance(flow, Poison):
                     raise Poisoned
                 inputs.append(flow)

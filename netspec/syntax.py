@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from math import isinf
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -35,9 +36,8 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables() -> _Tables:
-    raw = json.loads(
-        Path(*import_module("netspec.grammar").__path__, "tables.json").read_text("utf-8")
-    )
+    path = Path(*import_module("netspec.grammar").__path__, "tables.json")
+    raw = json.loads(path.read_text("utf-8"))
     raw["pattern"] = re.compile(raw["pattern"], re.ASCII)
     return _Tables(**raw)
 
@@ -242,6 +242,11 @@ class _Parser:
         branches = None
         if arguments and isinstance(arguments[-1], _Branches):
             branches = arguments.pop().bodies
+        for before, after in pairwise(arguments):
+            if before.name is not None and after.name is None:
+                message = "a positional argument stands after a named one"
+                help_ = f"write `{after.span.text} {before.span.text}`"
+                raise SpecError(Diagnostic("misplaced-argument", message, after.span, help=help_))
         return tree.Invoke(None, self._name(name), tuple(arguments), branches, span)
 
     def branches(self, kids: _Kids, _: Span) -> _Branches:

@@ -222,7 +222,8 @@ HOSTILE = {
     "a block that calls itself": "block f { f }\ninput 8\nf",
     "a block that doubles": "block f(n) { if n > 0 { f (n-1) -> f (n-1) } }\ninput 8\nf 60",
     "a list that doubles": "let x = [1]\nrepeat 100 { let x = x + x }\ninput 8",
-    "lists within lists": "let x = [1]\nrepeat 5000 { let x = [x] }\nlet y = x == x\ninput 8",
+    "lists within lists": "let x = [1]\nlet y = [1]\nrepeat 5000 { let x = [x]; let y = [y] }\n"
+    "let z = x == y\ninput 8",
     "a long range": "input 8\nfor i in range(10**12) { relu }",
     "long ranges": "input 8\nfor i in range(100000) { let x = range(100000) }",
     "a table": "input 8\nlet x = [[i*j for i in range(10000)] for j in range(10000)]",
