@@ -1,0 +1,117 @@
+"""The graph as data: JSON both ways, the published schema, equality, and the printed form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from graphs import OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from pydantic import ValidationError
+
+import netspec
+from netspec.compiler import load_json
+from netspec.ir import Graph
+from netspec.schema import graph_schema, graph_schema_text
+from netspec.text import to_text
+
+EXAMPLES = sorted(path for path in Path("examples").glob("*.net") if path.stem != "line")
+PUBLISHED = Path("docs/graph.schema.json")
+
+
+@pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
+def test_every_op_survives_json_and_fits_the_schema(op, example):
+    graph = example_graph(op, example)
+    assert graph.by_name[graph.outputs[0].node].shape.sizes == example.output
+    text = graph.to_json()
+    assert Graph.from_json(text) == graph
+    jsonschema.validate(json.loads(text), graph_schema())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_survive_json_with_their_positions(path):
+    graph = netspec.load(path)
+    again = load_json(graph.to_json())
+    assert again == graph
+    assert again.positions == graph.positions
+    assert again.fingerprint == graph.fingerprint
+    jsonschema.validate(json.loads(graph.to_json()), graph_schema())
+
+
+def test_the_published_schema_is_the_current_one():
+    """`netspec schema > docs/graph.schema.json` renews it; a change of meaning needs a new version."""
+    assert PUBLISHED.read_text() == graph_schema_text()
+    jsonschema.Draft202012Validator.check_schema(graph_schema())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data["nodes"][1]["op"].update(kind="covn"),
+        lambda data: data["nodes"][1]["op"].update(strides=2),
+        lambda data: data["nodes"][1]["op"].update(filters="32"),
+        lambda data: data["nodes"][1]["op"].pop("filters"),
+        lambda data: data["nodes"][1].pop("shape"),
+        lambda data: data.update(version=2),
+    ],
+)
+def test_the_schema_and_the_model_refuse_the_same(change):
+    data = json.loads(graph_of("input 1 8 8 -> conv 4 3").to_json())
+    change(data)
+    with pytest.raises(ValidationError):
+        Graph.from_json(json.dumps(data))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(data, graph_schema())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"version": 1, "name": "x", "nodes": [], "outputs": [{"name": "y", "node": "gone"}]}',
+        graph_of("input 3 -> dense 2").to_json().replace('"sizes": [\n          2', '"sizes": [\n          5'),
+    ],
+)
+def test_what_is_no_legal_graph_is_a_diagnostic(text):
+    with pytest.raises(netspec.SpecError):
+        load_json(text)
+
+
+def test_equality_is_of_meaning_and_not_of_place():
+    spec = "input 1 8 8 -> conv 4 3 -> relu"
+    graph = graph_of(spec)
+    assert graph == graph_of(f"\n\n# elsewhere\n{spec}")
+    assert hash(graph) == hash(graph_of(f"\n{spec}"))
+    assert graph.fingerprint == graph_of(f"\n{spec}").fingerprint
+    for other in ("input 1 8 8 -> conv 4 3 bias=false -> relu", "input 1 8 8 -> c: conv 4 3 -> relu"):
+        assert graph != graph_of(other)
+        assert graph.fingerprint != graph_of(other).fingerprint
+
+
+def test_a_graph_cannot_be_changed():
+    graph = graph_of("input 3 -> dense 2")
+    with pytest.raises(ValidationError):
+        graph.name = "other"
+    with pytest.raises(ValidationError):
+        graph.nodes[1].op.units = 5
+
+
+def test_positions_point_at_the_words():
+    graph = graph_of("input 1 8 8\nconv 4 3 -> stem: conv 8 3")
+    assert graph.positions["conv1"][1:3] == (2, 1)
+    assert graph.positions["stem"][1:3] == (2, 19)
+
+
+def test_the_printed_form_shows_scopes_and_arguments():
+    text = to_text(graph_of("block b(c) { dense c bias=false }\nnet n { input 3\nb 4 -> relu }"))
+    assert text.splitlines() == [
+        "graph n",
+        "  %input     : 3 = input(sizes=(3,))",
+        "  # b1: b(c=4)",
+        "  %b1.dense1 : 4 = dense(%input, units=4, bias=False)",
+        "  %relu1     : 4 = relu(%b1.dense1)",
+        "  return output=%relu1",
+    ]
