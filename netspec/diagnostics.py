@@ -44,7 +44,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A help text that names the closest known word, or None where nothing is close."""
     from difflib import get_close_matches  # only mistakes need it
 
-    from difflib import get_close_matches  # only who errs pays for it
-
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None
