@@ -5,7 +5,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netspec.compiler import Artifact, build, compile, load, parse  # noqa: A004 (the public name)
+    from netspec.compiler import (
+        Artifact,
+        build,
+        compile,  # noqa: A004 (the public name)
+        get_weights,
+        load,
+        parse,
+        set_weights,
+    )
     from netspec.diagnostics import Diagnostic, SpecError
     from netspec.ir import Graph, Node, Output, Scope
     from netspec.net import Net, Tensor
@@ -13,7 +21,7 @@ if TYPE_CHECKING:
     from netspec.passes.fold_batchnorm import fold_batchnorm
     from netspec.shape import Shape
     from netspec.summary import summarize
-    from netspec.weights import init_weights, load_weights
+    from netspec.weights import init_weights, load_weights, save_weights
 
 # A checkout keeps `backends/` and `grammar/` beside this folder; an installed package has them inside it.
 _beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -34,10 +42,13 @@ _HOMES = {
     "build": "netspec.compiler",
     "compile": "netspec.compiler",
     "fold_batchnorm": "netspec.passes.fold_batchnorm",
+    "get_weights": "netspec.compiler",
     "init_weights": "netspec.weights",
     "load": "netspec.compiler",
     "load_weights": "netspec.weights",
     "parse": "netspec.compiler",
+    "save_weights": "netspec.weights",
+    "set_weights": "netspec.compiler",
     "summarize": "netspec.summary",
     "verify": "netspec.parity",
 }
@@ -56,10 +67,13 @@ __all__ = [
     "build",
     "compile",
     "fold_batchnorm",
+    "get_weights",
     "init_weights",
     "load",
     "load_weights",
     "parse",
+    "save_weights",
+    "set_weights",
     "summarize",
     "verify",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.ir import Graph, Node
@@ -64,6 +64,17 @@ class Backend(Protocol):
 
     def open_session(self, graph: Graph, weights: Weights, precision: str) -> Session:
         """A session in `float32` or `float64`."""
+
+
+@runtime_checkable
+class Trainable(Backend, Protocol):
+    """A target whose live models are trained in its framework: weights go in, and come out again."""
+
+    def load_into(self, model: Any, graph: Graph, weights: Weights) -> None:
+        """Give the model these weights, in its own precision."""
+
+    def read_from(self, model: Any, graph: Graph) -> dict[str, Array]:
+        """Copies of the model's weights, under canonical names and in canonical layouts."""
 
 
 class Rows(Generic[RowT]):

@@ -117,7 +117,7 @@ def _weights(graph: Graph, path: str | None, seed: int | None) -> Any:
 
 def _write(path: str | None, content: bytes) -> None:
     if path is not None and path != STDIN:
-        from netspec.compiler import write_atomically
+        from netspec.files import write_atomically
 
         write_atomically(path, content)
         return

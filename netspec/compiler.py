@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netspec.backend import load_backend
+from netspec.backend import Trainable, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.expand import expand
 from netspec.ir import Graph
@@ -146,6 +145,38 @@ def build(
     return backend.build(graph, chosen)
 
 
+def get_weights(model: Any, graph: Graph, *, target: str) -> dict[str, Array]:
+    """Copies of a live model's weights under their canonical names, as `save_weights` takes them.
+
+    `target` is `torch` or `keras`. Raises `SpecError` where the model is not one of this graph.
+    """
+    from netspec.weights import check_weights
+
+    found = _trainable(target).read_from(model, graph)
+    check_weights(graph, found, "the model's weights")
+    return found
+
+
+def set_weights(model: Any, graph: Graph, weights: Weights, *, target: str) -> None:
+    """Give a live model these weights; the inverse of `get_weights`.
+
+    `target` is `torch` or `keras`. Raises `SpecError` where they are not the graph's.
+    """
+    from netspec.weights import check_weights
+
+    check_weights(graph, weights)
+    _trainable(target).load_into(model, graph, weights)
+
+
+def _trainable(target: str) -> Trainable:
+    backend = load_backend(target)
+    if not isinstance(backend, Trainable):
+        message = f"a model built for `{target}` keeps the weights that it was built with"
+        cure = "build another one with the new weights"
+        raise SpecError(Diagnostic("unsupported", message, help=cure))
+    return backend
+
+
 def _prepare(
     graph: Graph, weights: Weights | None, seed: int | None, fold_bn: bool
 ) -> tuple[Graph, Weights | None]:
@@ -164,29 +195,3 @@ def _prepare(
     from netspec.passes.fold_batchnorm import fold_batchnorm
 
     return run_passes(Model(graph, weights), [fold_batchnorm])
-
-
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Replace a file in one step: readers see the old content or the new, never a part."""
-    from tempfile import NamedTemporaryFile
-
-    path = Path(path)
-    try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, path)
-    except OSError as error:
-        raise SpecError(Diagnostic("unwritable-file", f"cannot write {path}: {error.strerror}")) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -10,6 +10,7 @@ from zlib import crc32
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.files import write_atomically
 from netspec.ir import Graph
 from netspec.ops import Weight
 
@@ -28,6 +29,7 @@ __all__ = [
     "load_weights",
     "np",
     "random_weights",
+    "save_weights",
 ]
 
 Array: TypeAlias = "NDArray[Any]"
@@ -129,3 +131,8 @@ def dump_weights(weights: Weights, graph: Graph) -> bytes:
     metadata = json.dumps({"name": graph.name, "fingerprint": graph.fingerprint})
     content: bytes = safetensors.save(ordered, {"netspec": metadata})
     return content
+
+
+def save_weights(path: Path | str, weights: Weights, graph: Graph) -> None:
+    """Write what `dump_weights` gives; a file that was there is replaced in one step."""
+    write_atomically(path, dump_weights(weights, graph))

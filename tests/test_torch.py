@@ -15,7 +15,6 @@ from torchvision import load_reference
 import netspec
 from netspec.backend import load_backend
 from netspec.backends.torch.module import RESERVED, emit_module
-from netspec.backends.torch.weights import read_from
 from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
 from netspec.weights import init_weights, random_weights
@@ -103,15 +102,31 @@ def test_weights_go_in_and_come_out_unchanged():
     graph = netspec.load(RESNET, input_shape=(3, 32, 32))
     weights = random_weights(graph)
     module = netspec.build(graph, target="torch", weights=weights)
-    found = read_from(module)
+    found = netspec.get_weights(module, graph, target="torch")
     assert found.keys() == weights.keys()
     for name, array in weights.items():
         np.testing.assert_array_equal(found[name], array)
 
 
+def test_a_live_module_takes_other_weights_and_no_wrong_ones():
+    graph = netspec.load("examples/n3.net")
+    module = netspec.build(graph, target="torch", seed=0)
+    weights = init_weights(graph, 1)
+    netspec.set_weights(module, graph, weights, target="torch")
+    found = netspec.get_weights(module, graph, target="torch")
+    for name, array in weights.items():
+        np.testing.assert_array_equal(found[name], array)
+    del weights["dense1.bias"]
+    with pytest.raises(SpecError, match=r"the weights lack `dense1\.bias`"):
+        netspec.set_weights(module, graph, weights, target="torch")
+    with pytest.raises(SpecError, match=r"the model's weights lack `conv1\.weight`"):
+        netspec.get_weights(module, netspec.load("examples/n4.net"), target="torch")
+
+
 def test_the_same_seed_gives_the_initial_weights():
     graph = netspec.load("examples/n2.net")
-    found = read_from(netspec.build(graph, target="torch", seed=3))
+    module = netspec.build(graph, target="torch", seed=3)
+    found = netspec.get_weights(module, graph, target="torch")
     for name, array in init_weights(graph, 3).items():
         np.testing.assert_array_equal(found[name], array)
 
@@ -168,7 +183,8 @@ def test_layouts_compute_what_the_reference_does(text):
     found = target.open_session(graph, weights, "float64").predict(feeds)
     assert_close(found, reference.open_session(graph, weights, "float64").predict(feeds), 1e-12)
     module = netspec.build(graph, target="torch", weights=weights)
-    assert read_from(module).keys() == weights.keys()
+    counters = {f"{node.name}.num_batches_tracked" for node in graph.nodes}
+    assert module.state_dict().keys() - counters == weights.keys()
 
 
 def test_equal_instances_are_one_class_with_the_blocks_parameters():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from graphs import chain
 
+import netspec
 from netspec.diagnostics import SpecError
 from netspec.weights import (
     check_weights,
@@ -17,6 +18,7 @@ from netspec.weights import (
     init_weights,
     load_weights,
     random_weights,
+    save_weights,
 )
 
 GRAPH = chain("input 3 8 8", "conv 4 3", "bn", "relu", "pool 2", "dense 5")
@@ -168,3 +170,17 @@ def test_a_bad_file_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(SpecError, match=r"bad\.safetensors is not a safetensors file: "):
         load_weights(path)
+
+
+def test_a_saved_file_loads_as_it_was(tmp_path):
+    weights = init_weights(GRAPH, 5)
+    save_weights(tmp_path / "w.safetensors", weights, GRAPH)
+    found = load_weights(tmp_path / "w.safetensors")
+    assert found.keys() == weights.keys()
+    for name, array in weights.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_target_that_cannot_be_trained_takes_no_weights():
+    with pytest.raises(SpecError, match="a model built for `onnx` keeps the weights"):
+        netspec.set_weights(None, GRAPH, init_weights(GRAPH), target="onnx")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netspec.backends.torch.module import emit_module
 from netspec.backends.torch.ops import ROWS
+from netspec.backends.torch.weights import load_into, read_from
 from netspec.ir import Graph
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.weights import Weights
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "load_into", "open_session", "read_from"]
 
 SUFFIX = ".py"
 EXTRA = "torch"

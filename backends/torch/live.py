@@ -25,7 +25,7 @@ def build_module(graph: Graph, weights: Weights) -> nn.Module:
     namespace = ModuleType(f"netspec_{name.lower()}")
     exec(compile(source, f"<netspec {name}>", "exec"), namespace.__dict__)
     module: nn.Module = getattr(namespace, name)()
-    load_into(module, weights)
+    load_into(module, graph, weights)
     return module.eval()
 
 
@@ -36,7 +36,7 @@ class TorchSession:
         self._graph = graph
         self._dtype = getattr(torch, precision)
         self._module = build_module(graph, weights).to(self._dtype)
-        load_into(self._module, weights)
+        load_into(self._module, graph, weights)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, in `eval` mode."""
@@ -57,8 +57,10 @@ class TorchSession:
         outputs = self._run(feeds)
         loss = sum((outputs[name] * self._tensor(cotangents[name])).sum() for name in outputs)
         found = torch.autograd.grad(loss, list(sources.values()), materialize_grads=True)
-        buffers = dict(self._module.named_buffers())
-        statistics = {name: array for name, array in read_from(self._module).items() if name in buffers}
+        after = read_from(self._module, self._graph)
+        statistics = {
+            name: after[name] for name, weight in self._graph.weights() if not weight.trainable
+        }
         return Step(
             {name: value.detach().numpy() for name, value in outputs.items()},
             {name: gradient.numpy() for name, gradient in zip(sources, found, strict=True)},

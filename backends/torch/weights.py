@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netspec.backend import need
-from netspec.weights import Weights
+from netspec.ir import Graph
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from netspec.weights import Array
+    from netspec.weights import Array, Weights
 
 
-def load_into(module: nn.Module, weights: Weights) -> None:
-    """Copy every tensor into the module, in the module's own precision; the names must be exactly its own."""
+def load_into(module: nn.Module, graph: Graph, weights: Weights) -> None:
+    """Copy the graph's weights into the module, in its own precision; it must have no others."""
     torch = need("torch", "torch")
-    module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in weights.items()})
+    module.load_state_dict(
+        {name: torch.from_numpy(weights[name].copy()) for name, _ in graph.weights()}
+    )
 
 
-def read_from(module: nn.Module) -> dict[str, Array]:
-    """The module's tensors under their canonical names; PyTorch's batch counters are not part of them."""
+def read_from(module: nn.Module, graph: Graph) -> dict[str, Array]:
+    """Copies of those of the graph's weights that the module has."""
+    state = module.state_dict()
     return {
-        name: tensor.detach().cpu().numpy().copy()
-        for name, tensor in module.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        name: state[name].numpy(force=True).copy() for name, _ in graph.weights() if name in state
     }
