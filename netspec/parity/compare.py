@@ -93,8 +93,9 @@ def _batch(outputs: Arrays) -> int:
     return len(next(iter(outputs.values())))
 
 
-def _layer(weight: str) -> str:
-    return weight.rpartition(".")[0]
+def _layer(name: str) -> str:
+    """The layer that a weight belongs to; an input stands for itself."""
+    return name.rpartition(".")[0] or name
 
 
 def _check_all(

@@ -50,7 +50,7 @@ def expose_exercise(graph: Graph, exercise: Exercise, prediction: int) -> Exerci
 
 
 def first_wrong(graph: Graph, checks: Iterable[Check]) -> tuple[Node, Check] | None:
-    """The first layer of an exposed graph with a failed check, in the order of computation.
+    """The first node of an exposed graph with a failed check, in the order of computation.
 
     Results and statistics come forward, gradients from the last layer to the first.
     """
@@ -59,9 +59,10 @@ def first_wrong(graph: Graph, checks: Iterable[Check]) -> tuple[Node, Check] | N
     for check in checks:
         if check.passed:
             continue
-        layer = check.name if check.quantity == "output" else check.name.rpartition(".")[0]
+        layer = check.name if check.name in place else check.name.rpartition(".")[0]
         backward = check.quantity == "gradient"
-        found.append((backward, -place[layer] if backward else place[layer], check))
+        if layer in place:
+            found.append((backward, -place[layer] if backward else place[layer], check))
     if not found:
         return None
     _, index, check = min(found, key=lambda entry: entry[:2])

@@ -65,10 +65,7 @@ def read_answer(path: Path) -> Answer:
     """The answer that a worker wrote."""
     kept = _load(path)
     step = kept.get("step")
-    return Answer(
-        _in_order(kept["predictions"]),
-        step and Step(**{field: step.get(field, {}) for field in Step._fields}),
-    )
+    return Answer(_in_order(kept["predictions"]), step and Step(**step))
 
 
 def _in_order(numbered: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -76,7 +73,7 @@ def _in_order(numbered: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _save(path: Path, tree: Mapping[str, Any]) -> None:
-    """Nested mappings and sequences of arrays; what is empty or None is not kept."""
+    """Nested mappings and tuples of arrays; None is left out. A key is the path to its array."""
     np.savez(path, **dict(_leaves("", tree)))  # type: ignore[arg-type]
 
 
@@ -84,6 +81,8 @@ def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Array]]:
     if isinstance(tree, tuple):
         tree = {str(index): branch for index, branch in enumerate(tree)}
     if isinstance(tree, Mapping):
+        if not tree:
+            yield f"{path}/", np.empty(0)
         for name, branch in tree.items():
             yield from _leaves(f"{path}/{name}" if path else name, branch)
     elif tree is not None:
@@ -98,5 +97,6 @@ def _load(path: Path, dtype: Any = None) -> dict[str, Any]:
             branch = tree
             for parent in parents:
                 branch = branch.setdefault(parent, {})
-            branch[name] = np.asarray(archive[key], dtype)
+            if name:
+                branch[name] = np.asarray(archive[key], dtype)
     return tree

@@ -21,7 +21,7 @@ from netspec.parity.diverge import Divergence, expose, expose_exercise, first_wr
 from netspec.parity.exchange import Answer, Arrays, Exercise, Task
 from netspec.parity.report import Report, Row, Skipped
 from netspec.parity.runner import Crash, Job, run_jobs
-from netspec.passes import Model
+from netspec.passes import Model, Pass
 from netspec.passes.fold_batchnorm import fold_batchnorm
 from netspec.weights import Weights, check_weights, np, random_weights
 
@@ -69,13 +69,16 @@ def verify(
     check_weights(graph, given)
     weights = {name: array.astype(np.float32) for name, array in given.items()}
     exercise = _draw(graph, batches, seed, train=not fold_bn)
-    original = _task(graph, weights, exercise, fold=False)
-    task = _task(graph, weights, exercise, fold=fold_bn)
+    task = original = _task(graph, weights, exercise)
+    if fold_bn:
+        task = _task(graph, weights, exercise, fold_batchnorm)
     chosen, skipped = _choose(task.graph, targets)
     jobs = [Job(target, precision) for target in chosen for precision in precisions]
-    answers = run_jobs(task, [*jobs, *_yardsticks(task.graph, precisions)])
-    truth = _answer(run_jobs(original, [_ORACLE]), _ORACLE)
-    limits = _limits(answers, truth)
+    trusted = [_ORACLE, *_yardsticks(graph, precisions)]
+    answers = run_jobs(task, jobs if fold_bn else [*trusted, *jobs])
+    yardsticks = run_jobs(original, trusted) if fold_bn else answers
+    truth = _answer(yardsticks, _ORACLE)
+    limits = _limits(yardsticks, truth)
     rows: list[Row] = []
     crashes: list[Crash] = []
     for job in jobs:
@@ -174,16 +177,16 @@ def _draw(graph: Graph, batches: Sequence[int], seed: int, *, train: bool) -> Ex
     return Exercise(predictions, draw(TRAINING_BATCH, inputs), draw(TRAINING_BATCH, outputs))
 
 
-def _task(graph: Graph, weights: Weights, exercise: Exercise, *, fold: bool) -> Task:
-    """Folding rounds to the weights' own precision, so each precision is folded from its own."""
-    models = {}
-    for precision in PRECISIONS:
-        exact = {name: array.astype(precision) for name, array in weights.items()}
-        models[precision] = Model(graph, exact)
-        if fold:
-            models[precision] = fold_batchnorm(models[precision])
-    stored = {precision: model.weights or {} for precision, model in models.items()}
-    return Task(models["float64"].graph, stored, exercise)
+def _task(
+    graph: Graph, weights: Weights, exercise: Exercise, rewrite: Pass = lambda model: model
+) -> Task:
+    """Each precision's weights are rewritten alone: a pass rounds to the precision it is given."""
+    models = {
+        precision: rewrite(Model(graph, {n: a.astype(precision) for n, a in weights.items()}))
+        for precision in PRECISIONS
+    }
+    kept = {precision: model.weights or {} for precision, model in models.items()}
+    return Task(models["float64"].graph, kept, exercise)
 
 
 def _choose(graph: Graph, targets: Sequence[str] | None) -> tuple[list[str], list[Skipped]]:

@@ -68,7 +68,7 @@ class Report(NamedTuple):
 
     def table(self) -> str:
         """For people: a line for each row, then whatever was found or left out, and a verdict."""
-        return "\n".join(self._lines()) + "\n"
+        return "\n".join(self._lines())
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """The same with every check. What could not be measured is null and has a `fault`."""
