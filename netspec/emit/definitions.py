@@ -18,7 +18,7 @@ POSITIONAL = 2
 """Arguments of a definition that are passed by position; the others are passed by name."""
 
 IN_CHANNELS = "in_channels"
-_WIDTHS = ("in_channels", "in_features", "num_features", "out_channels", "filters", "groups")
+_WIDTHS = ("in_channels", "in_features", "num_features", "out_channels", "filters", "units", "groups")
 """Arguments that may be said in terms of the width of the block's input."""
 
 Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"

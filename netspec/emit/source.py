@@ -119,15 +119,19 @@ def _arguments(expr: Call) -> Iterator[str]:
 
 def layout(expr: Expr, *, before: str = "", after: str = "", indent: int = 0) -> list[str]:
     """The lines of `before + expr + after`, each indented, broken as the formatters break them."""
+    line = f"{INDENT * indent}{before}{flat(expr)}{after}"
+    return [line] if len(line) <= WIDTH else _broken(expr, before, after, indent)
+
+
+def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
+    """The lines of an expression that does not fit on one."""
     pad = INDENT * indent
-    line = f"{pad}{before}{flat(expr)}{after}"
-    if len(line) <= WIDTH:
-        return [line]
     match expr:
-        case Call(func=Call() as inner) if all(isinstance(value, Code) for value in expr.positional.values()):
+        case Call(func=Call() as inner) if len(pad + before + flat(inner)) >= WIDTH:
             # A layer applied at once: `layers.Conv2D(...)(x)` breaks inside the layer's own arguments.
-            applied = f"({', '.join(_arguments(expr))})"
-            return layout(inner, before=before, after=f"{applied}{after}", indent=indent)
+            (*broken, end) = _broken(inner, before, "", indent)
+            applied = call(Code(end.strip()), *expr.positional.values())
+            return [*broken, *layout(applied, after=after, indent=indent)]
         case Call() if expr.positional or expr.written_keywords():
             head, tail = f"{before}{_callee(expr)}(", f"){after}"
             parts = [("", value) for value in expr.positional.values()]
@@ -145,7 +149,7 @@ def layout(expr: Expr, *, before: str = "", after: str = "", indent: int = 0) ->
             rows = [f"{expr.operator if i else ''} {_operand(each)}".strip() for i, each in enumerate(expr.operands)]
             return [f"{pad}{before}(", *(f"{pad}{INDENT}{row}" for row in rows), f"{pad}){after}"]
         case _:
-            return [line]
+            return [f"{pad}{before}{flat(expr)}{after}"]
     return [f"{pad}{head}", *_inside(parts, indent + 1), f"{pad}{tail}"]
 
 

@@ -32,7 +32,9 @@ def name_tensors(
             if value in hidden:
                 continue
             free = {live[v] for v in dying}
-            inherited = next((live[v] for v in dying if v in _reads(item, part, hidden, maker)), "x")
+            inherited = next(
+                (live[v] for v in dying if v in _reads(item, part, hidden, maker)), "x"
+            )
             taken = {*live.values()} - free
             names[value] = _free(wanted.get(value, inherited), taken.union(reserved))
             for dead in [v for v in dying if live[v] == names[value]]:
@@ -67,7 +69,9 @@ def _reads(item: Item, part: Part, hidden: Collection[str], maker: Mapping[str, 
     """The variables that an item's expression reads, through the hidden values inside it."""
     found: list[str] = []
     for value in item.inputs:
-        found += _reads(part.items[maker[value]], part, hidden, maker) if value in hidden else [value]
+        found += (
+            _reads(part.items[maker[value]], part, hidden, maker) if value in hidden else [value]
+        )
     return found
 
 
