@@ -1,0 +1,40 @@
+"""The Keras target: a source file with one function per block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netspec.backends.keras.module import emit_module
+from netspec.backends.keras.ops import ROWS
+from netspec.ir import Graph
+
+if TYPE_CHECKING:
+    import keras
+
+    from netspec.backend import Session
+    from netspec.weights import Weights
+
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+
+SUFFIX = ".py"
+EXTRA = "keras"
+
+
+def emit(graph: Graph, weights: Weights | None = None) -> bytes:
+    """The source of the module; the weights are a file of their own."""
+    del weights
+    return emit_module(graph)[0].encode()
+
+
+def build(graph: Graph, weights: Weights) -> keras.Model:
+    """The model that the emitted function returns, with these weights."""
+    from netspec.backends.keras.live import build_model
+
+    return build_model(graph, weights)
+
+
+def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
+    """A session on Keras's active backend; a training step needs TensorFlow."""
+    from netspec.backends.keras.live import KerasSession
+
+    return KerasSession(graph, weights, precision)

@@ -1,0 +1,148 @@
+"""Emitted source as a live model, and a session around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from netspec.backend import Step, need
+from netspec.backends.keras.module import emit_module
+from netspec.backends.keras.weights import load_into, slots
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.ir import Graph
+from netspec.weights import Array, Weights, check_weights, np
+
+keras = need("keras", "keras")
+
+
+def build_model(graph: Graph, weights: Weights, precision: str = "float32") -> Any:
+    """Run the emitted source and load the weights; a `keras.Model`. Raises `SpecError` where they do not fit."""
+    check_weights(graph, weights)
+    source, name = emit_module(graph)
+    module = ModuleType(f"netspec_{name}")
+    exec(compile(source, f"<netspec {name}>", "exec"), module.__dict__)
+    with _precision(precision):
+        model = getattr(module, name)()
+    load_into(model, graph, weights)
+    return model
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Layers made inside compute and keep their weights in this precision."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(name)
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def _check_kernels(model: Any, precision: str) -> None:
+    """Raise `SpecError` for what TensorFlow cannot compute in this precision."""
+    pools = (keras.layers.MaxPooling3D, keras.layers.AveragePooling3D)
+    if precision != "float64" or keras.backend.backend() != "tensorflow":
+        return
+    if names := [layer.name for layer in model.layers if isinstance(layer, pools)]:
+        message = f"TensorFlow pools volumes in float32 only, not in float64 ({', '.join(names)})"
+        raise SpecError(Diagnostic("unsupported", message))
+
+
+class KerasSession:
+    """The emitted model as `netspec.backend.Session`, on Keras's active backend."""
+
+    def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
+        self._graph = graph
+        self._precision = precision
+        self._model = build_model(graph, weights, precision)
+        _check_kernels(self._model, precision)
+        self._infer = self._inference()
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name, in inference mode."""
+        return self._named(self._infer(*self._feed(inputs)))
+
+    def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
+        """A forward and a backward pass in training mode with dropout at rate 0.
+
+        Raises `NotImplementedError` where Keras does not run on TensorFlow.
+        """
+        if keras.backend.backend() != "tensorflow":
+            raise NotImplementedError(
+                f"a training step needs Keras on TensorFlow, not on {keras.backend.backend()}"
+            )
+        import tensorflow as tf
+
+        for layer in self._model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        tensors = slots(self._model, self._graph)
+        trainable = [slot for slot in tensors if slot.weight.trainable]
+        feeds = [tf.constant(array) for array in self._feed(inputs)]
+        with tf.GradientTape() as tape:
+            tape.watch(feeds)
+            outputs = self._run(feeds, training=True)
+            loss = sum(
+                tf.reduce_sum(value * self._native(cotangents[output.name], output.node))
+                for output, value in zip(self._graph.outputs, outputs, strict=True)
+            )
+        sources = ([slot.variable.value for slot in trainable], feeds)
+        by_slot, by_feed = tape.gradient(
+            loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        gradients = {
+            slot.name: slot.to_canonical(value)
+            for slot, value in zip(trainable, by_slot, strict=True)
+        }
+        gradients |= {
+            node.name: self._canonical(value, node.name)
+            for node, value in zip(self._graph.inputs, by_feed, strict=True)
+            if node.shape.dtype == "float"
+        }
+        statistics = {
+            slot.name: slot.to_canonical(slot.variable)
+            for slot in tensors
+            if not slot.weight.trainable
+        }
+        return Step(self._named(outputs), gradients, statistics)
+
+    def _inference(self) -> Callable[..., list[Any]]:
+        """The model as a function of its inputs: on TensorFlow, one graph for all batch sizes."""
+        if keras.backend.backend() != "tensorflow":
+            return lambda *feeds: self._run(feeds, training=False)
+        import tensorflow as tf
+
+        traced = tf.function(lambda *feeds: self._run(feeds, training=False), autograph=False)
+        graph = traced.get_concrete_function(
+            *(tf.TensorSpec(each.shape, each.dtype) for each in self._model.inputs)
+        )
+        return lambda *feeds: graph(*map(tf.constant, feeds))
+
+    def _run(self, feeds: Sequence[Any], training: bool) -> list[Any]:
+        results = self._model(feeds[0] if len(feeds) == 1 else list(feeds), training=training)
+        return results if isinstance(results, list) else [results]
+
+    def _feed(self, inputs: Mapping[str, Array]) -> list[Array]:
+        return [self._native(inputs[node.name], node.name) for node in self._graph.inputs]
+
+    def _named(self, results: Sequence[Any]) -> dict[str, Array]:
+        return {
+            output.name: self._canonical(value, output.node)
+            for output, value in zip(self._graph.outputs, results, strict=True)
+        }
+
+    def _native(self, array: Array, node: str) -> Array:
+        """A value of that node with the channels last, in the session's precision."""
+        shape = self._graph.by_name[node].shape
+        dtype = self._precision if shape.dtype == "float" else "int32"
+        return (np.moveaxis(array, 1, -1) if shape.spatial else array).astype(dtype)
+
+    def _canonical(self, value: Any, node: str) -> Array:
+        """What Keras computed for that node with the channels first."""
+        array = keras.ops.convert_to_numpy(value)
+        spatial = self._graph.by_name[node].shape.spatial
+        return np.ascontiguousarray(np.moveaxis(array, -1, 1)) if spatial else array

@@ -1,0 +1,207 @@
+"""Lays out the file: one function per block, one layer per statement, the network as a functional `keras.Model`.
+
+A layer is called as its node: `layer1.0.conv1`, dots and all, which Keras allows (it refuses only `/`). So a name
+is the same in the spec, in the weight file and in every target, and no two layers can get one name, as
+they could if dots became underscores.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import groupby
+
+from netspec.backends.keras.layer import Layer, Step
+from netspec.backends.keras.ops import ROWS
+from netspec.backends.keras.prelude import NAMES, prelude, uses
+from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
+from netspec.emit.header import header
+from netspec.emit.names import Names, snake
+from netspec.emit.outline import Item, Leaf, Part, outline
+from netspec.emit.source import INDENT, Call, Code, Expr, Items, call, layout
+from netspec.emit.variables import name_tensors
+from netspec.ir import Graph
+from netspec.shape import Shape
+
+_TENSOR = "KerasTensor"
+_IMPORTED = ("keras", "layers", "ops", _TENSOR)
+
+
+def emit_module(graph: Graph) -> tuple[str, str]:
+    """The source of a module for the graph, and the name of the function that returns the network.
+
+    Raises `SpecError` where Keras cannot realise the graph.
+    """
+    ROWS.check(graph)
+    layers = _layers(graph)
+    plan = _plan(graph, layers)
+    functions = ["\n".join(_Function(graph, layers, plan, d).lines()) for d in plan.definitions]
+    body = "\n\n\n".join([*prelude("\n".join(functions)), *functions])
+    source = f"{header(graph, channels_last=True)}\n{_imports(body)}\n\n\n{body}\n"
+    return source, plan.definitions[-1].name
+
+
+def _layers(graph: Graph) -> dict[str, Layer]:
+    """Every node's layer; those that share a detour go through a helper where it is taken more than once."""
+    found: dict[str, Layer] = {
+        node.name: ROWS[node.op](node.op, *graph.input_shapes(node))
+        for node in graph.nodes
+        if node.op.kind != "input"
+    }
+    detours = Counter(
+        layer.short.func
+        for layer in found.values()
+        if layer.short is not None and len(layer.steps) > 1
+    )
+    return {
+        name: Layer((Step(layer.short, helper=True),))
+        if layer.short is not None and detours[layer.short.func] > 1
+        else layer
+        for name, layer in found.items()
+    }
+
+
+def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
+    def describe(leaf: Leaf) -> Sketch:
+        steps = layers[leaf.path].steps
+        wiring = "; ".join(f"{step.suffix}{step.reads}" for step in steps)
+        return Sketch(tuple(step.layer for step in steps), wiring)
+
+    names = Names((*_IMPORTED, *NAMES))
+    return define(graph, outline(graph, groups=False), describe, snake, names, ("x", "name"))
+
+
+def _imports(code: str) -> str:
+    used = [name for name in (_TENSOR, "layers", "ops") if uses(code, name)]
+    return "\n".join(["import keras", *([f"from keras import {', '.join(used)}"] if used else [])])
+
+
+def channels_last(shape: Shape) -> tuple[int, ...]:
+    """The sizes in Keras's order."""
+    return (*shape.spatial, shape.axis("c")) if shape.spatial else shape.sizes
+
+
+class _Function:
+    """One definition as the lines of a function."""
+
+    def __init__(
+        self, graph: Graph, layers: Mapping[str, Layer], plan: Plan, definition: Definition
+    ) -> None:
+        self.graph = graph
+        self.layers = layers
+        self.definition = definition
+        self.part = definition.part
+        self.whole = not self.part.path
+        functions = (each.name for each in plan.definitions)
+        self.variables = name_tensors(
+            self.part,
+            kept=self._own_names(),
+            reserved={*functions, *_IMPORTED, *NAMES, "name", *definition.parameters},
+        )
+
+    def lines(self) -> list[str]:
+        """The function, without a newline at the end."""
+        words = "The network." if self.whole else f"Block `{self.part.block}`."
+        body = [*self._inputs(), *self._body(), *self._end()]
+        return [*self._signature(), f'{INDENT}"""{words}"""', *body]
+
+    def _own_names(self) -> dict[str, str]:
+        """The network's inputs and results are read once more where the model is made of them."""
+        if not self.whole:
+            return {}
+        results = [(output.node, output.name) for output in self.graph.outputs]
+        inputs = [(node.name, node.name.split(".")[-1]) for node in self.graph.inputs]
+        return {
+            **{value: snake(name) if len(results) > 1 else "outputs" for value, name in results},
+            **{value: snake(name) if len(inputs) > 1 else "inputs" for value, name in inputs},
+        }
+
+    def _signature(self) -> list[str]:
+        if self.whole:
+            return [f"def {self.definition.name}() -> keras.Model:"]
+        tensors = [f"{self.variables[value]}: {_TENSOR}" for value in self.part.inputs]
+        parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
+        given = [*tensors, *parameters[:POSITIONAL], "*", *parameters[POSITIONAL:], "name: str"]
+        count = len(self.part.outputs)
+        result = _TENSOR if count == 1 else f"tuple[{', '.join([_TENSOR] * count)}]"
+        return layout(
+            call(f"def {self.definition.name}", *map(Code, given)), after=f" -> {result}:"
+        )
+
+    def _inputs(self) -> list[str]:
+        lines: list[str] = []
+        for node in self.graph.inputs if self.whole else ():
+            more: dict[str, Expr] = {"dtype": "int32"} if node.shape.dtype == "int" else {}
+            made = call("keras.Input", channels_last(node.shape), name=node.name, **more)
+            lines += layout(made, before=f"{self.variables[node.name]} = ", indent=1)
+        return lines
+
+    def _body(self) -> list[str]:
+        """The statements; in the network's own function those of a group stand apart."""
+        lines: list[str] = []
+        for group, items in groupby(self.part.items, self._group):
+            members = list(items)
+            apart = group is not None and len(members) > 1
+            if apart and lines and lines[-1]:
+                lines.append("")
+            for item in members:
+                lines += self._statements(item)
+            if apart and item is not self.part.items[-1]:
+                lines.append("")
+        return lines
+
+    def _group(self, item: Item) -> str | None:
+        """The outermost group that an item was written in."""
+        return item.local.split(".")[0] if self.whole and "." in item.local else None
+
+    def _statements(self, item: Item) -> list[str]:
+        inputs: list[Expr] = [Code(self.variables[value]) for value in item.inputs]
+        target = ", ".join(self.variables[value] for value in item.outputs)
+        before = "return " if self._returns(item) else f"{target} = "
+        (*firsts, last) = self.definition.sketches[item.local].calls
+        if isinstance(item, Part):
+            named = {**last.keywords, "name": self._name(item.local)}
+            positional = [*inputs, *last.positional.values()]
+            return layout(call(last.func, *positional, **named), before=before, indent=1)
+        (*others, own) = self.layers[item.path].steps
+        lines: list[str] = []
+        for step, made in zip(others, firsts, strict=True):
+            value = self._applied(item, step, made, inputs)
+            if len(item.inputs) == 1:
+                lines += layout(value, before=f"{target} = ", indent=1)
+                value = Code(target)
+            inputs.append(value)
+        return lines + layout(self._applied(item, own, last, inputs), before=before, indent=1)
+
+    def _applied(self, item: Item, step: Step, made: Call, values: list[Expr]) -> Expr:
+        """`layers.Conv2D(..., name=...)(x)`, or `helper(x, ..., name=...)`."""
+        name = self._name(f"{item.local}.{step.suffix}" if step.suffix else item.local)
+        keywords = {**made.keywords, "name": name}
+        read = tuple(values[number] for number in step.reads)
+        if step.helper:
+            first = {str(i): value for i, value in enumerate(read)}
+            return Call(made.func, {**first, **made.positional}, keywords, made.defaults)
+        layer = Call(made.func, made.positional, keywords, made.defaults)
+        return call(layer, read[0] if len(read) == 1 else Items(read))
+
+    def _name(self, local: str) -> Expr:
+        return local if self.whole else Code(f'f"{{name}}.{local}"')
+
+    def _returns(self, item: Item) -> bool:
+        """Whether the function ends with what this item gives."""
+        last = not self.whole and item is self.part.items[-1]
+        return last and list(item.outputs) == self.part.outputs
+
+    def _end(self) -> list[str]:
+        """`return`, where the last statement was none."""
+        results: list[Expr] = [Code(self.variables[value]) for value in self.part.outputs]
+        if self.whole:
+            inputs: list[Expr] = [Code(self.variables[value]) for value in self.part.inputs]
+            sides = (
+                each[0] if len(each) == 1 else Items(tuple(each)) for each in (inputs, results)
+            )
+            model = call("keras.Model", *sides, name=snake(self.graph.name))
+            return layout(model, before="return ", indent=1)
+        if self._returns(self.part.items[-1]):
+            return []
+        return [f"{INDENT}return {', '.join(map(str, results))}"]

@@ -1,0 +1,154 @@
+"""Classes and functions that an emitted file brings along where Keras has no layer that means what the spec means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_BATCH_NORM = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class BatchNorm(layers.BatchNormalization):
+    """Batch norm with the spec's constants and the unbiased running variance."""
+
+    def __init__(self, *, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        if not (training and self.trainable):
+            return super().call(inputs, training=training, mask=mask)
+        kept = self.momentum * ops.convert_to_tensor(self.moving_variance)
+        outputs = super().call(inputs, training=True, mask=mask)
+        new = self.moving_variance - kept
+        count = ops.cast(ops.size(inputs), new.dtype) / inputs.shape[self.axis]
+        self.moving_variance.assign(kept + new * count / ops.maximum(count - 1, 1))
+        return outputs
+'''
+
+_GELU_TANH = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+def gelu_tanh(x):
+    """GELU by its tanh formula; Keras's own name for it is not one that it can save."""
+    return ops.gelu(x, approximate=True)
+'''
+
+_LOW_PADDING = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class LowPadding{rank}D(layers.ZeroPadding{rank}D):
+    """Padding of minus infinity, which never is the maximum."""
+
+    def call(self, inputs):
+        padding = ((0, 0), *self.padding, (0, 0))
+        return ops.pad(inputs, padding, constant_values=-float("inf"))
+'''
+
+_PARTIAL_AVERAGE = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class PartialAveragePooling{rank}D(layers.AveragePooling{rank}D):
+    """Average pooling whose windows reach over the margins, which do not count."""
+
+    def __init__(self, pool_size, *, margins, **kwargs):
+        super().__init__(pool_size, **kwargs)
+        self.margins = margins
+
+    def call(self, inputs):
+        padding = ((0, 0), *self.margins, (0, 0))
+        share = super().call(ops.pad(ops.ones_like(inputs[..., :1]), padding))
+        return super().call(ops.pad(inputs, padding)) / share
+
+    def compute_output_shape(self, input_shape):
+        batch, *sizes, channels = input_shape
+        sizes = [size + sum(pair) for size, pair in zip(sizes, self.margins)]
+        return super().compute_output_shape((batch, *sizes, channels))
+
+    def get_config(self):
+        return {{**super().get_config(), "margins": self.margins}}
+'''
+
+_GROUPED_TRANSPOSE = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class GroupedConv{rank}DTranspose(layers.Conv{rank}DTranspose):
+    """Transposed convolution of groups of channels apart from each other."""
+
+    def __init__(self, filters, kernel_size, *, groups, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.groups = groups
+
+    def build(self, input_shape):
+        shape = (*self.kernel_size, self.filters // self.groups, input_shape[-1])
+        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.filters,), self.bias_initializer, name="bias"
+            )
+
+    def call(self, inputs):
+        parts = zip(
+            ops.split(inputs, self.groups, axis=-1),
+            ops.split(self.kernel, self.groups, axis=-1),
+        )
+        outputs = [
+            ops.conv_transpose(
+                part, kernel, self.strides, self.padding, self.output_padding
+            )
+            for part, kernel in parts
+        ]
+        outputs = ops.concatenate(outputs, axis=-1)
+        return outputs + self.bias if self.use_bias else outputs
+
+    def get_config(self):
+        return {{**super().get_config(), "groups": self.groups}}
+'''
+
+_HALF_PADDED = '''\
+def {name}(
+    x: KerasTensor,{filters} kernel: int, *, strides: int = 1, name: str, **kwargs
+) -> KerasTensor:
+    """Convolution padded by half its kernel; Keras's "same" is lopsided when strided."""
+    padding = "same" if strides == 1 else "valid"
+    if padding == "valid" and kernel > 1:
+        x = layers.ZeroPadding{rank}D(kernel // 2, name=f"{{name}}.pad")(x)
+    layer = layers.{layer}(
+        {argument}kernel, strides=strides, padding=padding, name=name, **kwargs
+    )
+    return layer(x)
+'''
+
+
+def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
+    return _HALF_PADDED.format(
+        name=name,
+        layer=layer,
+        rank=rank,
+        filters=" filters: int," if filters else "",
+        argument="filters, " if filters else "",
+    )
+
+
+_SOURCES = {
+    "BatchNorm": _BATCH_NORM,
+    "gelu_tanh": _GELU_TANH,
+    **{
+        f"{before}{rank}{after}": source.format(rank=rank)
+        for before, after, source in (
+            ("LowPadding", "D", _LOW_PADDING),
+            ("PartialAveragePooling", "D", _PARTIAL_AVERAGE),
+            ("GroupedConv", "DTranspose", _GROUPED_TRANSPOSE),
+        )
+        for rank in (2, 3)
+    },
+    "conv2d": _half_padded("conv2d", "Conv2D", 2, filters=True),
+    "conv3d": _half_padded("conv3d", "Conv3D", 3, filters=True),
+    "depthwise_conv2d": _half_padded("depthwise_conv2d", "DepthwiseConv2D", 2, filters=False),
+}
+
+NAMES = frozenset(_SOURCES)
+
+
+def prelude(code: str) -> Iterator[str]:
+    """The source of what the code uses, in a fixed order."""
+    return (source.rstrip("\n") for name, source in _SOURCES.items() if uses(code, name))
+
+
+def uses(code: str, name: str) -> bool:
+    """Whether the code refers to a name, rather than holding it in a string or a docstring."""
+    return re.search(rf"""(?<![\w."`]){name}\b""", code) is not None
