@@ -1,6 +1,7 @@
 """The grammar: what parses as what and where, and that no text breaks the parser."""
 
 import random
+import re
 import subprocess
 import sys
 import time
@@ -10,16 +11,20 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lark import Lark
+from lark import Token as LarkToken
+from lark.exceptions import UnexpectedToken
 from netspec.grammar import build as grammar
 from netspec.grammar.build import text as tables_text
 
 from netspec import tree
 from netspec.diagnostics import SpecError
 from netspec.expand import expand
+from netspec.lexer import tokens
 from netspec.limits import DEFAULT
 from netspec.render import render
 from netspec.source import Source, Span
-from netspec.syntax import parse
+from netspec.syntax import _tables, parse
 
 GRAMMAR = Path(grammar.__file__).parent
 
@@ -196,6 +201,51 @@ def test_tables_are_what_the_grammar_says() -> None:
     assert (GRAMMAR / "tables.json").read_text() == tables_text(grammar), (
         "run python -m netspec.grammar.build"
     )
+
+
+SYNTAX = {"bare-operator", "bracketed-arguments", "reserved-word", "unexpected-token"}
+"""What a text is told that the grammar does not generate."""
+
+
+def lark_accepts(lark: Lark, text: str) -> bool:
+    """Whether Lark's own parser takes the tokens of a text."""
+    parser = lark.parse_interactive(start="start")
+    try:
+        for token in tokens(Source("t.net", text), _tables().pattern, _tables().words, DEFAULT, 0, len(text)):
+            parser.feed_token(LarkToken(token.type, token.text))
+    except UnexpectedToken:
+        return False
+    return True
+
+
+def test_our_loop_over_the_tables_accepts_what_larks_own_parser_accepts() -> None:
+    """Over the examples and thousands of texts that are one word away from them, most of them wrong."""
+    lark = Lark((GRAMMAR / "netspec.lark").read_text(), parser="lalr", lexer="basic", start=["start", "expression"])
+    draws = random.Random(0)
+    texts = [path.read_text() for path in sorted(Path("examples").glob("*.net"))]
+    texts = [text.replace("layer{i+1}", "layer") for text in texts]  # a label is one token, parsed within later
+    words = [re.findall(r"\w+|\s+|[^\w\s]", text) for text in texts]
+    for _ in range(2000):
+        changed = list(draws.choice(words))
+        at = draws.randrange(len(changed))
+        changed[at : at + draws.choice([0, 1, 1, 2])] = [draws.choice(draws.choice(words))]
+        texts.append("".join(changed))
+    verdicts = []
+    for text in texts:
+        try:
+            wanted = lark_accepts(lark, text)
+        except SpecError:  # no tokens to compare on
+            continue
+        try:
+            parse(Source("t.net", text))
+            found = True
+        except SpecError as error:
+            if error.diagnostics[0].id not in SYNTAX:  # found wrong while its tree was built
+                continue
+            found = False
+        assert found == wanted, text
+        verdicts.append(found)
+    assert {True, False} == set(verdicts)
 
 
 def test_expansion_imports_no_parser_generator_and_no_framework() -> None:
