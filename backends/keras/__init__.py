@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import keras
 
     from netspec.backend import Session
-    from netspec.weights import Weights
+    from netspec.weights import Array, Weights
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "load_into", "open_session", "read_from"]
 
 SUFFIX = ".py"
 EXTRA = "keras"
@@ -38,3 +38,17 @@ def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
     from netspec.backends.keras.live import KerasSession
 
     return KerasSession(graph, weights, precision)
+
+
+def load_into(model: keras.Model, graph: Graph, weights: Weights) -> None:
+    """Give a model of the emitted function these weights, in its own precision."""
+    from netspec.backends.keras import weights as live
+
+    live.load_into(model, graph, weights)
+
+
+def read_from(model: keras.Model, graph: Graph) -> dict[str, Array]:
+    """Copies of the model's tensors under their canonical names, in canonical layouts."""
+    from netspec.backends.keras import weights as live
+
+    return live.read_from(model, graph)
