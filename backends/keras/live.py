@@ -24,7 +24,11 @@ def build_model(graph: Graph, weights: Weights, precision: str = "float32") -> A
     module = ModuleType(f"netspec_{name}")
     exec(compile(source, f"<netspec {name}>", "exec"), module.__dict__)
     with _precision(precision):
-        model = getattr(module, name)()
+        try:
+            model = getattr(module, name)()
+        except RecursionError:
+            message = "Keras recurses over the layers of a model, and this one is too deep for that"
+            raise SpecError(Diagnostic("too-deep", message)) from None
     load_into(model, graph, weights)
     return model
 

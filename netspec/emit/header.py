@@ -19,9 +19,9 @@ def header(graph: Graph, *, channels_last: bool) -> str:
         mine = [(name, shape) for each, name, shape in lines if each == role]
         for name, shape in mine:
             label = f"{role}:" if len(mine) == 1 else f"{role} `{name}`:"
-            rows.append(f"{label:<9}{_batched(shape, channels_last)}")
+            rows.append(f"{label:<8} {_batched(shape, channels_last)}")
     trainable = sum(prod(weight.shape) for _, weight in graph.weights() if weight.trainable)
-    rows.append(f"{'Weights:':<9}{trainable:,} trainable parameters")
+    rows.append(f"Weights: {trainable:,} trainable parameters")
     title = _plain(f"{graph.name}, compiled by netspec{_origin(graph)}.")
     return "\n".join([f'"""{title}', "", *rows, '"""', ""])
 

@@ -1,0 +1,92 @@
+"""What the Keras tests run in a process of its own: TensorFlow never shares one with PyTorch, which pytest may hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from netspec.backend import load_backend
+from netspec.diagnostics import SpecError
+
+
+def quiet():
+    """Keep TensorFlow off the device and its notes off stderr."""
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+
+
+def predict(graph, weights, precision, batches):
+    """The outputs for each of the batches, all by one session."""
+    session = load_backend("keras").open_session(graph, weights, precision)
+    return [session.predict(feeds) for feeds in batches]
+
+
+def train_step(graph, weights, precision, feeds, cotangents):
+    """One step, as a tuple."""
+    session = load_backend("keras").open_session(graph, weights, precision)
+    return tuple(session.train_step(feeds, cotangents))
+
+
+def refusal(graph, weights, precision):
+    """The words of the `SpecError`."""
+    try:
+        load_backend("keras").open_session(graph, weights, precision)
+    except SpecError as error:
+        return str(error)
+    return None
+
+
+def round_trip(graph, weights):
+    """The weights as a model gives them back."""
+    from netspec.backends.keras.weights import read_from
+
+    return read_from(load_backend("keras").build(graph, weights), graph)
+
+
+def misfit(graph, weights, other):
+    """What `load_into` says to the model of another graph."""
+    from netspec.backends.keras.weights import load_into
+    from netspec.weights import init_weights
+
+    try:
+        load_into(load_backend("keras").build(other, init_weights(other)), graph, weights)
+    except SpecError as error:
+        return str(error)
+    return None
+
+
+def reload(graph, weights, x):
+    """What a model predicts, and what it predicts and holds after it went through a `.keras` file."""
+    import keras
+
+    from netspec.backends.keras.weights import read_from
+
+    model = load_backend("keras").build(graph, weights)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        again = keras.saving.load_model(path)
+    before, after = (each.predict(x, verbose=0) for each in (model, again))
+    return before, after, read_from(again, graph)
+
+
+def layers(graph, weights):
+    """The model's name and, by name, the class of each of its layers."""
+    model = load_backend("keras").build(graph, weights)
+    return model.name, {layer.name: type(layer).__name__ for layer in model.layers}
+
+
+def dropped(graph, weights, x):
+    """The share of zeros in what the model gives in training."""
+    import numpy as np
+
+    model = load_backend("keras").build(graph, weights)
+    return float(np.mean(np.asarray(model(x, training=True)) == 0))
+
+
+def settings_after(graph, weights):
+    """Keras's global settings when a float64 session was opened."""
+    import keras
+
+    load_backend("keras").open_session(graph, weights, "float64")
+    return keras.config.floatx(), keras.config.dtype_policy().name

@@ -1,0 +1,340 @@
+"""The Keras target: the emitted source as text here, every op's numbers in a process that may hold TensorFlow."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import keras_worker
+import numpy as np
+import pytest
+from graphs import OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
+
+from netspec.backend import load_backend
+from netspec.diagnostics import SpecError
+from netspec.ops import all_ops
+from netspec.weights import random_weights
+
+target = load_backend("keras")
+reference = load_backend("reference")
+
+CASES = Path(__file__).parent / "cases"
+BATCHES = (1, 2, 7)
+INEXACT = ("gelu", "leaky_relu")
+"""TensorFlow holds a constant of these in float32, in a float64 network too."""
+
+CNN = """
+input 3 16 16
+conv 8 3 padding=same -> bn -> relu -> pool 2
+residual { conv 8 3 groups=2 padding=1 bias=false -> bn momentum=0.03 -> gelu tanh }
+mul { @ | gap -> dense 8 -> sigmoid }
+conv 16 3 groups=8 stride=2 padding=1 -> bn affine=false
+avgpool 3 stride=2 padding=1 ceil=true -> conv_transpose 4 3 stride=2 padding=1 output_padding=1
+conv_transpose 6 3 groups=2 padding=1 -> pool 3 stride=2 padding=1
+dense 12 -> dropout 0.5 -> dense 5 -> softmax
+"""
+
+INVERTED = """
+block inverted(c, stride=1) {
+  let hidden = @.c * 4
+  residual when=(stride == 1 and @.c == c) {
+    conv hidden 1 bias=false -> bn -> relu6
+    -> conv hidden 3 stride=stride padding=1 groups=hidden bias=false -> bn -> relu6
+    -> mul { @ | gap -> dense hidden -> sigmoid } -> conv c 1 bias=false -> bn
+  }
+}
+net mobile {
+  input 3 16 16
+  conv 6 3 stride=2 padding=1 -> inverted 6 -> inverted 8 2 -> inverted 8 -> inverted 10 2 -> gap -> dense 3
+}
+"""
+
+TWO_SIDED = """
+@left = input 3 6 6
+@right = input 3 6 6
+@words = input 4 5
+@unused = input 2
+@a = @left -> conv 4 3 padding=1 -> relu
+@b = @right -> conv 4 3 padding=1
+add { @a | @b } -> dense 5
+out logits=@, map=@b, again=@b, words=@words
+"""
+
+# Labels, blocks and parameters that mean something in the file itself.
+SHADOWS = """
+block skip(x, name=2) { conv x name padding=1 -> relu }
+block conv2d(main) { add { conv main 3 padding=1 | @ } -> skip main -> skip (main + 1) 4 }
+net layers {
+  ops: input 3 9 9
+  layers: conv 4 3 stride=2 padding=1 -> conv2d 4 -> keras: conv 4 3 stride=2 padding=1
+  x: conv2d 4 -> outputs: dense 3
+}
+"""
+
+VOLUME = """
+input 4 5 6 5
+conv 4 3 stride=2 padding=1 -> bn -> relu -> conv 8 3 groups=4 stride=(1, 2, 1) padding=1
+conv 6 3 stride=2 padding=1 -> conv_transpose 4 2 stride=2 groups=2 -> dense 3
+"""
+
+# All sizes equal, the batch of 7 too: Keras on TensorFlow mistakes one axis for another in some sums.
+EQUAL = """
+input 7 7 7
+conv 7 3 padding=1 -> bn -> relu -> conv 7 3 groups=7 padding=1 -> conv_transpose 7 1
+conv_transpose 7 3 groups=7 padding=1 -> leaky_relu
+@image = mul { @ | gap -> dense 7 -> sigmoid }
+@words = input 7 7
+@image -> gap -> dense 7 -> sub { @ | relu | sigmoid }
+out vector=@, words=(@words -> dense 7 -> add { @ | relu }), image=(@image -> max { @ | tanh })
+"""
+
+NETWORKS = {
+    "residual": (CASES / "residual" / "spec.net").read_text(),
+    "cnn": CNN,
+    "inverted": INVERTED,
+    "two_sided": TWO_SIDED,
+    "shadows": SHADOWS,
+    "volume": VOLUME,
+    "equal": EQUAL,
+}
+
+
+@pytest.fixture(scope="module")
+def keras():
+    """Calls a function of `keras_worker` in the one process with TensorFlow."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=keras_worker.quiet) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request):
+    return graph_of(NETWORKS[request.param], request.param)
+
+
+def feeds_for(graph, batch):
+    draws = np.random.default_rng(batch)
+    return {node.name: draws.normal(0, 2, (batch, *node.shape.sizes)) for node in graph.inputs}
+
+
+def assert_close(found, wanted, limit):
+    assert found.keys() == wanted.keys()
+    for name, expected in wanted.items():
+        assert found[name].shape == expected.shape
+        scale = max(np.abs(expected).max(), 1e-3)
+        assert np.abs(found[name] - expected).max() <= limit * scale, name
+
+
+def check_inference(keras, graph, precision, limit):
+    weights = random_weights(graph)
+    batches = [feeds_for(graph, size) for size in BATCHES]
+    oracle = reference.open_session(graph, weights, "float64")
+    found = keras(keras_worker.predict, graph, weights, precision, batches)
+    for feeds, outputs in zip(batches, found, strict=True):
+        assert_close(outputs, oracle.predict(feeds), limit)
+        for output in graph.outputs:
+            assert outputs[output.name].dtype == precision
+            assert outputs[output.name].shape[1:] == graph.by_name[output.node].shape.sizes
+
+
+def check_training(keras, graph, precision, limit):
+    weights = random_weights(graph)
+    feeds = feeds_for(graph, 7)
+    oracle = reference.open_session(graph, weights, "float64")
+    draws = np.random.default_rng(0)
+    cotangents = {name: draws.normal(0, 1, y.shape) for name, y in oracle.predict(feeds).items()}
+    wanted = oracle.train_step(feeds, cotangents)
+    found = keras(keras_worker.train_step, graph, weights, precision, feeds, cotangents)
+    for mine, theirs in zip(found, wanted, strict=True):
+        assert_close(mine, theirs, limit)
+
+
+def refused(op, example):
+    graph = example_graph(op, example)
+    return any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
+
+
+def pools_a_volume(op, example):
+    return op.kind in ("pool", "avgpool") and len(example.output) == 4
+
+
+REALISED = [case for case in OPS_BY_EXAMPLE if not refused(*case)]
+DOUBLE = [case for case in REALISED if not pools_a_volume(*case)]
+SINGLE = [case for case in REALISED if pools_a_volume(*case)]
+
+
+@pytest.mark.parametrize("op", tuple(all_ops()))
+def test_every_op_has_a_row(op):
+    assert op.kind == "input" or op in target.ROWS
+
+
+@pytest.mark.parametrize(("op", "example"), DOUBLE, ids=example_id)
+def test_inference_agrees_with_the_reference(keras, op, example):
+    limit = 1e-8 if op.kind in INEXACT else 1e-9
+    check_inference(keras, example_graph(op, example), "float64", limit)
+
+
+@pytest.mark.parametrize(("op", "example"), DOUBLE, ids=example_id)
+def test_a_training_step_agrees_with_the_reference(keras, op, example):
+    limit = 1e-8 if op.kind in INEXACT else 1e-9
+    check_training(keras, example_graph(op, example), "float64", limit)
+
+
+@pytest.mark.parametrize(("op", "example"), SINGLE, ids=example_id)
+def test_pools_of_volumes_agree_in_float32(keras, op, example):
+    graph = example_graph(op, example)
+    check_inference(keras, graph, "float32", 2e-6)
+    check_training(keras, graph, "float32", 2e-6)
+
+
+@pytest.mark.parametrize(("op", "example"), SINGLE, ids=example_id)
+def test_pools_of_volumes_are_refused_in_float64(keras, op, example):
+    graph = example_graph(op, example)
+    words = keras(keras_worker.refusal, graph, random_weights(graph), "float64")
+    assert words == (
+        f"unsupported: TensorFlow pools volumes in float32 only, not in float64 ({op.kind}1)"
+    )
+
+
+def test_networks_agree_in_float64(keras, network):
+    limit = 1e-8 if any(node.op.kind in INEXACT for node in network.nodes) else 1e-9
+    check_inference(keras, network, "float64", limit)
+    check_training(keras, network, "float64", limit)
+
+
+def test_networks_agree_in_float32(keras, network):
+    check_inference(keras, network, "float32", 5e-6)
+
+
+def test_weights_come_back_as_they_were(keras, network):
+    weights = random_weights(network)
+    found = keras(keras_worker.round_trip, network, weights)
+    assert list(found) == [name for name, _ in network.weights()]
+    for name, array in weights.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+
+
+def test_a_saved_model_is_the_same(keras):
+    graph = graph_of(CNN)
+    weights = random_weights(graph)
+    x = np.random.default_rng(0).normal(size=(3, 16, 16, 3)).astype(np.float32)
+    before, after, found = keras(keras_worker.reload, graph, weights, x)
+    np.testing.assert_array_equal(after, before, strict=True)
+    for name, array in weights.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+
+
+def test_layers_are_called_as_their_nodes(keras, network):
+    name, classes = keras(keras_worker.layers, network, random_weights(network))
+    assert name == network.name
+    paths = {node.name for node in network.nodes}
+    assert paths <= classes.keys()
+    for more in classes.keys() - paths:
+        assert more.rpartition(".")[0] in paths
+    assert "Lambda" not in classes.values()
+
+
+def test_dropout_drops_in_training(keras):
+    graph = chain("input 4000", "dropout 0.3")
+    x = np.ones((2, 4000), np.float32)
+    assert abs(keras(keras_worker.dropped, graph, {}, x) - 0.3) < 0.03
+
+
+def test_a_float64_session_leaves_the_settings_alone(keras):
+    graph = chain("input 4", "dense 2")
+    found = keras(keras_worker.settings_after, graph, random_weights(graph))
+    assert found == ("float32", "float32")
+
+
+def test_a_model_of_another_graph_is_refused(keras):
+    graph, other = chain("input 4", "dense 2"), chain("input 4", "dense 3", "relu")
+    words = keras(keras_worker.misfit, graph, random_weights(graph), other)
+    assert words == (
+        "unlike-model: the Keras model has no `kernel` of shape (4, 2) in a layer `dense1`\n"
+        "unlike-model: the Keras model has no `bias` of shape (2,) in a layer `dense1`"
+    )
+
+
+def test_a_model_too_deep_for_keras_is_refused(keras):
+    graph = chain("input 4", "repeat 500 { dense 4 -> relu }")
+    words = keras(keras_worker.refusal, graph, random_weights(graph), "float32")
+    assert words is not None
+    assert words.startswith("too-deep: Keras recurses over the layers")
+
+
+@pytest.mark.parametrize(
+    "line", ["conv_transpose 4 3 dilation=2", "conv_transpose 4 3 stride=2 dilation=2"]
+)
+def test_what_keras_cannot_do_is_refused_with_the_reason(line):
+    with pytest.raises(SpecError, match=r"\(conv_transpose1\): .* take no dilation on a CPU"):
+        target.emit(chain("input 3 8 8", line, "relu"))
+
+
+def source_of(graph):
+    return target.emit(graph).decode()
+
+
+def test_the_source_is_the_one_a_person_would_write():
+    case = CASES / "residual"
+    graph = graph_of((case / "spec.net").read_text(), "residual")
+    assert source_of(graph) == (case / "keras.txt").read_text()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_source_is_the_same_every_time(name):
+    first, again = (source_of(graph_of(NETWORKS[name])) for _ in range(2))
+    assert first == again
+
+
+def test_the_source_knows_nothing_of_netspec(network):
+    imports = [line for line in source_of(network).splitlines() if "import" in line]
+    assert all(line.split()[1] == "keras" for line in imports)
+
+
+def assert_clean(graphs, folder):
+    """Ruff, as it is out of the box, finds nothing to say about the sources."""
+    for number, graph in enumerate(graphs):
+        (folder / f"net{number}.py").write_text(source_of(graph))
+    for command in (["check"], ["format", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(folder)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_source_is_clean(tmp_path):
+    networks = [graph_of(text, name) for name, text in NETWORKS.items()]
+    assert_clean([*networks, *(example_graph(*case) for case in REALISED)], tmp_path)
+
+
+def test_sources_with_names_of_any_length_are_clean(tmp_path):
+    template = """
+        block a(c) {{ {0}: conv c 1 -> x: mul {{ @ | gap -> {0}2: dense c }} }}
+        net long {{ input 3 4 4 -> a 3 -> {0}: conv 4 2 -> {0}3: add {{ relu | @ }} }}
+    """
+    assert_clean([graph_of(template.format("n" * length)) for length in range(1, 85)], tmp_path)
+
+
+def test_helpers_serve_detours_that_many_layers_take():
+    line = "conv 4 3 stride=2 padding=1"
+    once, twice = (source_of(chain("input 3 16 16", *[line] * count)) for count in (1, 2))
+    assert "def conv2d(" not in once
+    assert "def conv2d(" in twice
+    assert "layers.ZeroPadding2D(1, name=" in once
+    assert 'x = conv2d(inputs, 4, 3, strides=2, name="conv1")' in twice
+
+
+def test_even_padding_is_keras_own():
+    source = source_of(chain("input 3 9 9", "conv 4 3 padding=1", "pool 3 stride=1 padding=1"))
+    assert 'layers.Conv2D(4, 3, padding="same", name="conv1")' in source
+    assert 'layers.MaxPooling2D(3, strides=1, padding="same", name="pool1")' in source
+
+
+def test_the_rows_need_no_framework():
+    code = (
+        "import sys; from netspec.backend import load_backend; load_backend('keras').ROWS; "
+        "sys.exit(bool({'keras', 'tensorflow', 'numpy'} & sys.modules.keys()))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
