@@ -12,9 +12,11 @@ from graphs import chain, graph_of
 from netspec.backend import TARGETS, Step
 from netspec.diagnostics import SpecError
 from netspec.parity import harness, verify
-from netspec.parity.compare import check_predictions, check_step, float32_limit
+from netspec.parity.compare import check_predictions, check_step
 from netspec.parity.diverge import expose, expose_exercise
 from netspec.parity.exchange import Answer, Exercise, Task, read_answer, write_answer
+from netspec.parity.limits import Limits, inference_limit
+from netspec.parity.runner import Job
 from netspec.weights import random_weights
 
 NET = """
@@ -387,9 +389,9 @@ def test_a_vanishing_gradient_is_measured_against_its_layer():
     y = {"y": np.ones((7, 1))}
     wanted = Step(y, {"a.weight": np.array([2.0]), "a.bias": np.array([1e-17])}, {})
     found = Step(y, {"a.weight": np.array([2.0]), "a.bias": np.array([-4e-17])}, {})
-    assert all(check.passed for check in check_step(found, wanted, 1e-9))
+    assert all(check.passed for check in check_step(found, wanted, lambda _: 1e-9))
     wrong = found._replace(gradients={**found.gradients, "a.bias": np.array([1e-8])})
-    assert [c.name for c in check_step(wrong, wanted, 1e-9) if not c.passed] == ["a.bias"]
+    assert [c.name for c in check_step(wrong, wanted, lambda _: 1e-9) if not c.passed] == ["a.bias"]
 
 
 def test_zeros_must_be_zeros():
@@ -401,9 +403,32 @@ def test_zeros_must_be_zeros():
 
 
 def test_a_bad_yardstick_does_not_open_the_gate():
-    assert float32_limit(0) == 2e-6
-    assert float32_limit(1e-6) == 4e-6
-    assert float32_limit(np.inf) == 1e-2
+    assert inference_limit(0) == 2e-6
+    assert inference_limit(1e-6) == 4e-6
+    assert inference_limit(np.inf) == 1e-2
+
+
+def answers(*errors):
+    """Answers that are off by so much in all that they hold."""
+    one = np.ones((7, 1))
+    return [
+        Answer(({"y": one + e},), Step({"y": one + e}, {"a": one[0] + e}, {"b": one[0] + e}))
+        for e in errors
+    ]
+
+
+def test_float32_is_bounded_by_what_it_costs_others():
+    keras, torch, exact = Job("keras", "float32"), Job("torch", "float32"), Job("onnx", "float64")
+    truth, tiny, small, wrong = answers(0, 1e-7, 1e-5, 1e-1)
+    limits = Limits(truth, small, tiny)
+    assert limits.output(torch, "y") == pytest.approx(4e-5)
+    assert limits.output(keras, "y") == 2e-6
+    assert limits.output(exact, "y") == 1e-7
+    assert limits.step(keras, "gradient") == 1e-2
+    assert limits.step(exact, "gradient") == 1e-9
+    assert Limits(truth, tiny, wrong).output(keras, "y") == pytest.approx(8e-6)
+    assert Limits(truth, small, None).output(keras, "y") == pytest.approx(4e-5)
+    assert Limits(truth, wrong, wrong).step(keras, "statistic") == pytest.approx(0.8)
 
 
 def test_files_carry_a_task_and_its_answer(tmp_path):

@@ -1,4 +1,4 @@
-"""How far a tensor is from the reference and may be; docs/verification.md has the reasons."""
+"""How far the tensors of a target are from the reference's. Knows no target and no limit."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from typing import NamedTuple
 from netspec.backend import Step
 from netspec.parity.exchange import Arrays
 from netspec.weights import Array, np
-
-FLOAT32_FLOOR = 2e-6
-FLOAT32_FACTOR = 4
-FLOAT32_CEILING = 1e-2
-FLOAT32_TRAIN = 1e-2
-FLOAT64 = 1e-9
-FLOAT64_EVAL = {"onnx": 1e-7}
 
 _STEP = {"outputs": "output", "gradients": "gradient", "statistics": "statistic"}
 
@@ -43,17 +36,7 @@ class Check(NamedTuple):
     @property
     def severity(self) -> float:
         """The error in units of its limit."""
-        return self.relative / self.limit
-
-
-def float32_limit(yardstick: float) -> float:
-    """What inference may be off by, where a run that is trusted is off by `yardstick`."""
-    return min(max(FLOAT32_FLOOR, FLOAT32_FACTOR * yardstick), FLOAT32_CEILING)
-
-
-def float64_limit(target: str) -> float:
-    """What inference may be off by."""
-    return FLOAT64_EVAL.get(target, FLOAT64)
+        return self.relative / self.limit if self.fault is None else inf
 
 
 def check_predictions(
@@ -65,12 +48,13 @@ def check_predictions(
     cancellation, and then its error says nothing when measured against itself.
     """
     scales = {name: max(_largest(arrays[name]) for arrays in wanted) for name in wanted[0]}
+    limits = {name: limit(name) for name in scales}
     for given, arrays in zip(found, wanted, strict=True):
-        yield from _check_all("output", given, arrays, _batch(arrays), limit, scales)
+        yield from _check_all("output", given, arrays, _batch(arrays), limits, scales)
 
 
-def check_step(found: Step, wanted: Step, limit: float) -> Iterator[Check]:
-    """All that a training step gives.
+def check_step(found: Step, wanted: Step, limit: Callable[[str], float]) -> Iterator[Check]:
+    """All that a training step gives, with the limit that each quantity has.
 
     A gradient is measured against the largest one of its layer: that of a bias in front of a batch
     norm is zero in truth, and rounding must not be compared with rounding.
@@ -84,9 +68,8 @@ def check_step(found: Step, wanted: Step, limit: float) -> Iterator[Check]:
                 for name in scales
             }
         given: Arrays = getattr(found, field)
-        yield from _check_all(
-            quantity, given, arrays, _batch(wanted.outputs), lambda _: limit, scales
-        )
+        limits = dict.fromkeys(arrays, limit(quantity))
+        yield from _check_all(quantity, given, arrays, _batch(wanted.outputs), limits, scales)
 
 
 def _batch(outputs: Arrays) -> int:
@@ -103,7 +86,7 @@ def _check_all(
     found: Arrays,
     wanted: Arrays,
     batch: int,
-    limit: Callable[[str], float],
+    limits: Mapping[str, float],
     scales: Mapping[str, float],
 ) -> Iterator[Check]:
     for name, reference in wanted.items():
@@ -113,9 +96,9 @@ def _check_all(
         if given is not None and fault is None:
             absolute = _largest(given.astype(np.float64) - reference)
             relative = absolute / scales[name] if scales[name] else absolute and inf
-        yield Check(quantity, name, batch, absolute, relative, limit(name), fault)
+        yield Check(quantity, name, batch, absolute, relative, limits[name], fault)
     for name in found.keys() - wanted.keys():
-        yield Check(quantity, name, batch, inf, inf, FLOAT64, "not a tensor of the network")
+        yield Check(quantity, name, batch, inf, inf, 0.0, "not a tensor of the network")
 
 
 def _largest(array: Array) -> float:

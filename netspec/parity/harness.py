@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
 from netspec.backend import TARGETS, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
-from netspec.parity.compare import (
-    FLOAT32_TRAIN,
-    FLOAT64,
-    check_predictions,
-    check_step,
-    float32_limit,
-    float64_limit,
-)
+from netspec.parity.compare import check_predictions, check_step
 from netspec.parity.diverge import Divergence, expose, expose_exercise, first_wrong
 from netspec.parity.exchange import Answer, Arrays, Exercise, Task
+from netspec.parity.limits import Limits
 from netspec.parity.report import Report, Row, Skipped
 from netspec.parity.runner import Crash, Job, run_jobs
 from netspec.passes import Model, Pass
@@ -38,8 +32,6 @@ _NEEDS = {
 _ORACLE = Job("reference", "float64")
 _ROUNDED = Job("reference", "float32")
 _TORCH = Job("torch", "float32")
-
-Limits = Callable[[Job, str], float]
 
 
 def verify(
@@ -106,12 +98,11 @@ def verify(
 def _rows(job: Job, answer: Answer, truth: Answer, limits: Limits) -> Iterator[Row]:
     """Inference at all batches, and the training step where there is one."""
     predicted = check_predictions(
-        answer.predictions, truth.predictions, lambda name: limits(job, name)
+        answer.predictions, truth.predictions, lambda name: limits.output(job, name)
     )
     yield Row(*job, "eval", tuple(predicted))
     if answer.step is not None and truth.step is not None:
-        limit = FLOAT64 if job.precision == "float64" else FLOAT32_TRAIN
-        trained = check_step(answer.step, truth.step, limit)
+        trained = check_step(answer.step, truth.step, lambda quantity: limits.step(job, quantity))
         yield Row(*job, "train", tuple(trained))
 
 
@@ -244,26 +235,7 @@ def _answer(answers: Mapping[Job, Answer | Crash], job: Job) -> Answer:
 
 
 def _limits(answers: Mapping[Job, Answer | Crash], truth: Answer) -> Limits:
-    """Bounds of inference, by output.
-
-    Float32 targets are bounded by PyTorch's own error, that by NumPy's: a PyTorch that is wrong
-    must not widen what the others may be. Without PyTorch, NumPy's error bounds them all.
-    """
-
-    def worst(answer: Answer) -> dict[str, float]:
-        errors: dict[str, float] = {}
-        for check in check_predictions(answer.predictions, truth.predictions, lambda _: FLOAT64):
-            errors[check.name] = max(errors.get(check.name, 0), check.relative)
-        return errors
-
-    rounded = worst(_answer(answers, _ROUNDED)) if _ROUNDED in answers else {}
+    """A PyTorch that crashes bounds nothing; NumPy does not crash."""
+    rounded = _answer(answers, _ROUNDED) if _ROUNDED in answers else None
     torch = answers.get(_TORCH)
-    yardstick = worst(torch) if isinstance(torch, Answer) else rounded
-
-    def limit(job: Job, output: str) -> float:
-        if job.precision == "float64":
-            return float64_limit(job.target)
-        bound = float32_limit(rounded[output])
-        return bound if job == _TORCH else float32_limit(min(yardstick[output], bound))
-
-    return limit
+    return Limits(truth, rounded, torch if isinstance(torch, Answer) else None)
