@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError
@@ -10,24 +11,25 @@ from netspec.diagnostics import Diagnostic, SpecError
 
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Replace a file in one step: readers see the old content or the new, never a part."""
-    from tempfile import NamedTemporaryFile
+    from tempfile import NamedTemporaryFile  # slow to import
 
-    path = Path(path)
+    path, written = Path(path), None
     try:
         with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, path)
-    except OSError as error:
-        raise SpecError(
-            Diagnostic("unwritable-file", f"cannot write {path}: {error.strerror}")
-        ) from None
+            written = file.name
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(written, 0o666 & ~_umask())
+        os.replace(written, path)
+    except BaseException as error:
+        if written is not None:
+            with suppress(OSError):
+                os.unlink(written)
+        if not isinstance(error, OSError):
+            raise
+        reason = f"cannot write {path}: {error.strerror}"
+        raise SpecError(Diagnostic("unwritable-file", reason)) from None
 
 
 def _umask() -> int:

@@ -218,9 +218,12 @@ def test_an_unknown_target_has_a_suggestion(run):
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
     assert "unwritable-file" in run("compile", N2, "-t", "torch", "-o", tmp_path / "no" / "m.py", code=1).stderr
+    (tmp_path / "folder").mkdir()
+    assert "unwritable-file" in run("compile", N2, "-t", "torch", "-o", tmp_path / "folder", code=1).stderr
     (tmp_path / "m.py").write_text("old")
     run("compile", N2, "-t", "torch", "-o", tmp_path / "m.py")
-    assert [path.name for path in tmp_path.iterdir()] == ["m.py"]
+    assert (tmp_path / "m.py").read_text() != "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "m.py"]
 
 
 @pytest.mark.parametrize(

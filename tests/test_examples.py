@@ -1,0 +1,53 @@
+"""The shipped examples: each gives the same numbers on every target, as it stands and with batch norms folded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import netspec
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+NETWORKS = {
+    "line": {"input_shape": (3, 32, 32)},
+    "n1": {},
+    "n2": {},
+    "n2 with a second dropout": {"overrides": {"head_rate": 0.5}},
+    "n3": {},
+    "n3 with dropout alone": {"overrides": {"norm": None}},
+    "n3 with batch norm alone": {"overrides": {"rate": 0}},
+    "n4": {"overrides": {"classes": 7}},
+    "resnet18": {"input_shape": (3, 64, 64)},
+}
+
+
+def load(name):
+    return netspec.load(EXAMPLES / f"{name.split()[0]}.net", **NETWORKS[name])
+
+
+def test_every_example_is_here():
+    assert {path.stem for path in EXAMPLES.glob("*.net")} == {name.split()[0] for name in NETWORKS}
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("n1", "conv relu bn pool flatten dense relu bn dense softmax"),
+        ("n2", "conv bn relu pool flatten dense relu dropout dense"),
+        ("n2 with a second dropout", "conv bn relu pool flatten dense relu dropout dense dropout"),
+        ("n3", "dense relu dropout bn dense"),
+        ("n3 with dropout alone", "dense relu dropout dense"),
+        ("n3 with batch norm alone", "dense relu bn dense"),
+        ("n4", "conv relu bn conv relu pool flatten dense relu dropout dense softmax"),
+    ],
+)
+def test_the_reference_networks_are_what_their_tutorials_say(name, kinds):
+    assert [node.op.kind for node in load(name).nodes][1:] == kinds.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_target_gives_the_same_numbers(name):
+    report = netspec.verify(load(name), targets=["torch", "keras", "onnx"], fold_bn=True)
+    assert report.passed, report.table()
