@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from netspec.backend import Rows
 from netspec.backends.keras.layer import Layer, Step, chain, single
-from netspec.emit.source import Call, Code, Expr
+from netspec.emit.source import Call, Code, Expr, short
 from netspec.ops import (
     Add,
     AveragePool,
@@ -53,16 +53,11 @@ _WINDOW_DEFAULTS = {
 }
 
 
-def _short(values: Sequence[int]) -> int | tuple[int, ...]:
-    """One number where it serves every axis."""
-    return values[0] if len(set(values)) == 1 else tuple(values)
-
-
 def _around(layer: str, pairs: Pairs) -> Call:
     """A layer that pads or crops, with its argument in the shortest form."""
     sides: Expr = tuple(pairs)
     if all(before == after for before, after in pairs):
-        sides = _short([before for before, _ in pairs])
+        sides = short([before for before, _ in pairs])
     return Call(f"{layer}{len(pairs)}D", {"padding": sides})
 
 
@@ -88,12 +83,12 @@ def conv(op: Conv, x: Shape) -> Layer:
     stride = (1,) * rank if dilated else op.stride
     same = _has_size(pairs) and pairs == _same(x, op.kernel, stride, op.dilation)
     keywords: dict[str, Expr] = {
-        "strides": _short(stride),
+        "strides": short(stride),
         "padding": "same" if same else "valid",
-        "dilation_rate": _short(op.dilation),
+        "dilation_rate": short(op.dilation),
     }
     channels = x.axis("c")
-    positional: dict[str, Expr] = {"kernel_size": _short(op.kernel)}
+    positional: dict[str, Expr] = {"kernel_size": short(op.kernel)}
     more: dict[str, Expr] = {"use_bias": op.bias}
     if is_depthwise(op, x):
         name, helper = "layers.DepthwiseConv2D", "depthwise_conv2d"
@@ -107,10 +102,10 @@ def conv(op: Conv, x: Shape) -> Layer:
         steps.insert(0, ("pad", _around("layers.ZeroPadding", pairs)))
     if dilated:
         # A window of one element takes every n-th.
-        pick = Call(f"layers.MaxPooling{rank}D", {"pool_size": 1}, {"strides": _short(op.stride)})
+        pick = Call(f"layers.MaxPooling{rank}D", {"pool_size": 1}, {"strides": short(op.stride)})
         steps.append(("stride", pick))
-    short = Call(helper, positional, {"strides": _short(op.stride), **more}, _WINDOW_DEFAULTS)
-    return chain(*steps, short=short if _is_half_padded(op, pairs) else None)
+    brief = Call(helper, positional, {"strides": short(op.stride), **more}, _WINDOW_DEFAULTS)
+    return chain(*steps, short=brief if _is_half_padded(op, pairs) else None)
 
 
 def is_depthwise(op: Conv, x: Shape) -> bool:
@@ -153,16 +148,16 @@ def conv_transpose(op: ConvTranspose, _x: Shape) -> Layer:
     # Without `output_padding` Keras would fill up to the stride where the window is smaller.
     explicit = extra or min(surplus) < 0
     keywords: dict[str, Expr] = {
-        "strides": _short(op.stride),
+        "strides": short(op.stride),
         "padding": "same" if same else "valid",
-        "output_padding": _short(op.output_padding) if explicit else None,
+        "output_padding": short(op.output_padding) if explicit else None,
         "use_bias": op.bias,
     }
     func = f"layers.Conv{rank}DTranspose"
     if op.groups > 1:
         func = f"GroupedConv{rank}DTranspose"
         keywords["groups"] = op.groups
-    positional = {"filters": op.filters, "kernel_size": _short(op.kernel)}
+    positional = {"filters": op.filters, "kernel_size": short(op.kernel)}
     steps = [("", Call(func, positional, keywords, _WINDOW_DEFAULTS))]
     if _has_size(pairs) and not same:
         steps.append(("crop", _around("layers.Cropping", pairs)))
@@ -241,11 +236,11 @@ def _sum(a: Pairs, b: Pairs) -> Pairs:
 
 def _pool(func: str, op: MaxPool | AveragePool, **keywords: Expr) -> Call:
     assert op.stride is not None
-    kernel = _short(op.kernel)
+    kernel = short(op.kernel)
     return Call(
         f"{func}{len(op.kernel)}D",
         {"pool_size": kernel},
-        {"strides": _short(op.stride), **keywords},
+        {"strides": short(op.stride), **keywords},
         {"strides": kernel, "padding": "valid"},
     )
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from netspec.backend import Rows
 from netspec.backends.torch.layer import MODULE, Layer, X, arg, function, method
-from netspec.emit.source import Call, Expr, Infix, Items, Subscript, call
+from netspec.emit.source import Call, Expr, Infix, Items, Subscript, call, short
 from netspec.ops import (
     Add,
     AveragePool,
@@ -51,11 +51,6 @@ _CONV_DEFAULTS = {
 }
 
 
-def _short(values: Sequence[int]) -> int | tuple[int, ...]:
-    """One number where it serves every axis."""
-    return values[0] if len(set(values)) == 1 else tuple(values)
-
-
 def _symmetric(pads: Sequence[int]) -> bool:
     return all(before == after for before, after in split_pads(pads))
 
@@ -76,11 +71,11 @@ def conv(op: Conv, x: Shape) -> Layer:
     even = _symmetric(op.padding)
     module = Call(
         f"nn.Conv{len(op.kernel)}d",
-        {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": _short(op.kernel)},
+        {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": short(op.kernel)},
         {
-            "stride": _short(op.stride),
-            "padding": _short(op.padding[: len(op.kernel)]) if even else 0,
-            "dilation": _short(op.dilation),
+            "stride": short(op.stride),
+            "padding": short(op.padding[: len(op.kernel)]) if even else 0,
+            "dilation": short(op.dilation),
             "groups": op.groups,
             "bias": op.bias,
         },
@@ -99,14 +94,14 @@ def conv_transpose(op: ConvTranspose, x: Shape) -> Layer:
     common = [min(pair) for pair in pairs]
     module = Call(
         f"nn.ConvTranspose{len(op.kernel)}d",
-        {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": _short(op.kernel)},
+        {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": short(op.kernel)},
         {
-            "stride": _short(op.stride),
-            "padding": _short(common),
-            "output_padding": _short(op.output_padding),
+            "stride": short(op.stride),
+            "padding": short(common),
+            "output_padding": short(op.output_padding),
             "groups": op.groups,
             "bias": op.bias,
-            "dilation": _short(op.dilation),
+            "dilation": short(op.dilation),
         },
         _CONV_DEFAULTS,
     )
@@ -192,8 +187,8 @@ def _native_padding(op: MaxPool | AveragePool) -> bool:
 
 def _pool(op: MaxPool | AveragePool, func: str, padding: Sequence[int], ceil: bool, **more: Expr) -> Call:
     assert op.stride is not None
-    kernel, stride = _short(op.kernel), _short(op.stride)
-    keywords: dict[str, Expr] = {"stride": stride, "padding": _short(padding), "ceil_mode": ceil, **more}
+    kernel, stride = short(op.kernel), short(op.stride)
+    keywords: dict[str, Expr] = {"stride": stride, "padding": short(padding), "ceil_mode": ceil, **more}
     defaults = {"stride": kernel, "padding": 0, "ceil_mode": False, "count_include_pad": True}
     return Call(f"nn.{func}{len(op.kernel)}d", {"kernel_size": kernel}, keywords, defaults)
 

@@ -65,8 +65,8 @@ def outline(graph: Graph, *, groups: bool) -> Part:
     """The network as nested parts.
 
     `groups` keeps labelled groups as parts of their own; otherwise only blocks are, and what stands
-    in a group belongs to the part around it under a dotted local name. A group that is not in one
-    piece in the order of the nodes never is a part. Inputs of the network are the root's `inputs`.
+    in a group belongs to the part around it under a dotted local name. What is not in one piece in
+    the order of the nodes never is a part. Inputs of the network are the root's `inputs`.
     """
     root = Part(path="")
     layers = [node for node in graph.nodes if node.op.kind != "input"]
@@ -78,12 +78,8 @@ def outline(graph: Graph, *, groups: bool) -> Part:
 def _containers(graph: Graph, groups: bool) -> dict[str, tuple[str | None, dict[str, Any]]]:
     """The paths that become parts, with block and arguments."""
     found: dict[str, tuple[str | None, dict[str, Any]]] = {
-        scope.path: (scope.block, scope.arguments)
-        for scope in graph.scopes
-        if groups or scope.block is not None
+        scope.path: (scope.block, scope.arguments) for scope in graph.scopes
     }
-    if not groups:
-        return found
     runs: dict[str, int] = {}
     previous: list[str] = []
     for node in graph.nodes:
@@ -92,7 +88,8 @@ def _containers(graph: Graph, groups: bool) -> dict[str, tuple[str | None, dict[
             if prefix not in previous:
                 runs[prefix] = runs.get(prefix, 0) + 1
         previous = prefixes
-    return {path: found.get(path, (None, {})) for path, count in runs.items() if count == 1}
+    whole = {path: found.get(path, (None, {})) for path, count in runs.items() if count == 1}
+    return {path: (block, given) for path, (block, given) in whole.items() if groups or block}
 
 
 def _prefixes(path: str) -> list[str]:

@@ -5,7 +5,7 @@ The layout is that of `ruff format` (and Black) at their default width, so emitt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -72,6 +72,11 @@ def _same(a: object, b: object) -> bool:
 def call(func: str | Expr, *args: Expr, on: Expr = None, **keywords: Expr) -> Call:
     """A call whose positional arguments need no names."""
     return Call(func, {str(i): arg for i, arg in enumerate(args)}, keywords, on=on)
+
+
+def short(values: Sequence[int]) -> int | tuple[int, ...]:
+    """An argument with a value for each axis, as one number where that serves them all."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
 
 
 def flat(expr: Expr) -> str:
