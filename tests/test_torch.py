@@ -171,6 +171,7 @@ LAYOUTS = [
     "net n { input 8 6 6\nse 2 -> conv 16 1 -> se 4 -> conv 16 1 -> se 8 }",
     "block wide(a, b, c, d, e) { conv a 1 -> conv b 1 -> conv c 1 -> conv d 1 -> conv e 1 }\n"
     "net n { input 1 4 4\nwide 1 2 3 4 5 -> wide 6 7 8 9 10 -> wide 11 12 13 14 15 }",
+    "@torch = input 4\n@self = input 4\n@in2 = input 4\nout nn=(@torch -> relu), F=(add { @self | @in2 }), x=@torch",
     "input 3 9 9 -> conv 4 3 stride=2 padding=(0, 0, 1, 1) -> pool 3 stride=2 padding=(0, 0, 1, 1) -> gap",
 ]
 

@@ -10,7 +10,7 @@ from netspec.backends.torch.ops import ROWS
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
-from netspec.emit.names import Names, camel
+from netspec.emit.names import Names, camel, snake
 from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
 from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, flat, layout
 from netspec.emit.variables import name_tensors
@@ -218,7 +218,7 @@ class _Class:
 
     def _forward(self) -> list[str]:
         hidden = self._hidden()
-        variables = name_tensors(self.part, hidden)
+        variables = name_tensors(self.part, hidden, self._result_names(), ("self", *_IMPORTED))
         pending: dict[str, Expr] = {}
         body: list[str] = []
         results = self.part.outputs
@@ -243,6 +243,12 @@ class _Class:
         result = "Tensor" if len(results) == 1 else f"tuple[{', '.join(['Tensor'] * len(results))}]"
         signature = Call("def forward", {str(i): Code(p) for i, p in enumerate(["self", *inputs])})
         return [*layout(signature, after=f" -> {result}:", indent=1), *body]
+
+    def _result_names(self) -> dict[str, str]:
+        """Several results of the network have their own names."""
+        if self.part.path or len(self.part.outputs) == 1:
+            return {}
+        return {output.node: snake(output.name) for output in self.graph.outputs}
 
     def _applied(self, item: Item, inputs: list[Expr]) -> Expr:
         module = Code(f"self{self.attributes[item.local]}")

@@ -12,13 +12,17 @@ from typing import Any, TypeAlias
 from netspec.emit.names import Names
 from netspec.emit.outline import Item, Leaf, Part
 from netspec.emit.source import Call, Code, Expr, Infix, Items, flat
+from netspec.emit.titles import Titles
 from netspec.ir import Graph
 
 POSITIONAL = 2
 """Arguments of a definition that are passed by position; the others are passed by name."""
 
 IN_CHANNELS = "in_channels"
-_WIDTHS = ("in_channels", "in_features", "num_features", "out_channels", "filters", "units", "groups")
+_WIDTHS = (
+    *("in_channels", "in_features", "num_features", "groups"),
+    *("out_channels", "out_features", "filters", "units"),
+)
 """Arguments that may be said in terms of the width of the block's input."""
 
 Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
@@ -71,7 +75,7 @@ def define(
     that no parameter may have.
     """
     plan = Plan([], {})
-    plainest = _plainest(root)
+    titles = Titles(root, graph.name)
     sketches: dict[str, dict[str, Sketch]] = {}
     absorbed: dict[str, Sketch] = {}
     arguments: dict[str, dict[str, Expr]] = {}
@@ -96,7 +100,7 @@ def define(
                     continue
             groups.setdefault((part.block, _skeleton(part, sketches[part.path])), []).append(part)
         for same in groups.values():
-            title = names.fresh(name_of(_title(same[0], graph.name, plainest)))
+            title = names.fresh(name_of(titles.of(same[0])))
             definition = Definition(title, same[0], uses=len(same))
             chosen = _parametrise(graph, same, [sketches[part.path] for part in same], definition, reserved)
             for part, values in zip(same, chosen, strict=True):
@@ -151,32 +155,6 @@ def _outline_of(expr: Expr) -> str:
             return "None"
         case _:
             return "?"
-
-
-def _plainest(root: Part) -> dict[str | None, set[str]]:
-    """For each block the names of the items in its shortest instance."""
-    found: dict[str | None, set[str]] = {}
-    waiting = [root]
-    while waiting:
-        part = waiting.pop()
-        locals_ = {item.local for item in part.items}
-        if part.block not in found or len(locals_) < len(found[part.block]):
-            found[part.block] = locals_
-        waiting += [item for item in part.items if isinstance(item, Part)]
-    return found
-
-
-def _title(part: Part, network: str, plainest: Mapping[str | None, set[str]]) -> str:
-    """What to call the definition: a block's plainest form has its name, a richer one adds what only it has."""
-    if part.block is None:
-        return _group_name(part.path) or network
-    more = [item.local for item in part.items if item.local not in plainest[part.block]]
-    return "_".join([part.block, *(name.split(".")[0].rstrip("0123456789") for name in more[:1])])
-
-
-def _group_name(path: str) -> str:
-    """The last part of a group's path that is a word."""
-    return next((segment for segment in reversed(path.split(".")) if not segment.isdigit()), "")
 
 
 def _parametrise(

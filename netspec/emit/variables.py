@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from keyword import iskeyword
 from types import MappingProxyType
 
 from netspec.emit.names import snake
 from netspec.emit.outline import Item, Leaf, Part
+
+_STREAM = re.compile(r"x[0-9]*")
 
 
 def name_tensors(
@@ -32,9 +35,8 @@ def name_tensors(
             if value in hidden:
                 continue
             free = {live[v] for v in dying}
-            inherited = next(
-                (live[v] for v in dying if v in _reads(item, part, hidden, maker)), "x"
-            )
+            read = [live[v] for v in _reads(item, part, hidden, maker) if v in dying]
+            inherited = next((name for name in read if _STREAM.fullmatch(name)), "x")
             taken = {*live.values()} - free
             names[value] = _free(wanted.get(value, inherited), taken.union(reserved))
             for dead in [v for v in dying if live[v] == names[value]]:

@@ -1,0 +1,47 @@
+"""What to call a definition: by its block, and a richer variant of the block by what it alone contains."""
+
+from __future__ import annotations
+
+import re
+
+from netspec.emit.outline import Item, Leaf, Part
+
+
+class Titles:
+    """Names for the parts of one network, still to be made unique and to be spelt as classes or functions."""
+
+    def __init__(self, root: Part, network: str) -> None:
+        self._network = network
+        self._forms: dict[str, set[frozenset[str]]] = {}
+        waiting = [root]
+        while waiting:
+            part = waiting.pop()
+            if part.block is not None:
+                self._forms.setdefault(part.block, set()).add(_form(part))
+            waiting += [item for item in part.items if isinstance(item, Part)]
+
+    def of(self, part: Part) -> str:
+        """`basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides.
+
+        Groups are called by the last word of their path.
+        """
+        if part.block is None:
+            words = [segment for segment in part.path.split(".") if not segment.isdigit()]
+            return words[-1] if words[-1:] != [""] else self._network
+        forms = self._forms[part.block]
+        plainest = min(forms, key=lambda form: (len(form), sorted(form)))
+        common = plainest.union(*(form for form in forms - {_form(part)} if not form > _form(part)))
+        telling = (_word(item) for item in part.items if item.local not in common)
+        return "_".join([part.block, *[word for word in telling if word][:1]])
+
+
+def _form(part: Part) -> frozenset[str]:
+    return frozenset(item.local for item in part.items)
+
+
+def _word(item: Item) -> str:
+    """A label, or for a sum its purpose; a layer that was only numbered tells nothing."""
+    kind = item.node.op.kind if isinstance(item, Leaf) else item.block
+    if kind is None or not re.fullmatch(rf"{kind}[0-9]+", item.local):
+        return item.local.split(".")[0]
+    return "residual" if kind == "add" else ""
