@@ -1,4 +1,4 @@
-"""What the Keras tests run in a process of its own: TensorFlow never shares one with PyTorch, which pytest may hold."""
+"""What the Keras tests run in processes of their own: TensorFlow never shares one with PyTorch or with pytest."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 
 
-def quiet():
-    """Keep TensorFlow off the device and its notes off stderr."""
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+def choose(backend):
+    """Let Keras run on this backend, on the CPU, with TensorFlow's notes off stderr."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    os.environ.update(quiet, KERAS_BACKEND=backend)
 
 
 def predict(graph, weights, precision, batches):
@@ -25,6 +26,16 @@ def train_step(graph, weights, precision, feeds, cotangents):
     """One step, as a tuple."""
     session = load_backend("keras").open_session(graph, weights, precision)
     return tuple(session.train_step(feeds, cotangents))
+
+
+def training_refusal(graph, weights):
+    """The words of the `NotImplementedError`."""
+    session = load_backend("keras").open_session(graph, weights, "float32")
+    try:
+        session.train_step({}, {})
+    except NotImplementedError as error:
+        return str(error)
+    return None
 
 
 def refusal(graph, weights, precision):

@@ -6,6 +6,7 @@ import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras_worker
@@ -109,12 +110,26 @@ NETWORKS = {
 }
 
 
+@contextmanager
+def process(backend):
+    """Calls functions of `keras_worker` in one process where Keras has this backend."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        1, context, initializer=keras_worker.choose, initargs=(backend,)
+    ) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+
+
 @pytest.fixture(scope="module")
 def keras():
-    """Calls a function of `keras_worker` in the one process with TensorFlow."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, initializer=keras_worker.quiet) as pool:
-        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+    with process("tensorflow") as call:
+        yield call
+
+
+@pytest.fixture(scope="module")
+def keras_on_torch():
+    with process("torch") as call:
+        yield call
 
 
 @pytest.fixture(params=NETWORKS)
@@ -278,6 +293,25 @@ def test_a_model_too_deep_for_keras_is_refused(keras):
 def test_what_keras_cannot_do_is_refused_with_the_reason(line):
     with pytest.raises(SpecError, match=r"\(conv_transpose1\): .* take no dilation on a CPU"):
         target.emit(chain("input 3 8 8", line, "relu"))
+
+
+@pytest.mark.parametrize("name", ["cnn", "two_sided", "volume", "equal"])
+def test_keras_on_torch_agrees(keras_on_torch, name):
+    check_inference(keras_on_torch, graph_of(NETWORKS[name]), "float32", 5e-6)
+
+
+def test_keras_on_torch_takes_no_nested_names(keras_on_torch):
+    graph = graph_of(INVERTED)
+    words = keras_on_torch(keras_worker.refusal, graph, random_weights(graph), "float32")
+    assert words == (
+        "unsupported: Keras on PyTorch takes no dots in the names of layers, which nested layers have"
+    )
+
+
+def test_keras_on_torch_says_that_it_cannot_train(keras_on_torch):
+    graph = chain("input 4", "dense 2")
+    words = keras_on_torch(keras_worker.training_refusal, graph, random_weights(graph))
+    assert words == "a training step needs Keras on TensorFlow, not on torch"
 
 
 def source_of(graph):

@@ -2,7 +2,8 @@
 
 A layer is called as its node: `layer1.0.conv1`, dots and all, which Keras allows (it refuses only `/`). So a name
 is the same in the spec, in the weight file and in every target, and no two layers can get one name, as
-they could if dots became underscores.
+they could if dots became underscores. The price: of Keras's backends, PyTorch takes no dots in the names of
+layers with weights.
 """
 
 from __future__ import annotations
