@@ -99,12 +99,15 @@ class GraphBuilder:
         """The graph that computes these results; steps that lead to none of them are not part of it.
 
         A result without a name is called `output`, or `output1`, `output2`... where there are several.
+        Raises `Rejected` where two have one name, or one has the name of an input that it is not.
         """
         unnamed = sum(name is None for name, _ in outputs)
         named: list[Output] = []
         for name, value in outputs:
             number = len(named) + 1
             default = "output" if unnamed == 1 else f"output{number}"
+            if name is not None:
+                self.check_result(name, value)
             named.append(Output(name=name or default, node=value.name))
         needed = {output.node for output in named}
         nodes: list[Node] = []
@@ -120,6 +123,15 @@ class GraphBuilder:
             scopes=tuple(scope for scope in self._scopes if scope.path in used),
             positions={path: at for path, at in self._positions.items() if path in used},
         )
+
+    def check_result(self, name: str, value: Value) -> None:
+        """Raise `Rejected` where a result would be called like another tensor that a caller sees."""
+        if value.name != name and any(n.name == name and n.op.kind == "input" for n in self._nodes):
+            raise Rejected(
+                "duplicate-name",
+                f"the result `{name}` has the name of an input",
+                help="give it another name",
+            )
 
     def _check_inputs(self, op: Op, shapes: Sequence[Shape]) -> None:
         wanted = 0 if op.kind == "input" else 1

@@ -226,6 +226,7 @@ class _Expansion:
                 if is_list(value):
                     fail("wrong-type", "a result is one tensor, not a list", result.span)
                 if isinstance(value, Flowing):
+                    self.placer.check_result(result, value)
                     self.results[result.name] = value
 
     # ---- pipelines and steps ----

@@ -80,7 +80,10 @@ class Net:
         outputs += [(name, tensor._value) for name, tensor in named.items()]
         if not outputs:
             raise SpecError(Diagnostic("no-output", "a network needs at least one result"))
-        return self._builder.finish(outputs)
+        try:
+            return self._builder.finish(outputs)
+        except Rejected as rejected:
+            raise _failure(rejected) from None
 
     def _add(
         self,

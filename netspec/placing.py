@@ -91,6 +91,16 @@ class Placer:
             raise SpecError(arguments.blame(error, _origins(inputs))) from None
         frame.current = Flowing(added, _without_branches(step))
 
+    def check_result(self, result: tree.Result, flow: Flowing) -> None:
+        """Report a result whose name is taken."""
+        if result.name is None:
+            return
+        try:
+            self.builder.check_result(result.name, flow.value)
+        except Rejected as error:
+            diagnostic = Diagnostic(error.id, error.message, result.span, help=error.help)
+            raise SpecError(diagnostic) from None
+
     def no_input(self, step: tree.Invoke) -> NoReturn:
         """Report a step that comes before any tensor."""
         if self.inputs:

@@ -42,7 +42,7 @@ def two_towers():
     net = Net("towers")
     left, right = net.input(4, label="left"), net.input(4, label="right")
     both = left.concat(right).dense(3)
-    return net.graph(both=both, left=left.relu())
+    return net.graph(both=both, active=left.relu())
 
 
 TOWERS = """
@@ -50,7 +50,7 @@ net towers {
   @left = input 4
   @right = input 4
   @both = concat { @left | @right } -> dense 3
-  out both=@both, left=(@left -> relu)
+  out both=@both, active=(@left -> relu)
 }
 """
 
@@ -81,6 +81,7 @@ def test_a_built_graph_equals_the_parsed_one(built, text):
         (lambda x, _: x.relu(x), "wrong-arity"),
         (lambda x, _: x.add(Net("other").input(1, 8, 8)), "foreign-tensor"),
         (lambda _, net: net.graph(), "no-output"),
+        (lambda x, net: net.graph(input=x.relu()), "duplicate-name"),
         (lambda _, net: net.input(1, 2, 3, 4, 5), "wrong-rank"),
         (lambda _, net: net.input(2**20, 2**20, 2**20), "too-large"),
         (lambda x, _: x.dense(2**31 - 1).dense(2**31 - 1), "too-large"),

@@ -17,6 +17,7 @@ from netspec.backends.onnx.graph import IR_VERSIONS, assemble, serialize
 from netspec.backends.onnx.session import ReferenceSession
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import SpecError
+from netspec.ir import Output
 from netspec.ops import Conv, Dense, Dropout, Input, Relu, all_ops
 from netspec.runtime import open_session
 from netspec.weights import random_weights
@@ -240,7 +241,8 @@ def test_results_carry_their_names(outputs, identities):
 
 @pytest.mark.parametrize("name", ["input", "dense1.bias"])
 def test_a_result_called_like_an_input_or_a_weight_is_refused(name):
-    graph = built(Input(sizes=(5,)), Dense(units=4), outputs=[(name, 1)])
+    graph = built(Input(sizes=(5,)), Dense(units=4), outputs=[("y", 1)])
+    graph = graph.model_copy(update={"outputs": (Output(name=name, node="dense1"),)})
     with pytest.raises(SpecError, match=re.escape(name)):
         target.emit(graph, random_weights(graph))
 

@@ -58,17 +58,23 @@ def _count(number: int, noun: str) -> str:
 
 
 def _explain(op: type[Op], given: Mapping[str, object], error: ValidationError) -> Rejected:
-    """The first of pydantic's complaints, in the language's words."""
-    first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0])
-    value = _innermost(given[name], first["loc"][1:])
-    context: dict[str, Any] = first.get("ctx", {})
+    """Pydantic's complaint about the first wrong argument, in the language's words.
+
+    Where an argument may be of several kinds there is a complaint for each; a bound tells the most.
+    """
     bounds = {
         "greater_than": ("must be more than", "gt"),
         "greater_than_equal": ("must be at least", "ge"),
         "less_than": ("must be less than", "lt"),
         "less_than_equal": ("must be at most", "le"),
     }
+    found = error.errors(include_url=False)
+    name = str(found[0]["loc"][0])
+    mine = [each for each in found if each["loc"][0] == name]
+    first = next((each for each in mine if each["type"] in bounds), mine[0])
+    places = [step for step in first["loc"][1:] if isinstance(step, int)]
+    value = _innermost(given[name], places)
+    context: dict[str, Any] = first.get("ctx", {})
     if first["type"] in bounds:
         words, key = bounds[first["type"]]
         message = f"`{name}` {words} {_plain(context[key])}, got {_plain(value)}"
@@ -77,9 +83,9 @@ def _explain(op: type[Op], given: Mapping[str, object], error: ValidationError) 
     return Rejected("bad-argument", message, param=name, help=op.model_fields[name].description)
 
 
-def _innermost(value: object, path: Sequence[object]) -> object:
+def _innermost(value: object, path: Sequence[int]) -> object:
     for step in path:
-        if isinstance(step, int) and isinstance(value, tuple) and step < len(value):
+        if isinstance(value, tuple) and step < len(value):
             value = value[step]
     return value
 
