@@ -82,7 +82,7 @@ def test_links_lead_somewhere():
 def test_ci_runs_the_readmes_commands():
     """The two set-up commands are what `.ci/run` does, step by step."""
     script = (ROOT / ".ci" / "run").read_text()
-    for line in "\n".join(blocks("sh")).splitlines():
+    for line in "".join(blocks("sh")).splitlines():
         create, install, test = line.split(" && ")
         assert create in script
         assert test in script or test.startswith(".venv/bin/netspec verify")
