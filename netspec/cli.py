@@ -6,6 +6,8 @@ do it (a provider that is not there). Anything else is a bug and shows its trace
 
 from __future__ import annotations
 
+import gc
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -46,8 +48,6 @@ def _report(diagnostics: Any) -> None:
 
 
 def _colour() -> bool:
-    import os
-
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -131,6 +131,10 @@ def _write(path: str | None, content: bytes) -> None:
 @click.version_option(package_name="netspec-compiler", prog_name="netspec")
 def main() -> None:
     """Compile a neural-network spec to PyTorch, Keras or ONNX: one op, one meaning."""
+    # What the imports make is kept to the end, and searching it for garbage again and again is slow.
+    gc.set_threshold(100_000)
+    # Pydantic looks for plugins in all that is installed; they observe models, which nobody does here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 @main.command("compile")

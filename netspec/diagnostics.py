@@ -1,21 +1,19 @@
 """What a user's mistake becomes. Knows nothing of terminals (`render.py`) or of where mistakes are found."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netspec.source import Position, Span
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """Words beside a second place: where a shape came from, which call led here."""
 
     message: str
     span: Span | None = None
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One mistake: `message` states the fact (lowercase, no full stop), `help` the cure.
 
     `label` stands under the caret, `notes` point at other places that matter, `trace` is how expansion came here,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.evaluate import OverLimit
@@ -26,7 +25,7 @@ class Reports:
             trace = tuple([note() for note in reversed(self._trace[-8:])])
             span = diagnostic.span
             key = (diagnostic.id, diagnostic.message) if span is None else (span.start, span.end)
-            self.found.setdefault(key, replace(diagnostic, trace=trace))
+            self.found.setdefault(key, diagnostic._replace(trace=trace))
         if len(self.found) >= self.limits.errors and not isinstance(error, OverLimit):
             raise OverLimit()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from netspec.emit.source import Call
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One Keras layer, without its name.
 
     `reads` are numbers of values: the node's inputs come first, then the results of the steps before.
@@ -22,8 +21,7 @@ class Step:
     helper: bool = False
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """How Keras realises one node; the last step gives its value.
 
     Where many nodes of a file need several steps alike, `short` stands for them: a call of a helper.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript
 
@@ -17,10 +17,11 @@ def arg(number: int) -> Code:
 
 
 X = arg(0)
+APPLIED = Call(MODULE, {"0": X})
+"""The usual template: `self.<name>(x)`."""
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """How PyTorch realises one node.
 
     `module` is constructed in `__init__` and applied in `forward`; `forward` is the template of the
@@ -30,7 +31,7 @@ class Layer:
     """
 
     module: Call | None = None
-    forward: Expr = Call(MODULE, {"0": X})
+    forward: Expr = APPLIED
     sequential: Call | None = None
     shared: bool = False
     heavy: bool = False
@@ -40,7 +41,7 @@ class Layer:
         """The call that makes this layer an element of `nn.Sequential`, or None."""
         if self.sequential is not None:
             return self.sequential
-        return self.module if self.forward == Layer.forward else None
+        return self.module if self.forward == APPLIED else None
 
 
 def depth(expr: Expr) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from netspec.emit.names import Names
 from netspec.emit.outline import Item, Leaf, Part
@@ -28,8 +28,7 @@ _WIDTHS = (
 Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 
 
-@dataclass(frozen=True)
-class Sketch:
+class Sketch(NamedTuple):
     """How one item looks in source: calls whose constants may become parameters, and text that may not."""
 
     calls: tuple[Call, ...] = ()
@@ -47,8 +46,7 @@ class Definition:
     uses: int = 1
 
 
-@dataclass
-class Plan:
+class Plan(NamedTuple):
     """All definitions, each after those it uses; the last is the network. `of` finds a part's by its path."""
 
     definitions: list[Definition]

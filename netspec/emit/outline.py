@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from netspec.ir import Graph, Node
 from netspec.shape import Shape
@@ -35,8 +35,7 @@ class Part:
                 yield item.node
 
 
-@dataclass
-class Leaf:
+class Leaf(NamedTuple):
     """One node in its place."""
 
     node: Node
