@@ -89,7 +89,7 @@ conv_transpose 7 3 groups=7 padding=1 -> leaky_relu
 @image = mul { @ | gap -> dense 7 -> sigmoid }
 @words = input 7 7
 @image -> gap -> dense 7 -> sub { @ | relu | sigmoid }
-out vector=@, words=(@words -> dense 7 -> add { @ | relu }), image=(@image -> max { @ | tanh })
+out vector=@, steps=(@words -> dense 7 -> add { @ | relu }), image=(@image -> max { @ | tanh })
 """
 
 # A label inside of a block's scope, given outside of it.
