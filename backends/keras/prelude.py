@@ -27,7 +27,7 @@ class BatchNorm(layers.BatchNormalization):
 _GELU_TANH = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 def gelu_tanh(x):
-    """GELU by its tanh formula; Keras's own name for it is not one that it can save."""
+    """GELU by its tanh formula, for which Keras has no activation of its own."""
     return ops.gelu(x, approximate=True)
 '''
 
