@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,6 +287,12 @@ def test_folded_batch_norms_are_held_to_the_graph_as_it_is():
     assert "batch norms folded" in report.table()
 
 
+def test_a_network_without_weights_is_verified_too():
+    report = verify(chain("input 3 4 4", "relu", "pool 2"), targets=["reference"])
+    assert report.passed
+    assert {check.name for check in report.rows[-1].checks} == {"output", "input"}
+
+
 def test_a_wrong_fold_is_found(monkeypatch):
     def forgetful(model):
         folded = true_fold(model)
@@ -302,11 +309,24 @@ def test_targets_that_are_not_installed_are_listed(without):
     without("torch", "tensorflow", "onnxruntime")
     with pytest.raises(SpecError, match="there is no target to verify"):
         verify(SMALL)
+    without("torch", "tensorflow")
+    report = verify(SMALL, precisions=["float32"])
+    assert report.passed
+    assert {row.target for row in report.rows} == {"onnx"}
+    reason = "it was not verified: the package `torch` is not installed"
+    assert f"torch: {reason} (pip install 'netspec-compiler[torch]')" in report.table()
+    without("tensorflow")
     with pytest.raises(SpecError) as caught:
         verify(SMALL, targets=["keras"])
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.message == "the package `tensorflow` is not installed"
     assert diagnostic.help == "pip install 'netspec-compiler[keras]'"
+
+
+def test_a_target_that_cannot_realise_the_network_is_an_error(plugin):
+    plugin(f"{RIGHT}\nfrom netspec.backend import Rows\nROWS = Rows('fake')")
+    with pytest.raises(SpecError, match=r"fake cannot realise `conv` \(first\.conv1\)"):
+        verify(SMALL, targets=["fake"])
 
 
 def test_an_unknown_target_is_an_error():
@@ -420,15 +440,20 @@ def answers(*errors):
 def test_float32_is_bounded_by_what_it_costs_others():
     keras, torch, exact = Job("keras", "float32"), Job("torch", "float32"), Job("onnx", "float64")
     truth, tiny, small, wrong = answers(0, 1e-7, 1e-5, 1e-1)
-    limits = Limits(truth, small, tiny)
+    graph = chain("input 3", "relu")
+    limits = Limits(graph, truth, small, tiny)
     assert limits.output(torch, "y") == pytest.approx(4e-5)
     assert limits.output(keras, "y") == 2e-6
     assert limits.output(exact, "y") == 1e-7
+    assert limits.output(Job("keras", "float64"), "y") == 1e-9
+    curved = Limits(chain("input 3", "gelu"), truth, small, tiny)
+    assert curved.output(Job("keras", "float64"), "y") == 1e-7
+    assert curved.output(Job("torch", "float64"), "y") == 1e-9
     assert limits.step(keras, "gradient") == 1e-2
-    assert limits.step(exact, "gradient") == 1e-9
-    assert Limits(truth, tiny, wrong).output(keras, "y") == pytest.approx(8e-6)
-    assert Limits(truth, small, None).output(keras, "y") == pytest.approx(4e-5)
-    assert Limits(truth, wrong, wrong).step(keras, "statistic") == pytest.approx(0.8)
+    assert limits.step(Job("torch", "float64"), "gradient") == 1e-9
+    assert Limits(graph, truth, tiny, wrong).output(keras, "y") == pytest.approx(8e-6)
+    assert Limits(graph, truth, small, None).output(keras, "y") == pytest.approx(4e-5)
+    assert Limits(graph, truth, wrong, wrong).step(keras, "statistic") == pytest.approx(0.8)
 
 
 def test_files_carry_a_task_and_its_answer(tmp_path):
@@ -453,7 +478,10 @@ def test_files_carry_a_task_and_its_answer(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_shipped_target_passes(target):
-    report = verify(SMALL, targets=[target])
+@pytest.mark.parametrize("fold_bn", [False, True], ids=["whole", "folded"])
+@pytest.mark.parametrize("name", ["n1", "n2", "n3", "n4"])
+def test_the_reference_networks_are_the_same_in_every_target(name, fold_bn):
+    text = (Path(__file__).parent.parent / "examples" / f"{name}.net").read_text()
+    report = verify(graph_of(text, name), fold_bn=fold_bn)
     assert report.passed, report.table()
+    assert {row.target for row in report.rows} == set(TARGETS)

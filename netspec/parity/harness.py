@@ -70,7 +70,7 @@ def verify(
     answers = run_jobs(task, jobs if fold_bn else [*trusted, *jobs])
     yardsticks = run_jobs(original, trusted) if fold_bn else answers
     truth = _answer(yardsticks, _ORACLE)
-    limits = _limits(yardsticks, truth)
+    limits = _limits(graph, yardsticks, truth)
     rows: list[Row] = []
     crashes: list[Crash] = []
     for job in jobs:
@@ -128,7 +128,7 @@ def _locate(task: Task, row: Row, batches: Sequence[int]) -> Divergence:
     if isinstance(answer, Crash):
         last = answer.stderr.splitlines()[-1:] or [answer.ending]
         return Divergence(*about, explanation=f"cannot show its layers: {last[0]}")
-    limits = _limits(answers, truth)
+    limits = _limits(graph, answers, truth)
     checks = [
         check
         for again in _rows(job, answer, truth, limits)
@@ -234,8 +234,8 @@ def _answer(answers: Mapping[Job, Answer | Crash], job: Job) -> Answer:
     return answer
 
 
-def _limits(answers: Mapping[Job, Answer | Crash], truth: Answer) -> Limits:
+def _limits(graph: Graph, answers: Mapping[Job, Answer | Crash], truth: Answer) -> Limits:
     """A PyTorch that crashes bounds nothing; NumPy does not crash."""
     rounded = _answer(answers, _ROUNDED) if _ROUNDED in answers else None
     torch = answers.get(_TORCH)
-    return Limits(truth, rounded, torch if isinstance(torch, Answer) else None)
+    return Limits(graph, truth, rounded, torch if isinstance(torch, Answer) else None)

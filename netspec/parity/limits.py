@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netspec.ir import Graph
 from netspec.parity.compare import Check, check_predictions, check_step
 from netspec.parity.exchange import Answer
 from netspec.parity.runner import Job
 
 FLOAT64 = 1e-9
-FLOAT64_EVAL = {"onnx": 1e-7}
+FLOAT64_BY_TARGET = {"onnx": 1e-7}
+FLOAT64_BY_OP = {("keras", "gelu"): 1e-7, ("keras", "leaky_relu"): 1e-7}
 
 FLOAT32_FLOOR, FLOAT32_FACTOR, FLOAT32_CEILING = 2e-6, 4, 1e-2
 STEP_FLOOR, STEP_FACTOR, STEP_CEILING = 1e-2, 8, 1.0
@@ -24,7 +26,10 @@ class Limits:
     PyTorch's; a verification in float64 alone needs neither.
     """
 
-    def __init__(self, truth: Answer, rounded: Answer | None, torch: Answer | None) -> None:
+    def __init__(
+        self, graph: Graph, truth: Answer, rounded: Answer | None, torch: Answer | None
+    ) -> None:
+        self._kinds = {node.op.kind for node in graph.nodes}
         self._rounded = _predicted(rounded, truth)
         self._torch = _predicted(torch, truth)
         self._stepped = _stepped(rounded, truth)
@@ -32,7 +37,7 @@ class Limits:
     def output(self, job: Job, name: str) -> float:
         """For an output in inference."""
         if job.precision == "float64":
-            return FLOAT64_EVAL.get(job.target, FLOAT64)
+            return self._exact(job.target)
         limit = inference_limit(self._rounded[name])
         if job.target == "torch" or not self._torch:
             return limit
@@ -41,8 +46,14 @@ class Limits:
     def step(self, job: Job, quantity: str) -> float:
         """For outputs, gradients or statistics of a training step."""
         if job.precision == "float64":
-            return FLOAT64
-        return min(max(STEP_FLOOR, STEP_FACTOR * self._stepped[quantity]), STEP_CEILING)
+            return self._exact(job.target)
+        yardstick = self._stepped.get(quantity, 0)
+        return min(max(STEP_FLOOR, STEP_FACTOR * yardstick), STEP_CEILING)
+
+    def _exact(self, target: str) -> float:
+        """In float64; more where the framework itself keeps constants in float32."""
+        loose = [FLOAT64_BY_OP.get((target, kind), FLOAT64) for kind in self._kinds]
+        return max(FLOAT64_BY_TARGET.get(target, FLOAT64), *loose)
 
 
 def inference_limit(yardstick: float) -> float:
