@@ -252,10 +252,10 @@ def test_a_saved_model_is_the_same(keras):
 def test_layers_are_called_as_their_nodes(keras, network):
     name, classes = keras(keras_worker.layers, network, random_weights(network))
     assert name == network.name
-    paths = {node.name for node in network.nodes}
-    assert paths <= classes.keys()
-    for more in classes.keys() - paths:
-        assert more.rpartition(".")[0] in paths
+    wanted = {node.name.replace(".", "_") for node in network.nodes}
+    assert wanted <= classes.keys()
+    for more in classes.keys() - wanted:
+        assert more.rpartition("_")[0] in wanted
     assert "Lambda" not in classes.values()
 
 
@@ -295,17 +295,21 @@ def test_what_keras_cannot_do_is_refused_with_the_reason(line):
         target.emit(chain("input 3 8 8", line, "relu"))
 
 
-@pytest.mark.parametrize("name", ["cnn", "two_sided", "volume", "equal"])
+@pytest.mark.parametrize("name", ["cnn", "inverted", "residual", "two_sided", "volume", "equal"])
 def test_keras_on_torch_agrees(keras_on_torch, name):
     check_inference(keras_on_torch, graph_of(NETWORKS[name]), "float32", 5e-6)
 
 
-def test_keras_on_torch_takes_no_nested_names(keras_on_torch):
-    graph = graph_of(INVERTED)
-    words = keras_on_torch(keras_worker.refusal, graph, random_weights(graph), "float32")
-    assert words == (
-        "unsupported: Keras on PyTorch takes no dots in the names of layers, which nested layers have"
-    )
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 3 -> a.b: dense 2 -> a_b: dense 2",
+        "input 3 8 8 -> conv1_pad: conv 3 1 -> conv 3 3 stride=2 padding=1",
+    ],
+)
+def test_two_layers_of_one_name_are_refused(text):
+    with pytest.raises(SpecError, match="name-clash: .* would both be the Keras layer"):
+        target.emit(graph_of(text))
 
 
 def test_keras_on_torch_says_that_it_cannot_train(keras_on_torch):

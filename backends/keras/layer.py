@@ -7,11 +7,16 @@ from typing import NamedTuple
 from netspec.emit.source import Call
 
 
+def layer_name(path: str) -> str:
+    """What a layer is called: a node's path with `_` for its dots."""
+    return path.replace(".", "_")
+
+
 class Step(NamedTuple):
     """One Keras layer, without its name.
 
     `reads` are numbers of values: the node's inputs come first, then the results of the steps before.
-    The layer is called as the node, or, with a `suffix`, `node.suffix`. A `helper` is a function of the file
+    The layer is called as the node, or, with a `suffix`, `node_suffix`. A `helper` is a function of the file
     itself, which takes the values first.
     """
 

@@ -20,7 +20,6 @@ keras = need("keras", "keras")
 def build_model(graph: Graph, weights: Weights, precision: str = "float32") -> Any:
     """Run the emitted source and load the weights; a `keras.Model`. Raises `SpecError` where they do not fit."""
     check_weights(graph, weights)
-    _check_names(graph)
     source, name = emit_module(graph)
     module = ModuleType(f"netspec_{name}")
     exec(compile(source, f"<netspec {name}>", "exec"), module.__dict__)
@@ -32,16 +31,6 @@ def build_model(graph: Graph, weights: Weights, precision: str = "float32") -> A
             raise SpecError(Diagnostic("too-deep", message)) from None
     load_into(model, graph, weights)
     return model
-
-
-def _check_names(graph: Graph) -> None:
-    """Raise `SpecError` where Keras runs on PyTorch, which takes no dots in the names of parameters."""
-    if keras.backend.backend() != "torch":
-        return
-    if any("." in name.rpartition(".")[0] for name, _ in graph.weights()):
-        message = "Keras on PyTorch takes no dots in the names of layers, which nested layers have"
-        cure = "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"
-        raise SpecError(Diagnostic("unsupported", message, help=cure))
 
 
 @contextmanager

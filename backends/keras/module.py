@@ -1,9 +1,7 @@
 """Lays out the file: one function per block, one layer per statement, the network as a functional `keras.Model`.
 
-A layer is called as its node: `layer1.0.conv1`, dots and all, which Keras allows (it refuses only `/`). So a name
-is the same in the spec, in the weight file and in every target, and no two layers can get one name, as
-they could if dots became underscores. The price: of Keras's backends, PyTorch takes no dots in the names of
-layers with weights.
+A layer is called as its node, with `_` for the dots of the path: `layer1_0_conv1`. Keras refuses `/` in a name, and on
+PyTorch dots in the names of layers with weights. Two paths that would give one name are refused.
 """
 
 from __future__ import annotations
@@ -12,9 +10,10 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby
 
-from netspec.backends.keras.layer import Layer, Step
+from netspec.backends.keras.layer import Layer, Step, layer_name
 from netspec.backends.keras.ops import ROWS
 from netspec.backends.keras.prelude import NAMES, prelude, uses
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
 from netspec.emit.names import Names, snake
@@ -34,12 +33,35 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     Raises `SpecError` where Keras cannot realise the graph.
     """
     ROWS.check(graph)
+    _check_names(graph)
     layers = _layers(graph)
     plan = _plan(graph, layers)
     functions = ["\n".join(_Function(graph, layers, plan, d).lines()) for d in plan.definitions]
     body = "\n\n\n".join([*prelude("\n".join(functions)), *functions])
     source = f"{header(graph, channels_last=True)}\n{_imports(body)}\n\n\n{body}\n"
     return source, plan.definitions[-1].name
+
+
+def _check_names(graph: Graph) -> None:
+    """Raise `SpecError` where two layers would have one name."""
+    owners: dict[str, str] = {}
+    mistakes: list[Diagnostic] = []
+    for node in graph.nodes:
+        is_input = node.op.kind == "input"
+        steps = () if is_input else ROWS[node.op](node.op, *graph.input_shapes(node)).steps
+        paths = [node.name, *(f"{node.name}.{step.suffix}" for step in steps if step.suffix)]
+        for name in map(layer_name, paths):
+            if owners.setdefault(name, node.name) != node.name:
+                mistakes.append(
+                    Diagnostic(
+                        "name-clash",
+                        f"`{owners[name]}` and `{node.name}` would both be the Keras layer `{name}`",
+                        help="choose another label",
+                        position=graph.positions.get(node.name),
+                    )
+                )
+    if mistakes:
+        raise SpecError(*mistakes)
 
 
 def _layers(graph: Graph) -> dict[str, Layer]:
@@ -133,7 +155,7 @@ class _Function:
         lines: list[str] = []
         for node in self.graph.inputs if self.whole else ():
             more: dict[str, Expr] = {"dtype": "int32"} if node.shape.dtype == "int" else {}
-            made = call("keras.Input", channels_last(node.shape), name=node.name, **more)
+            made = call("keras.Input", channels_last(node.shape), name=layer_name(node.name), **more)
             lines += layout(made, before=f"{self.variables[node.name]} = ", indent=1)
         return lines
 
@@ -186,7 +208,8 @@ class _Function:
         return call(layer, read[0] if len(read) == 1 else Items(read))
 
     def _name(self, local: str) -> Expr:
-        return local if self.whole else Code(f'f"{{name}}.{local}"')
+        name = layer_name(local)
+        return name if self.whole else Code(f'f"{{name}}_{name}"')
 
     def _returns(self, item: Item) -> bool:
         """Whether the function ends with what this item gives."""

@@ -106,7 +106,7 @@ def {name}(
     """Convolution padded by half its kernel; Keras's "same" is lopsided when strided."""
     padding = "same" if strides == 1 else "valid"
     if padding == "valid" and kernel > 1:
-        x = layers.ZeroPadding{rank}D(kernel // 2, name=f"{{name}}.pad")(x)
+        x = layers.ZeroPadding{rank}D(kernel // 2, name=f"{{name}}_pad")(x)
     layer = layers.{layer}(
         {argument}kernel, strides=strides, padding=padding, name=name, **kwargs
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netspec.backends.keras.layer import layer_name
 from netspec.backends.keras.ops import is_depthwise
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph, Node
@@ -56,11 +57,11 @@ def slots(model: keras.Model, graph: Graph) -> list[Slot]:
     for node in graph.nodes:
         names = _STATISTICAL if isinstance(node.op, BatchNorm) else _USUAL
         for name, weight in graph.weights_of(node):
-            variable = getattr(layers.get(node.name), names[weight.name], None)
+            variable = getattr(layers.get(layer_name(node.name)), names[weight.name], None)
             slot = Slot(name, weight, variable, *_layout(graph, node, weight))
             found.append(slot)
             if variable is None or tuple(variable.shape) != slot.shape:
-                wanted = f"`{names[weight.name]}` of shape {slot.shape} in a layer `{node.name}`"
+                wanted = f"`{names[weight.name]}` of shape {slot.shape} in a layer `{layer_name(node.name)}`"
                 mistakes.append(Diagnostic("unlike-model", f"the Keras model has no {wanted}"))
     if mistakes:
         raise SpecError(*mistakes)
