@@ -10,18 +10,25 @@ from netspec.diagnostics import Diagnostic, SpecError
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Replace a file in one step: readers see the old content or the new, never a part."""
+    """Replace a file in one step: readers see the old content or the new, never a part.
+
+    A link keeps pointing where it does. What is there and is no file, such as a device or a pipe,
+    stays and is written to.
+    """
     from tempfile import NamedTemporaryFile  # slow to import
 
-    path, written = Path(path), None
+    goal, written = Path(os.path.realpath(path)), None
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        if goal.exists() and not goal.is_file():
+            goal.write_bytes(content)
+            return
+        with NamedTemporaryFile(dir=goal.parent, prefix=f".{goal.name}.", delete=False) as file:
             written = file.name
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(written, 0o666 & ~_umask())
-        os.replace(written, path)
+        os.replace(written, goal)
     except BaseException as error:
         if written is not None:
             with suppress(OSError):

@@ -1,0 +1,62 @@
+"""What is not imported: the front half compiles without any framework, and nothing is paid for before it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("keras", "numpy", "onnx", "onnxruntime", "safetensors", "tensorflow", "torch")
+RESNET = "examples/resnet18.net"
+
+
+def imported(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after running this code."""
+    report = "import sys; print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def run(*arguments: str) -> str:
+    return f"from netspec.cli import main; main({list(arguments)}, standalone_mode=False)"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", RESNET),
+        ("summary", RESNET),
+        ("print", RESNET),
+        ("compile", RESNET, "--target", "torch"),
+        ("compile", RESNET, "--target", "keras"),
+        ("compile", RESNET, "--target", "ir"),
+        ("compile", RESNET, "--target", "torch", "--fold-bn"),
+        ("schema",),
+    ],
+    ids=" ".join,
+)
+def test_the_front_half_needs_no_framework_and_no_numpy(arguments):
+    found = imported(run(*arguments))
+    assert {"netspec", "pydantic"} <= found
+    assert not found & {*HEAVY, "lark"}
+
+
+def test_importing_netspec_imports_nothing_else():
+    assert not imported("import netspec") & {*HEAVY, "click", "lark", "pydantic"}
+
+
+def test_weights_need_no_framework():
+    found = imported("import netspec\nnetspec.init_weights(netspec.load('examples/n2.net'))")
+    assert found & {*HEAVY} == {"numpy"}
+
+
+def test_writing_onnx_needs_neither_torch_nor_tensorflow(tmp_path):
+    found = imported(
+        run("compile", "examples/n2.net", "--target", "onnx", "-o", str(tmp_path / "n2.onnx"))
+    )
+    assert "onnx" in found
+    assert not found & {"keras", "onnxruntime", "tensorflow", "torch"}
