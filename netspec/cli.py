@@ -241,7 +241,7 @@ def print_(**spec: Any) -> None:
     default=("float32", "float64"),
     show_default=True,
 )
-@click.option("--fold-bn", is_flag=True, help="Also compare with batch norms folded.")
+@click.option("--fold-bn", is_flag=True, help="Compare with batch norms folded.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 def verify(
     weights: str | None,
