@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
@@ -40,6 +40,12 @@ def _tables() -> _Tables:
     raw = json.loads(path.read_text("utf-8"))
     raw["pattern"] = re.compile(raw["pattern"], re.ASCII)
     return _Tables(**raw)
+
+
+def read_tokens(source: Source, limits: Limits, begin: int, stop: int) -> Iterator[Token]:
+    """The tokens of a range of a text, `$END` last. Raises SpecError."""
+    tables = _tables()
+    return tokens(source, tables.pattern, tables.words, limits, begin, stop)
 
 
 def parse(source: Source, limits: Limits = DEFAULT) -> tree.File:
@@ -120,7 +126,7 @@ class _Parser:
         starts, depths = [begin], [0]
         deepest, tallest = 2 * self.limits.nesting, 16 * self.limits.nesting
         before: Token | None = None
-        for token in tokens(self.source, tables.pattern, tables.words, self.limits, begin, stop):
+        for token in read_tokens(self.source, self.limits, begin, stop):
             kind = token.type
             while True:
                 action = states[path[-1]].get(kind)

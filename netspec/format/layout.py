@@ -1,0 +1,412 @@
+"""What fits on a line, and how it is broken where it does not. Knows nothing of the language's grammar.
+
+A piece of text is a list of parts: strings, which stay on their line, and nodes, which may take several. Every
+node knows how it reads on one line (`flat`), or that it cannot: it is too long, holds a comment, or stood on
+several lines before. Whatever is broken here is found broken, and left so, when it is formatted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple, Protocol, TypeAlias
+
+from netspec.format.words import Comment, Gap
+
+WIDTH = 100
+STEP = 2  # columns of indentation
+NEIGHBOURS = 3  # lines from one comment to the next, for the two to be aligned
+
+
+class Node(Protocol):
+    """A part that may take several lines."""
+
+    flat: str | None
+    head: int  # columns that it needs on the line where it begins
+
+    def write(self, page: Page, tail: int) -> None:
+        """Write it; `tail` columns follow its end on the same line."""
+
+
+Part: TypeAlias = str | Node
+
+
+def flat(parts: Sequence[Part]) -> str | None:
+    """The parts on one line, or None where they cannot stand on one."""
+    texts = []
+    width = 0
+    for part in parts:
+        text = part if isinstance(part, str) else part.flat
+        if text is None:
+            return None
+        width += len(text)
+        if width > WIDTH:
+            return None
+        texts.append(text)
+    return "".join(texts)
+
+
+def _head(parts: Sequence[Part], tail: int, start: int = 0) -> int:
+    """The columns up to the first place where the line can end."""
+    width = 0
+    for index in range(start, len(parts)):
+        part = parts[index]
+        if not isinstance(part, str):
+            return width + part.head
+        width += len(part)
+    return width + tail
+
+
+def write(page: Page, parts: Sequence[Part], tail: int = 0) -> None:
+    """Write parts one after another; `tail` columns follow them."""
+    for index, part in enumerate(parts):
+        if isinstance(part, str):
+            page.write(part)
+        else:
+            part.write(page, _head(parts, tail, index + 1))
+
+
+class _Line(NamedTuple):
+    indent: int
+    code: str
+    comment: str | None
+
+    @property
+    def column(self) -> int:
+        """Where a comment stands that is aligned with no other."""
+        if not self.code:
+            return self.indent
+        return self.indent + len(self.code) + (1 if self.code == "|" else 2)
+
+
+class Page:
+    """Lines as they are written. `level` is the indentation of the statement or row that is being written."""
+
+    def __init__(self) -> None:
+        self._lines: list[_Line] = []
+        self._pieces: list[str] = []
+        self._comment: str | None = None
+        self._begin = 0  # the column of the line's first word
+        self.column = 0
+        self.indent = 0  # to which braces that open on the line will close
+        self.level = 0
+
+    def write(self, text: str) -> None:
+        """Add to the line; after a comment, to a new one."""
+        if self._comment is not None:
+            self.newline(self.level + STEP)
+        if not self._pieces:
+            text = text.lstrip(" ")
+        if text:
+            self._pieces.append(text)
+            self.column += len(text)
+
+    def has_room(self, width: int) -> bool:
+        """Whether the line takes so many columns more."""
+        return self._comment is None and self.column + width <= WIDTH
+
+    def newline(self, indent: int, blank: bool = False) -> None:
+        """Begin a line, perhaps below a blank one. A line with nothing on it only moves."""
+        if self._pieces or self._comment is not None:
+            code = "".join(self._pieces).rstrip(" ")
+            self._lines.append(_Line(self._begin, code, self._comment))
+            self._pieces, self._comment = [], None
+        if blank:
+            self._lines.append(_Line(0, "", None))
+        self._begin = self.indent = self.column = indent
+
+    def comment(self, comments: Sequence[Comment], indent: int, first: bool = False) -> None:
+        """Comments: after the code where they stood so, else on lines of their own.
+
+        The first of a body has no blank line above it.
+        """
+        for index, comment in enumerate(comments):
+            if comment.alone or not self._pieces or self._comment is not None:
+                self.newline(indent, comment.blank and not (first and index == 0))
+            self._comment = comment.text
+
+    def text(self) -> str:
+        """All lines; comments after code stand in one column with those of neighbouring lines."""
+        self.newline(0)
+        texts = []
+        for line, column in zip(self._lines, _columns(self._lines), strict=True):
+            code = " " * line.indent + line.code
+            texts.append(code if line.comment is None else code.ljust(column) + line.comment)
+        return "".join(text + "\n" for text in texts)
+
+
+def _columns(lines: Sequence[_Line]) -> list[int]:
+    """Where the comment of each line begins."""
+    columns = [line.column for line in lines]
+    run: list[int] = []
+
+    def align() -> None:
+        column = max((columns[index] for index in run), default=0)
+        if all(column + len(lines[index].comment or "") <= WIDTH for index in run):
+            for index in run:
+                columns[index] = column
+        run.clear()
+
+    for index, line in enumerate(lines):
+        if not line.code or (run and index - run[-1] > NEIGHBOURS):
+            align()
+        if line.code not in ("", "|") and line.comment is not None:
+            run.append(index)
+    align()
+    return columns
+
+
+class Remark:
+    """Comments between words: the next word begins a line."""
+
+    flat = None
+    head = 0
+
+    def __init__(self, comments: Sequence[Comment]) -> None:
+        self.comments = comments
+
+    def write(self, page: Page, _: int) -> None:
+        """Write the comments."""
+        page.comment(self.comments, page.level + STEP)
+
+
+class Segment:
+    """A step, a term, an item or a statement, with what stood before it."""
+
+    def __init__(self, gap: Gap, parts: list[Part]) -> None:
+        self.gap = gap
+        self.parts = parts
+
+    @cached_property
+    def flat(self) -> str | None:
+        """The segment on one line."""
+        return None if self.gap.comments else flat(self.parts)
+
+    def needs(self, indent: int, tail: int) -> int:
+        """The columns wanted on a line: for all of it if a line of its own takes it, else for its head."""
+        if self.flat is not None and indent + len(self.flat) + tail <= WIDTH:
+            return len(self.flat) + tail
+        return _head(self.parts, tail)
+
+
+def _joined(segments: Sequence[Segment], separator: str) -> list[Part]:
+    parts: list[Part] = []
+    for index, segment in enumerate(segments):
+        parts += [separator, *segment.parts] if index else segment.parts
+    return parts
+
+
+class Fill:
+    """Segments that fill lines: steps before arrows, terms before operators, results after commas.
+
+    A line ends where it did before, and where the next segment does not fit but would on a line of
+    its own. One that fits on no line begins where there is room for its head.
+    """
+
+    def __init__(
+        self, segments: Sequence[Segment], before: str = "", after: str = "", offset: int = STEP
+    ) -> None:
+        self.segments = segments
+        self.before = before
+        self.after = after
+        self.offset = offset
+        self.head = _head(segments[0].parts, len(after))
+        self.flat = None
+        if not any(segment.gap.newline for segment in segments[1:]):
+            self.flat = flat(_joined(segments, f"{after} {before}"))
+
+    def write(self, page: Page, tail: int) -> None:
+        """Write the segments; lines after the first are indented by the offset."""
+        last = len(self.segments) - 1
+        indent = page.level + self.offset
+        for index, segment in enumerate(self.segments):
+            after = tail if index == last else len(self.after)
+            if index:
+                page.write(self.after)
+                page.comment(segment.gap.comments, indent)
+                width = 1 + len(self.before) + segment.needs(indent + len(self.before), after)
+                if segment.gap.newline or not page.has_room(width):
+                    page.newline(indent)
+                page.write(f" {self.before}")
+            write(page, segment.parts, after)
+
+
+class Parentheses:
+    """Brackets around one thing. Optional ones are only written where the line is too short."""
+
+    head = 1
+
+    def __init__(self, brackets: str, parts: Sequence[Part], optional: bool = False) -> None:
+        self.opening, self.closing = brackets
+        self.parts = parts
+        self.flat = flat(parts) if optional else flat([self.opening, *parts, self.closing])
+
+    def write(self, page: Page, tail: int) -> None:
+        """Write the brackets and what they hold."""
+        if self.flat is not None and page.has_room(len(self.flat) + tail):
+            page.write(self.flat)
+            return
+        page.write(self.opening)
+        write(page, self.parts, tail + 1)
+        page.write(self.closing)
+
+
+class Rows:
+    """Items between brackets. A line end after the opening bracket keeps the rows as they were.
+
+    Otherwise items that do not fit on the line get rows: one each, or shared where all are plain.
+    """
+
+    head = 1
+
+    def __init__(
+        self,
+        brackets: str,
+        items: Sequence[Segment],
+        comments: Sequence[Comment],
+        comma: bool = False,  # after a single item, for it to be a list
+    ) -> None:
+        self.opening, self.closing = brackets
+        self.items = items
+        self.comments = comments
+        self.comma = "," if comma else ""
+        self.kept = len(items) > 1 and items[0].gap.newline
+        self.commented = bool(comments) or any(item.gap.comments for item in items)
+        self.flat = None
+        if not self.kept and not self.commented:
+            inner = _joined(items, ", ")
+            self.flat = flat([self.opening, *inner, self.comma, self.closing])
+
+    def write(self, page: Page, tail: int) -> None:
+        """Write the items on the line, or in rows between the brackets."""
+        if self.flat is not None and page.has_room(len(self.flat) + tail):
+            page.write(self.flat)
+            return
+        page.write(self.opening)
+        if self._hugs():
+            write(page, self.items[0].parts, tail + 1)
+            page.write(self.closing)
+            return
+        base, level = page.indent, page.level
+        page.level = base + STEP
+        for index, item in enumerate(self.items):
+            self._item(page, index, item)
+        page.comment(self.comments, page.level, first=not self.items)
+        page.level = level
+        page.newline(base)
+        page.write(self.closing)
+
+    def _hugs(self) -> bool:
+        """Whether a single item in brackets of its own shares its lines with these."""
+        if len(self.items) != 1 or self.comma or self.commented:
+            return False
+        *others, last = self.items[0].parts
+        return isinstance(last, Rows) and all(isinstance(part, str) for part in others)
+
+    def _item(self, page: Page, index: int, item: Segment) -> None:
+        page.comment(item.gap.comments, page.level, first=index == 0)
+        begins_row = item.gap.newline if self.kept else not self._plain
+        if index and not begins_row and page.has_room(1 + item.needs(page.level, 1)):
+            page.write(" ")
+        else:
+            page.newline(page.level, item.gap.blank and index > 0 and self.kept)
+        write(page, item.parts, 1)
+        page.write(",")
+
+    @cached_property
+    def _plain(self) -> bool:
+        return all(isinstance(part, str) for item in self.items for part in item.parts)
+
+
+class Branch(NamedTuple):
+    """Statements between braces, or between `|`, and the comments before that `|`."""
+
+    comments: Sequence[Comment]
+    statements: Sequence[Segment]
+
+
+class Braces:
+    """Statements in branches. What stood on one line stays on one if it fits."""
+
+    head = 1
+
+    def __init__(
+        self, branches: Sequence[Branch], comments: Sequence[Comment], broken: bool
+    ) -> None:
+        self.branches = branches
+        self.comments = comments
+        self.flat = None if broken else self._on_one_line()
+
+    def _on_one_line(self) -> str | None:
+        parts: list[Part] = ["{"]
+        for index, branch in enumerate(self.branches):
+            if index:
+                parts.append(" |")
+            if branch.statements:
+                parts += [" ", *_joined(branch.statements, "; ")]
+        empty = len(parts) == 1
+        return flat([*parts, "}" if empty else " }"])
+
+    def write(self, page: Page, tail: int) -> None:
+        """Write the braces on the line, or in lines of their own."""
+        if self.flat is not None and page.has_room(len(self.flat) + tail):
+            page.write(self.flat)
+        else:
+            self.write_lines(page)
+
+    def write_lines(self, page: Page) -> None:
+        """Write each statement on a line; `|` stands in the columns of the indentation."""
+        page.write("{")
+        base, level = page.indent, page.level
+        page.level = base + STEP
+        for index, branch in enumerate(self.branches):
+            if index:
+                page.comment(branch.comments, base)
+                page.newline(base)
+                page.write("|")
+                page.indent = page.level
+            write_statements(page, branch.statements, marked=index > 0)
+        page.comment(self.comments, page.level, first=not self.branches[-1].statements)
+        page.level = level
+        page.newline(base)
+        page.write("}")
+
+
+def write_statements(page: Page, statements: Sequence[Segment], marked: bool = False) -> None:
+    """Statements from the next line on; after a mark, from this one on."""
+    for index, statement in enumerate(statements):
+        comments, _, blank = statement.gap
+        if marked and index == 0:
+            if comments:
+                page.comment([comments[0]._replace(alone=False), *comments[1:]], page.level)
+            else:
+                page.write(" ")
+                write(page, statement.parts)
+                continue
+        else:
+            page.comment(comments, page.level, first=index == 0)
+        page.newline(page.level, blank and (index > 0 or bool(comments)))
+        write(page, statement.parts)
+
+
+class Conditional:
+    """An `if` with its bodies, which stand on one line together or not at all."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = parts
+        self.flat = flat(parts)
+        self.head = _head(parts, 0)
+
+    def write(self, page: Page, tail: int) -> None:
+        """Write the conditions and the bodies."""
+        if self.flat is not None and page.has_room(len(self.flat) + tail):
+            page.write(self.flat)
+            return
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Braces):
+                part.write_lines(page)
+            elif isinstance(part, Remark):  # before `else`
+                page.comment(part.comments, page.indent)
+                page.newline(page.indent)
+            else:
+                write(page, [part], _head(self.parts, tail, index + 1))
