@@ -42,7 +42,9 @@ def _read(path: str) -> Array | dict[str, Array]:
         reason = error.strerror or "it is no .npy or .npz file"
         raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {reason}")) from None
     except (ValueError, EOFError) as error:
-        raise SpecError(Diagnostic("bad-array-file", f"{path} is no .npy or .npz file: {error}")) from None
+        raise SpecError(
+            Diagnostic("bad-array-file", f"{path} is no .npy or .npz file: {error}")
+        ) from None
 
 
 def dump_arrays(arrays: Mapping[str, Array], path: str) -> bytes:

@@ -47,7 +47,12 @@ class GraphBuilder:
         self._levels = [_Level("")]
 
     def add(
-        self, op: Op, inputs: Sequence[Value], *, label: str | None = None, at: Position | None = None
+        self,
+        op: Op,
+        inputs: Sequence[Value],
+        *,
+        label: str | None = None,
+        at: Position | None = None,
     ) -> Value:
         """Append an op. Without a label it is named by its kind and its place in its scope: `conv1`.
 
@@ -61,15 +66,22 @@ class GraphBuilder:
         self._check_kinds(op, shapes)
         op = op.settle(*shapes)
         shape = op.infer(*shapes)
-        for size in (shape.elements, *(Shape(axes="", sizes=w.shape).elements for w in op.weights(*shapes))):
+        for size in (
+            shape.elements,
+            *(Shape(axes="", sizes=w.shape).elements for w in op.weights(*shapes)),
+        ):
             if size > MAX_ELEMENTS:
                 raise Rejected(
-                    "too-large", f"`{op.kind}` would need a tensor of {size:.3g} numbers", help="use smaller sizes"
+                    "too-large",
+                    f"`{op.kind}` would need a tensor of {size:.3g} numbers",
+                    help="use smaller sizes",
                 )
         path = self._claim(label, op.kind, "node")
         if at is not None:
             self._positions[path] = at
-        self._nodes.append(Node(name=path, op=op, inputs=tuple(v.name for v in inputs), shape=shape))
+        self._nodes.append(
+            Node(name=path, op=op, inputs=tuple(v.name for v in inputs), shape=shape)
+        )
         return Value(path, shape)
 
     @contextmanager
@@ -136,9 +148,13 @@ class GraphBuilder:
     def _check_inputs(self, op: Op, shapes: Sequence[Shape]) -> None:
         wanted = 0 if op.kind == "input" else 1
         if not op.merges and len(shapes) != wanted:
-            raise Rejected("wrong-arity", f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}")
+            raise Rejected(
+                "wrong-arity", f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}"
+            )
         if any(shape.dtype == "int" for shape in shapes):
-            raise Rejected("integer-input", f"`{op.kind}` does not take whole numbers (`dtype=int`)")
+            raise Rejected(
+                "integer-input", f"`{op.kind}` does not take whole numbers (`dtype=int`)"
+            )
 
     def _check_kinds(self, op: Op, shapes: Sequence[Shape]) -> None:
         for shape in shapes:
@@ -146,7 +162,9 @@ class GraphBuilder:
                 raise Rejected(
                     "wrong-kind",
                     f"`{op.kind}` takes {_either(op.accepts)}, not {_article(shape.kind)} of {shape}",
-                    help="`flatten` or `gap` make a vector of an image" if op.accepts[0] == "vector" else None,
+                    help="`flatten` or `gap` make a vector of an image"
+                    if op.accepts[0] == "vector"
+                    else None,
                 )
 
     def _claim(self, label: str | None, kind: str, what: str) -> str:
@@ -170,7 +188,9 @@ class GraphBuilder:
         clash = self._taken.get(path)
         parents = _parents(path)
         if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
-            raise Rejected("duplicate-name", f"the name `{path}` is already taken", help="choose another label")
+            raise Rejected(
+                "duplicate-name", f"the name `{path}` is already taken", help="choose another label"
+            )
         self._taken[path] = what
         for parent in parents:
             self._taken.setdefault(parent, "scope")

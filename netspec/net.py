@@ -45,14 +45,14 @@ class Tensor:
 
 
 class Net:
-    """Collects a network:
+    """Collects a network, step by step.
 
         net = Net("mnist")
         x = net.input(1, 28, 28)
         x = x.conv(32, 3).bn().relu().pool(2).dense(10)
         graph = net.graph(x)
 
-    It equals the graph of the same network written in the language. Every mistake raises `SpecError`.
+    The graph equals that of the same network written in the language. Every mistake raises `SpecError`.
     """
 
     def __init__(self, name: str) -> None:
@@ -101,12 +101,16 @@ class Net:
             if foreign is not None:
                 raise Rejected("foreign-tensor", f"{foreign!r} belongs to another network")
             values = [tensor._value for tensor in inputs]
-            return Tensor(self, self._builder.add(bind(op, positional, keywords), values, label=label))
+            return Tensor(
+                self, self._builder.add(bind(op, positional, keywords), values, label=label)
+            )
         except Rejected as rejected:
             raise _failure(rejected) from None
 
     @contextmanager
-    def _scope(self, label: str | None, block: str | None, arguments: dict[str, object]) -> Iterator[None]:
+    def _scope(
+        self, label: str | None, block: str | None, arguments: dict[str, object]
+    ) -> Iterator[None]:
         scope = self._builder.scope(label, block=block, arguments=arguments)
         try:
             scope.__enter__()

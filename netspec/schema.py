@@ -18,7 +18,7 @@ def graph_schema() -> dict[str, Any]:
     definitions = content["$defs"]
     definitions.pop(Op.__name__, None)
     for op in ops:
-        definitions[op.__name__] = _with_kind(op, definitions[op.__name__])
+        definitions[op.__name__] = _with_kind(op)
     choices = [{"$ref": f"#/$defs/{op.__name__}"} for op in ops]
     definitions["Node"]["properties"]["op"] = {"oneOf": choices}
     return {
@@ -29,7 +29,7 @@ def graph_schema() -> dict[str, Any]:
     }
 
 
-def _with_kind(op: type[Op], definition: dict[str, Any]) -> dict[str, Any]:
+def _with_kind(op: type[Op]) -> dict[str, Any]:
     fields = op.model_json_schema(mode="validation")
     properties = {"kind": {"const": op.kind}, **fields.get("properties", {})}
     return {

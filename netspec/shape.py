@@ -1,4 +1,4 @@
-"""Tensor shapes with named axes, and the window arithmetic that ops share. The batch axis is always there and never written."""
+"""Tensor shapes with named axes, and window arithmetic. The batch axis is always there and never written."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -52,7 +52,9 @@ class Span(NamedTuple):
     @property
     def position(self) -> Position:
         """Where the span stands, without the text."""
-        return Position(self.source.name, *self.source.place(self.start), *self.source.place(self.end))
+        return Position(
+            self.source.name, *self.source.place(self.start), *self.source.place(self.end)
+        )
 
     @property
     def text(self) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import netspec
 import onnx
 import pytest
+
+import netspec
 from netspec.text import to_text
 
 TESTS = Path(__file__).parent

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import netspec
 import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
 from click.testing import CliRunner
+
+import netspec
 from netspec.cli import main
 from netspec.weights import dump_weights, init_weights, load_weights
 
@@ -43,7 +44,9 @@ def test_stdout_is_the_product_and_nothing_else(run, target):
 
 
 def test_settings_and_sizes_reach_the_net(run):
-    text = run("compile", N2, "-t", "torch", "--set", "classes=3", "--set", "rate=0.25", "--input", "1x8x8").stdout
+    text = run(
+        "compile", N2, "-t", "torch", "--set", "classes=3", "--set", "rate=0.25", "--input", "1x8x8"
+    ).stdout
     assert "nn.Linear(128, 3)" in text
     assert "nn.Dropout(0.25)" in text
     assert "nn.Linear(512, 128)" in text
@@ -60,7 +63,17 @@ def test_a_source_target_writes_its_weights_beside_it(run, tmp_path):
 
 def test_folding_changes_source_and_weights_alike(run, tmp_path):
     run("weights", "init", N2, "-o", tmp_path / "w.safetensors")
-    run("compile", N2, "-t", "torch", "--fold-bn", "--weights", tmp_path / "w.safetensors", "-o", tmp_path / "f.py")
+    run(
+        "compile",
+        N2,
+        "-t",
+        "torch",
+        "--fold-bn",
+        "--weights",
+        tmp_path / "w.safetensors",
+        "-o",
+        tmp_path / "f.py",
+    )
     assert "BatchNorm" not in (tmp_path / "f.py").read_text()
     assert not any(name.startswith("bn") for name in load_weights(tmp_path / "f.safetensors"))
 
@@ -80,15 +93,22 @@ def test_an_onnx_file_runs(run, tmp_path):
     run("run", tmp_path / "n2.onnx", "--input", tmp_path / "x.npy", "-o", tmp_path / "y.npy")
     result = run("run", N2, "--input", tmp_path / "x.npy", "-o", tmp_path / "z.npz")
     assert result.stderr == "ran on cpu\n"
-    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), np.load(tmp_path / "z.npz")["output"], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "y.npy"), np.load(tmp_path / "z.npz")["output"], rtol=1e-5
+    )
 
 
 def test_a_spec_without_an_input_takes_the_arrays_shape(run, tmp_path):
     (tmp_path / "line.net").write_text(LINE)
     np.savez(tmp_path / "x.npz", input=np.zeros((2, 3, 32, 32), "f4"))
     np.save(tmp_path / "x.npy", np.zeros((2, 3, 32, 32), "f4"))
-    assert "output: 2 x 128" in run("run", tmp_path / "line.net", "--input", tmp_path / "x.npy").stdout
-    assert "no-input" in run("run", tmp_path / "line.net", "--input", tmp_path / "x.npz", code=1).stderr
+    assert (
+        "output: 2 x 128" in run("run", tmp_path / "line.net", "--input", tmp_path / "x.npy").stdout
+    )
+    assert (
+        "no-input"
+        in run("run", tmp_path / "line.net", "--input", tmp_path / "x.npz", code=1).stderr
+    )
 
 
 def test_summary_counts(run):
@@ -169,12 +189,38 @@ def test_weights_that_do_not_fit_are_all_listed(run, tmp_path):
     weights["extra.weight"] = weights.pop("bn1.weight")
     weights["dense2.bias"] = weights["dense2.bias"][:3]
     safetensors.numpy.save_file(weights, tmp_path / "w.safetensors")
-    result = run("compile", N2, "-t", "onnx", "--weights", tmp_path / "w.safetensors", "-o", tmp_path / "m", code=1)
-    for words in ("missing-weight", "bn1.weight", "extra-weight", "misshapen-weight", "dense2.bias"):
+    result = run(
+        "compile",
+        N2,
+        "-t",
+        "onnx",
+        "--weights",
+        tmp_path / "w.safetensors",
+        "-o",
+        tmp_path / "m",
+        code=1,
+    )
+    for words in (
+        "missing-weight",
+        "bn1.weight",
+        "extra-weight",
+        "misshapen-weight",
+        "dense2.bias",
+    ):
         assert words in result.stderr
     assert not (tmp_path / "m").exists()
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
-    result = run("compile", N2, "-t", "onnx", "--weights", tmp_path / "w.safetensors", "-o", tmp_path / "m", code=1)
+    result = run(
+        "compile",
+        N2,
+        "-t",
+        "onnx",
+        "--weights",
+        tmp_path / "w.safetensors",
+        "-o",
+        tmp_path / "m",
+        code=1,
+    )
     assert "bad-weight-file" in result.stderr
 
 
@@ -217,9 +263,15 @@ def test_an_unknown_target_has_a_suggestion(run):
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
-    assert "unwritable-file" in run("compile", N2, "-t", "torch", "-o", tmp_path / "no" / "m.py", code=1).stderr
+    assert (
+        "unwritable-file"
+        in run("compile", N2, "-t", "torch", "-o", tmp_path / "no" / "m.py", code=1).stderr
+    )
     (tmp_path / "folder").mkdir()
-    assert "unwritable-file" in run("compile", N2, "-t", "torch", "-o", tmp_path / "folder", code=1).stderr
+    assert (
+        "unwritable-file"
+        in run("compile", N2, "-t", "torch", "-o", tmp_path / "folder", code=1).stderr
+    )
     (tmp_path / "m.py").write_text("old")
     run("compile", N2, "-t", "torch", "-o", tmp_path / "m.py")
     assert (tmp_path / "m.py").read_text() != "old"

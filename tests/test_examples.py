@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import netspec
 import pytest
+
+import netspec
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

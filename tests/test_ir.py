@@ -72,7 +72,9 @@ def test_the_schema_and_the_model_refuse_the_same(change):
         "[]",
         "{}",
         '{"version": 1, "name": "x", "nodes": [], "outputs": [{"name": "y", "node": "gone"}]}',
-        graph_of("input 3 -> dense 2").to_json().replace('"sizes": [\n          2', '"sizes": [\n          5'),
+        graph_of("input 3 -> dense 2")
+        .to_json()
+        .replace('"sizes": [\n          2', '"sizes": [\n          5'),
     ],
 )
 def test_what_is_no_legal_graph_is_a_diagnostic(text):
@@ -86,7 +88,10 @@ def test_equality_is_of_meaning_and_not_of_place():
     assert graph == graph_of(f"\n\n# elsewhere\n{spec}")
     assert hash(graph) == hash(graph_of(f"\n{spec}"))
     assert graph.fingerprint == graph_of(f"\n{spec}").fingerprint
-    for other in ("input 1 8 8 -> conv 4 3 bias=false -> relu", "input 1 8 8 -> c: conv 4 3 -> relu"):
+    for other in (
+        "input 1 8 8 -> conv 4 3 bias=false -> relu",
+        "input 1 8 8 -> c: conv 4 3 -> relu",
+    ):
         assert graph != graph_of(other)
         assert graph.fingerprint != graph_of(other).fingerprint
 

@@ -308,7 +308,7 @@ def test_keras_on_torch_agrees(keras_on_torch, name):
     ],
 )
 def test_two_layers_of_one_name_are_refused(text):
-    with pytest.raises(SpecError, match="name-clash: .* would both be the Keras layer"):
+    with pytest.raises(SpecError, match=r"name-clash: .* would both be the Keras layer"):
         target.emit(graph_of(text))
 
 

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from netspec.grammar import build
 
 from netspec.diagnostics import SpecError
 from netspec.expand import expand
 from netspec.functions import FUNCTIONS
+from netspec.grammar import build
 from netspec.source import Source
 from netspec.syntax import parse
 

@@ -26,7 +26,9 @@ def resnet18():
             main = x.conv(c, 3, stride=stride, padding=1, bias=False).bn().relu()
             main = main.conv(c, 3, padding=1, bias=False).bn()
             if stride > 1 or x.shape.axis("c") != c:
-                x = x.conv(c, 1, stride=stride, bias=False, label="downsample.0").bn(label="downsample.1")
+                x = x.conv(c, 1, stride=stride, bias=False, label="downsample.0").bn(
+                    label="downsample.1"
+                )
             return main.add(x).relu()
 
     x = net.input(3, 224, 224).conv(64, 7, stride=2, padding=3, bias=False).bn().relu()

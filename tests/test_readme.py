@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import netspec
 import pytest
+
+import netspec
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

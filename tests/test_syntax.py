@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from lark import Lark
 from lark import Token as LarkToken
 from lark.exceptions import UnexpectedToken
-from netspec.grammar import build as grammar
-from netspec.grammar.build import text as tables_text
 
 from netspec import tree
 from netspec.diagnostics import SpecError
 from netspec.expand import expand
+from netspec.grammar import build as grammar
+from netspec.grammar.build import text as tables_text
 from netspec.lexer import tokens
 from netspec.limits import DEFAULT
 from netspec.render import render
@@ -211,7 +211,9 @@ def lark_accepts(lark: Lark, text: str) -> bool:
     """Whether Lark's own parser takes the tokens of a text."""
     parser = lark.parse_interactive(start="start")
     try:
-        for token in tokens(Source("t.net", text), _tables().pattern, _tables().words, DEFAULT, 0, len(text)):
+        for token in tokens(
+            Source("t.net", text), _tables().pattern, _tables().words, DEFAULT, 0, len(text)
+        ):
             parser.feed_token(LarkToken(token.type, token.text))
     except UnexpectedToken:
         return False
@@ -220,10 +222,17 @@ def lark_accepts(lark: Lark, text: str) -> bool:
 
 def test_our_loop_over_the_tables_accepts_what_larks_own_parser_accepts() -> None:
     """Over the examples and thousands of texts that are one word away from them, most of them wrong."""
-    lark = Lark((GRAMMAR / "netspec.lark").read_text(), parser="lalr", lexer="basic", start=["start", "expression"])
+    lark = Lark(
+        (GRAMMAR / "netspec.lark").read_text(),
+        parser="lalr",
+        lexer="basic",
+        start=["start", "expression"],
+    )
     draws = random.Random(0)
     texts = [path.read_text() for path in sorted(Path("examples").glob("*.net"))]
-    texts = [text.replace("layer{i+1}", "layer") for text in texts]  # a label is one token, parsed within later
+    texts = [
+        text.replace("layer{i+1}", "layer") for text in texts
+    ]  # a label is one token, parsed within later
     words = [re.findall(r"\w+|\s+|[^\w\s]", text) for text in texts]
     for _ in range(2000):
         changed = list(draws.choice(words))

@@ -95,7 +95,10 @@ def test_resnet18_is_torchvisions():
 
 def test_convolutions_and_dense_layers_count_as_torchvision_counts():
     rows = netspec.summarize(netspec.load(RESNET)).rows
-    assert sum(row.macs for row in rows if row.op in ("conv", "dense")) == load_reference("resnet18").macs
+    assert (
+        sum(row.macs for row in rows if row.op in ("conv", "dense"))
+        == load_reference("resnet18").macs
+    )
 
 
 def test_weights_go_in_and_come_out_unchanged():
@@ -143,7 +146,9 @@ def test_a_module_is_its_own_file(labelled, tmp_path):
         f"import torch; from model import {name}\n"
         f"print(tuple({name}(){check}(torch.zeros(2, 3, 32, 32)).shape))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "(2, 1000)\n"
 
 
@@ -156,8 +161,13 @@ def test_all_emitted_source_is_clean(tmp_path):
     for number, text in enumerate(LAYOUTS):
         (tmp_path / f"layout{number}.py").write_text(source_of(text))
     ruff = [sys.executable, "-m", "ruff"]
-    for command in (["check", "--isolated", "."], ["format", "--isolated", "--check", "--diff", "."]):
-        done = subprocess.run([*ruff, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    for command in (
+        ["check", "--isolated", "."],
+        ["format", "--isolated", "--check", "--diff", "."],
+    ):
+        done = subprocess.run(
+            [*ruff, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout
 
 
@@ -229,7 +239,11 @@ def test_names_that_modules_use_themselves_are_refused(label):
 
 
 def test_reserved_names_are_those_of_torch():
-    public = {name for cls in (torch.nn.Module, torch.nn.Sequential) for name, _ in inspect.getmembers(cls)}
+    public = {
+        name
+        for cls in (torch.nn.Module, torch.nn.Sequential)
+        for name, _ in inspect.getmembers(cls)
+    }
     assert {name for name in public | {"training"} if not name.startswith("_")} <= RESERVED
 
 

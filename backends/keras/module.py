@@ -155,7 +155,9 @@ class _Function:
         lines: list[str] = []
         for node in self.graph.inputs if self.whole else ():
             more: dict[str, Expr] = {"dtype": "int32"} if node.shape.dtype == "int" else {}
-            made = call("keras.Input", channels_last(node.shape), name=layer_name(node.name), **more)
+            made = call(
+                "keras.Input", channels_last(node.shape), name=layer_name(node.name), **more
+            )
             lines += layout(made, before=f"{self.variables[node.name]} = ", indent=1)
         return lines
 

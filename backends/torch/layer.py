@@ -62,7 +62,9 @@ def depth(expr: Expr) -> int:
 
 def function(func: str, *args: Expr, sequential: Call | None = None, **keywords: Expr) -> Layer:
     """A layer that is a call without state."""
-    return Layer(forward=Call(func, {str(i): a for i, a in enumerate(args)}, keywords), sequential=sequential)
+    return Layer(
+        forward=Call(func, {str(i): a for i, a in enumerate(args)}, keywords), sequential=sequential
+    )
 
 
 def method(func: str, *args: Expr, sequential: Call | None = None, **keywords: Expr) -> Layer:
@@ -82,7 +84,9 @@ def fill(template: Expr, module: Expr, inputs: list[Expr]) -> Expr:
                 return inputs[int(template[1:-1])]
             return template
         case Call():
-            func = again(template.func) if isinstance(template.func, (Code, Call)) else template.func
+            func = (
+                again(template.func) if isinstance(template.func, (Code, Call)) else template.func
+            )
             return Call(
                 func,  # type: ignore[arg-type]
                 {name: again(value) for name, value in template.positional.items()},

@@ -76,4 +76,6 @@ class TorchSession:
     def _run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         results = self._module(*feeds.values())
         results = results if isinstance(results, tuple) else (results,)
-        return {output.name: value for output, value in zip(self._graph.outputs, results, strict=True)}
+        return {
+            output.name: value for output, value in zip(self._graph.outputs, results, strict=True)
+        }

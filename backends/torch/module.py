@@ -21,18 +21,19 @@ DEEPEST = 3
 
 _IMPORTED = ("F", "OrderedDict", "Tensor", "nn", "torch")
 
-# Names that `nn.Module` and `nn.Sequential` use themselves.
-RESERVED = frozenset(
-    """T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
-    double dump_patches eval extend extra_repr float forward get_buffer get_extra_state get_parameter
-    get_submodule half insert ipu load_state_dict modules mtia named_buffers named_children named_modules
-    named_parameters parameters pop register_backward_hook register_buffer register_forward_hook
-    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
-    zero_grad""".split()
-)
+_MODULE_NAMES = """
+T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
+double dump_patches eval extend extra_repr float forward get_buffer get_extra_state get_parameter
+get_submodule half insert ipu load_state_dict modules mtia named_buffers named_children named_modules
+named_parameters parameters pop register_backward_hook register_buffer register_forward_hook
+register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
+zero_grad
+"""
+RESERVED = frozenset(_MODULE_NAMES.split())
+"""Names that `nn.Module` and `nn.Sequential` use themselves."""
 
 
 def emit_module(graph: Graph) -> tuple[str, str]:
@@ -43,7 +44,9 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     ROWS.check(graph)
     _check_names(graph)
     plan = _plan(graph)
-    classes = "\n\n\n".join("\n".join(_Class(graph, plan, each).lines()) for each in plan.definitions)
+    classes = "\n\n\n".join(
+        "\n".join(_Class(graph, plan, each).lines()) for each in plan.definitions
+    )
     code = f"{_imports(classes)}\n\n\n{classes}\n"
     return f"{header(graph, channels_last=False)}\n{code}", plan.definitions[-1].name
 
@@ -87,9 +90,16 @@ def _plan(graph: Graph) -> Plan:
         value = part.inputs[0] if len(part.inputs) == 1 else None
         for item in part.items:
             element = (
-                _layer(graph, item).element if isinstance(item, Leaf) else sketches[item.local].calls[0]
+                _layer(graph, item).element
+                if isinstance(item, Leaf)
+                else sketches[item.local].calls[0]
             )
-            if element is None or list(item.inputs) != [value] or len(item.outputs) != 1 or "." in item.local:
+            if (
+                element is None
+                or list(item.inputs) != [value]
+                or len(item.outputs) != 1
+                or "." in item.local
+            ):
                 return None
             elements[item.local] = element
             value = item.outputs[0]

@@ -162,7 +162,9 @@ def leaky_relu(op: LeakyRelu, _x: Shape) -> Layer:
 def gelu(op: Gelu, _x: Shape) -> Layer:
     """Exact by default in both."""
     approximate = "tanh" if op.form == "tanh" else "none"
-    return Layer(Call("nn.GELU", {}, {"approximate": approximate}, {"approximate": "none"}), shared=True)
+    return Layer(
+        Call("nn.GELU", {}, {"approximate": approximate}, {"approximate": "none"}), shared=True
+    )
 
 
 @ROWS.row(Softmax)
@@ -185,10 +187,17 @@ def _native_padding(op: MaxPool | AveragePool) -> bool:
     )
 
 
-def _pool(op: MaxPool | AveragePool, func: str, padding: Sequence[int], ceil: bool, **more: Expr) -> Call:
+def _pool(
+    op: MaxPool | AveragePool, func: str, padding: Sequence[int], ceil: bool, **more: Expr
+) -> Call:
     assert op.stride is not None
     kernel, stride = short(op.kernel), short(op.stride)
-    keywords: dict[str, Expr] = {"stride": stride, "padding": short(padding), "ceil_mode": ceil, **more}
+    keywords: dict[str, Expr] = {
+        "stride": stride,
+        "padding": short(padding),
+        "ceil_mode": ceil,
+        **more,
+    }
     defaults = {"stride": kernel, "padding": 0, "ceil_mode": False, "count_include_pad": True}
     return Call(f"nn.{func}{len(op.kernel)}d", {"kernel_size": kernel}, keywords, defaults)
 
@@ -226,7 +235,9 @@ def average_pool(op: AveragePool, _x: Shape) -> Layer:
     rank = len(op.kernel)
     if _native_padding(op):
         padding = op.padding[:rank]
-        return Layer(_pool(op, "AvgPool", padding, op.ceil, count_include_pad=counts or not any(padding)))
+        return Layer(
+            _pool(op, "AvgPool", padding, op.ceil, count_include_pad=counts or not any(padding))
+        )
     module = _pool(op, "AvgPool", (0,) * rank, ceil=False)
     pads = _around(op.padding)
     total = _applied_to(call("F.pad", X, pads))
@@ -269,7 +280,9 @@ def multiply(_op: Multiply, *xs: Shape) -> Layer:
     """A vector beside images is spread over their positions."""
     spatial = max(len(x.spatial) for x in xs)
     gate = ":, :" + ", None" * spatial
-    factors = [Subscript(arg(i), gate) if len(x.spatial) < spatial else arg(i) for i, x in enumerate(xs)]
+    factors = [
+        Subscript(arg(i), gate) if len(x.spatial) < spatial else arg(i) for i, x in enumerate(xs)
+    ]
     return Layer(forward=Infix("*", tuple(factors)))
 
 
@@ -293,5 +306,3 @@ def concat(op: Concat, *xs: Shape) -> Layer:
     """Axes count from the batch."""
     branches = Items(tuple(arg(i) for i in range(len(xs))))
     return function("torch.cat", branches, dim=1 + xs[0].axes.index(op.axis))
-
-

@@ -1,1 +1,1 @@
-"""What the source-emitting backends share: expressions, their layout as Python, and blocks found again in a flat graph."""
+"""What the source-emitting backends share: expressions laid out as Python, blocks found in a flat graph."""

@@ -100,7 +100,9 @@ def define(
         for same in groups.values():
             title = names.fresh(name_of(titles.of(same[0])))
             definition = Definition(title, same[0], uses=len(same))
-            chosen = _parametrise(graph, same, [sketches[part.path] for part in same], definition, reserved)
+            chosen = _parametrise(
+                graph, same, [sketches[part.path] for part in same], definition, reserved
+            )
             for part, values in zip(same, chosen, strict=True):
                 plan.of[part.path] = definition
                 arguments[part.path] = values
@@ -166,14 +168,17 @@ def _parametrise(
     known = _known_columns(graph, parts, reserved)
     used: dict[str, tuple[Constant, ...]] = {}
     for local in sketches[0]:
-        found = [[pair for call in each[local].calls for pair in _constants(call)] for each in sketches]
+        found = [
+            [pair for call in each[local].calls for pair in _constants(call)] for each in sketches
+        ]
         words = [
             _word(local, column[0][0], [value for _, value in column], known, used)
             for column in zip(*found, strict=True)
         ]
         replaced = iter(words)
         definition.sketches[local] = Sketch(
-            tuple(_substitute(call, replaced) for call in sketches[0][local].calls), sketches[0][local].fixed
+            tuple(_substitute(call, replaced) for call in sketches[0][local].calls),
+            sketches[0][local].fixed,
         )
     declared = [name for name in (IN_CHANNELS, *known) if name in used]
     order = list(dict.fromkeys([*declared, *used]))
@@ -219,13 +224,17 @@ def _substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
     """The expression with its constants, in the order of `_constants`, replaced."""
     match expr:
         case Call():
-            positional = {name: _substitute(value, replaced) for name, value in expr.positional.items()}
+            positional = {
+                name: _substitute(value, replaced) for name, value in expr.positional.items()
+            }
             keywords = {name: _substitute(value, replaced) for name, value in expr.keywords.items()}
             return Call(expr.func, positional, keywords, expr.defaults, expr.on)
         case Items():
             return Items(tuple(_substitute(value, replaced) for value in expr.elements))
         case Infix():
-            return Infix(expr.operator, tuple(_substitute(value, replaced) for value in expr.operands))
+            return Infix(
+                expr.operator, tuple(_substitute(value, replaced) for value in expr.operands)
+            )
         case Code() | None:
             return expr
         case _:

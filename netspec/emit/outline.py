@@ -96,7 +96,10 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _fill(
-    part: Part, nodes: list[Node], containers: dict[str, tuple[str | None, dict[str, Any]]], depth: int
+    part: Part,
+    nodes: list[Node],
+    containers: dict[str, tuple[str | None, dict[str, Any]]],
+    depth: int,
 ) -> None:
     """Distribute nodes over the part's items; `depth` is the length of the part's own prefix."""
     current: Part | None = None

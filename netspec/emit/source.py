@@ -62,7 +62,9 @@ class Subscript:
     index: str
 
 
-Expr: TypeAlias = "Code | Call | Infix | Items | Subscript | str | int | float | bool | None | tuple[Expr, ...]"
+Expr: TypeAlias = (
+    "Code | Call | Infix | Items | Subscript | str | int | float | bool | tuple[Expr, ...] | None"
+)
 
 
 def _same(a: object, b: object) -> bool:
@@ -151,7 +153,10 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             start = f"{before}{_operand(left)} {expr.operator} "
             return layout(right, before=start, after=after, indent=indent)
         case Infix():
-            rows = [f"{expr.operator if i else ''} {_operand(each)}".strip() for i, each in enumerate(expr.operands)]
+            rows = [
+                f"{expr.operator if i else ''} {_operand(each)}".strip()
+                for i, each in enumerate(expr.operands)
+            ]
             return [f"{pad}{before}(", *(f"{pad}{INDENT}{row}" for row in rows), f"{pad}){after}"]
         case _:
             return [f"{pad}{before}{flat(expr)}{after}"]
@@ -168,5 +173,7 @@ def _inside(parts: list[tuple[str, Expr]], indent: int) -> list[str]:
     if len(together) <= WIDTH:
         return [together]
     return [
-        line for prefix, value in parts for line in layout(value, before=prefix, after=",", indent=indent)
+        line
+        for prefix, value in parts
+        for line in layout(value, before=prefix, after=",", indent=indent)
     ]

@@ -1,6 +1,16 @@
 """Every op of the language; importing this package makes them known."""
 
-from netspec.ops.activation import Gelu, LeakyRelu, LogSoftmax, Relu, Relu6, Sigmoid, Silu, Softmax, Tanh
+from netspec.ops.activation import (
+    Gelu,
+    LeakyRelu,
+    LogSoftmax,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
+)
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, all_ops, find, names
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense

@@ -80,7 +80,9 @@ class Gelu(_Elementwise):
     kind = "gelu"
     examples: ClassVar = _examples("gelu", "gelu tanh")
 
-    form: Annotated[Literal["exact", "tanh"], Field(description="`exact` (by erf) or `tanh`")] = "exact"
+    form: Annotated[Literal["exact", "tanh"], Field(description="`exact` (by erf) or `tanh`")] = (
+        "exact"
+    )
 
 
 @register

@@ -76,7 +76,7 @@ class Op(BaseModel):
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def settle(self, *inputs: Shape) -> Self:
-        """This op with whatever depends on its inputs written out: per-axis sizes, explicit padding."""
+        """The op with whatever depends on its inputs written out: per-axis sizes, explicit padding."""
         del inputs
         return self
 
@@ -135,5 +135,6 @@ def all_ops() -> Iterator[type[Op]]:
 
 def unknown_op(name: str, *more: str) -> Rejected:
     """The rejection of a name that is neither an op nor one of `more`."""
-    return Rejected("unknown-op", f"unknown op `{name}`", help=did_you_mean(name, (*_REGISTRY, *more)))
-
+    return Rejected(
+        "unknown-op", f"unknown op `{name}`", help=did_you_mean(name, (*_REGISTRY, *more))
+    )

@@ -30,7 +30,11 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
         given.update(zip(fields, positional, strict=False))
     for name, value in keywords.items():
         if name not in fields:
-            known = f"it takes {', '.join(f'`{field}`' for field in fields)}" if fields else "it takes none"
+            known = (
+                f"it takes {', '.join(f'`{field}`' for field in fields)}"
+                if fields
+                else "it takes none"
+            )
             raise Rejected(
                 "unknown-argument",
                 f"`{op.kind}` has no argument `{name}`",
@@ -102,7 +106,12 @@ def _words(annotation: Any) -> list[str]:
     if origin is tuple:
         return ["a whole number", "one for each axis"]
     if get_args(annotation):
-        return [word for part in get_args(annotation) if not _is_constraint(part) for word in _words(part)]
+        return [
+            word
+            for part in get_args(annotation)
+            if not _is_constraint(part)
+            for word in _words(part)
+        ]
     plain = {int: "a whole number", float: "a number", bool: "`true` or `false`", str: "a name"}
     return [plain[annotation]] if annotation in plain else []
 

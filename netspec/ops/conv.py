@@ -19,7 +19,8 @@ class _Convolution(Op):
     kernel: Annotated[PerAxis, Field(description="window size, for all axes or for each")]
     stride: Annotated[PerAxis, Field(description="step of the window")] = (1,)
     padding: Annotated[
-        Padding, Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side")
+        Padding,
+        Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side"),
     ] = (0,)
     dilation: Annotated[PerAxis, Field(description="distance between the window's taps")] = (1,)
     groups: Annotated[Count, Field(description="channel groups that are convolved apart")] = 1
@@ -34,7 +35,10 @@ class _Convolution(Op):
         )
 
     def _check_groups(self, x: Shape) -> None:
-        for count, what, param in ((x.axis("c"), "input channels", "groups"), (self.filters, "filters", "groups")):
+        for count, what, param in (
+            (x.axis("c"), "input channels", "groups"),
+            (self.filters, "filters", "groups"),
+        ):
             if count % self.groups:
                 raise Rejected(
                     "indivisible-groups",
@@ -89,7 +93,12 @@ class Conv(_Convolution):
         sizes = [
             window_steps(size + before + after, window_extent(k, d), s)
             for size, (before, after), k, s, d in zip(
-                x.spatial, split_pads(self.padding), self.kernel, self.stride, self.dilation, strict=True
+                x.spatial,
+                split_pads(self.padding),
+                self.kernel,
+                self.stride,
+                self.dilation,
+                strict=True,
             )
         ]
         return x.with_sizes(self.filters, *sizes)
@@ -120,7 +129,9 @@ class ConvTranspose(_Convolution):
     examples: ClassVar = (
         Example("conv_transpose 6 2 stride=2", ((4, 5, 6),), (6, 10, 12)),
         Example("conv_transpose 6 4 stride=2 padding=1", ((4, 5, 6),), (6, 10, 12)),
-        Example("conv_transpose 6 3 stride=2 padding=1 output_padding=1", ((4, 5, 6),), (6, 10, 12)),
+        Example(
+            "conv_transpose 6 3 stride=2 padding=1 output_padding=1", ((4, 5, 6),), (6, 10, 12)
+        ),
         Example("conv_transpose 6 3 stride=2 padding=same bias=false", ((4, 5, 6),), (6, 10, 12)),
         Example("conv_transpose 6 2 stride=3 padding=same", ((4, 5, 6),), (6, 15, 18)),
         Example("conv_transpose 6 3 groups=2 padding=1", ((4, 5, 6),), (6, 5, 6)),
@@ -128,7 +139,9 @@ class ConvTranspose(_Convolution):
         Example("conv_transpose 4 2 stride=2", ((2, 3, 4, 5),), (4, 6, 8, 10)),
     )
 
-    output_padding: Annotated[Pads, Field(description="extra size at the end, less than the stride")] = (0,)
+    output_padding: Annotated[
+        Pads, Field(description="extra size at the end, less than the stride")
+    ] = (0,)
 
     def settle(self, *inputs: Shape) -> Self:
         """Kernel, stride and dilation per axis; padding and output padding as numbers."""
@@ -136,8 +149,12 @@ class ConvTranspose(_Convolution):
         kernel, stride, dilation = self._windows(x)
         extra = per_axis(self.output_padding, len(x.spatial), "output_padding")
         if self.padding == "same":
-            surplus = [window_extent(k, d) - s for k, s, d in zip(kernel, stride, dilation, strict=True)]
-            pads = tuple(max(t, 0) // 2 for t in surplus) + tuple(max(t, 0) - max(t, 0) // 2 for t in surplus)
+            surplus = [
+                window_extent(k, d) - s for k, s, d in zip(kernel, stride, dilation, strict=True)
+            ]
+            pads = tuple(max(t, 0) // 2 for t in surplus) + tuple(
+                max(t, 0) - max(t, 0) // 2 for t in surplus
+            )
             extra = tuple(max(-t, 0) for t in surplus)
         else:
             pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
@@ -149,7 +166,9 @@ class ConvTranspose(_Convolution):
         (x,) = inputs
         self._check_groups(x)
         assert isinstance(self.padding, tuple)
-        for extra, stride, dilation in zip(self.output_padding, self.stride, self.dilation, strict=True):
+        for extra, stride, dilation in zip(
+            self.output_padding, self.stride, self.dilation, strict=True
+        ):
             if extra >= max(stride, dilation):
                 raise Rejected(
                     "output-padding-too-large",

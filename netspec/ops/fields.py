@@ -21,7 +21,9 @@ def _as_tuple(value: Any) -> Any:
 
 
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
-Rate = Annotated[float, BeforeValidator(lambda v: float(v) if type(v) is int else v), Field(ge=0, le=1)]
+Rate = Annotated[
+    float, BeforeValidator(lambda v: float(v) if type(v) is int else v), Field(ge=0, le=1)
+]
 Number = Annotated[
     float,
     BeforeValidator(lambda v: float(v) if type(v) is int and abs(v) <= LARGEST else v),
@@ -83,7 +85,9 @@ def check_windows(
     """Raise `Rejected` where a window does not fit into its padded input."""
     extents = [window_extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
     around = split_pads(pads)
-    padded = [size + before + after for size, (before, after) in zip(x.spatial, around, strict=True)]
+    padded = [
+        size + before + after for size, (before, after) in zip(x.spatial, around, strict=True)
+    ]
     if all(extent <= size for extent, size in zip(extents, padded, strict=True)):
         return
     window, room = " x ".join(map(str, extents)), " x ".join(map(str, x.spatial))

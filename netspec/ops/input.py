@@ -27,7 +27,11 @@ class Input(Op):
         Example("input 3 32 32", (), (3, 32, 32)),
     )
 
-    sizes: Annotated[tuple[Count, ...], BeforeValidator(_flat), Field(description="size of each axis, channels first")]
+    sizes: Annotated[
+        tuple[Count, ...],
+        BeforeValidator(_flat),
+        Field(description="size of each axis, channels first"),
+    ]
     dtype: Annotated[DType, Field(description="`float`, or `int` for token ids")] = "float"
 
     def infer(self, *inputs: Shape) -> Shape:

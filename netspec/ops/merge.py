@@ -140,7 +140,9 @@ class Concat(_Merge):
             )
         for number, shape in enumerate(inputs[1:], start=2):
             if shape.axes != first.axes or any(
-                a != b for i, (a, b) in enumerate(zip(shape.sizes, first.sizes, strict=True)) if i != index
+                a != b
+                for i, (a, b) in enumerate(zip(shape.sizes, first.sizes, strict=True))
+                if i != index
             ):
                 raise Rejected(
                     "unequal-branches",

@@ -29,7 +29,9 @@ class BatchNorm(Op):
     )
 
     eps: Annotated[float, Field(gt=0, le=1, description="added to the variance")] = 1e-5
-    momentum: Annotated[Rate, Field(description="weight of the new batch in the running statistics")] = 0.1
+    momentum: Annotated[
+        Rate, Field(description="weight of the new batch in the running statistics")
+    ] = 0.1
     affine: Annotated[bool, Field(description="whether a learned scale and shift follow")] = True
 
     def infer(self, *inputs: Shape) -> Shape:

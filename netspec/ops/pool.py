@@ -15,9 +15,12 @@ class _WindowPool(Op):
     accepts = ("image", "volume")
 
     kernel: Annotated[PerAxis, Field(description="window size, for all axes or for each")]
-    stride: Annotated[PerAxis | None, Field(description="step of the window; the kernel if not given")] = None
+    stride: Annotated[
+        PerAxis | None, Field(description="step of the window; the kernel if not given")
+    ] = None
     padding: Annotated[
-        Padding, Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side")
+        Padding,
+        Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side"),
     ] = (0,)
     ceil: Annotated[bool, Field(description="whether a last, partly filled window counts")] = False
 
@@ -98,7 +101,10 @@ class AveragePool(_WindowPool):
     )
 
     count_padding: Annotated[
-        bool | None, Field(description="whether padding counts in the mean; false for `padding=same`, else true")
+        bool | None,
+        Field(
+            description="whether padding counts in the mean; false for `padding=same`, else true"
+        ),
     ] = None
 
     def settle(self, *inputs: Shape) -> Self:

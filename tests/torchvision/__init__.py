@@ -33,7 +33,9 @@ def load_reference(name: str) -> Reference:
     }
     images = [arrays["x"], arrays["x_alt"]]
     inputs = [x.astype("f4") / np.float32(63.75) - np.float32(2) for x in images]
-    return Reference(weights, inputs, [arrays["y64"], arrays["y_alt64"]], meta["macs"], meta["params"])
+    return Reference(
+        weights, inputs, [arrays["y64"], arrays["y_alt64"]], meta["macs"], meta["params"]
+    )
 
 
 def _draw(name: str, shape: tuple[int, ...], seed: int, gain: float) -> Any:
