@@ -1,0 +1,67 @@
+"""Runs every benchmark in a process of its own, keeps the results and puts their table into the README."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from paired import Result, table
+
+HERE = Path(__file__).parent
+SCRIPTS = ("startup", "onnx_export", "torch_speed", "ort_speed")
+LIBRARIES = ("pydantic", "torch", "onnx", "onnxruntime")
+BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="see whether all run; keep nothing")
+    options = parser.parse_args()
+    results = []
+    for script in SCRIPTS:
+        command = [sys.executable, str(HERE / f"{script}.py"), "--json"]
+        command += ["--quick"] if options.quick else []
+        found = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        results += [Result(**fields) for fields in json.loads(found.splitlines()[-1])]
+    print(table(results), end="")
+    if options.quick:
+        return
+    machine = describe_machine()
+    content = {**machine, "results": [result._asdict() for result in results]}
+    (HERE / "results.json").write_text(json.dumps(content, indent=2) + "\n")
+    readme = HERE / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    about = "; ".join(f"{name}: {value}" for name, value in machine.items())
+    readme.write_text(f"{before}{BEGIN}{table(results)}\n{about}\n{END}{after}")
+
+
+def describe_machine() -> dict[str, str]:
+    """Where and with what the figures were taken."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return {
+        "date": date.today().isoformat(),
+        "processor": f"{processor_name()}, {os.cpu_count()} cores",
+        "software": f"Python {platform.python_version()}, {libraries}",
+    }
+
+
+def processor_name() -> str:
+    """As Linux tells it; elsewhere the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""How long `netspec compile` takes as a whole process, against importing what it stands on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from paired import Result, main, paired, processor, spend
+
+RESNET = str(Path(__file__).parent.parent / "examples" / "resnet18.net")
+NETSPEC = [str(Path(sys.executable).with_name("netspec")), "compile", RESNET, "--target", "torch"]
+IMPORTS = [sys.executable, "-c", "import lark, click; from pydantic import BaseModel"]
+HEAVY = {"keras", "numpy", "onnx", "onnxruntime", "tensorflow", "torch"}
+LOADED = (
+    "import sys; from netspec.cli import main\n"
+    f"main({NETSPEC[1:]}, standalone_mode=False)\n"
+    f"print(len({HEAVY} & sys.modules.keys()), file=sys.stderr)"
+)
+
+
+def measure(quick: bool) -> list[Result]:
+    ratio = paired(
+        "`netspec compile resnet18.net --target torch` / `import lark, click, pydantic`, processor time",
+        processor(NETSPEC),
+        processor(IMPORTS),
+        pairs=3 if quick else 101,
+        highest=1.6,
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
+    )
+    return [
+        ratio,
+        Result("its peak memory", spend(NETSPEC).ru_maxrss / 1024, "MiB", highest=60),
+        Result("frameworks it imports, NumPy included", int(done.stderr), "", highest=0),
+    ]
+
+
+if __name__ == "__main__":
+    main(measure)
