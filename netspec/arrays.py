@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.weights import Array, np
@@ -51,7 +52,10 @@ def dump_arrays(arrays: Mapping[str, Array], path: str) -> bytes:
     """The content of a .npz file, or of any other name a .npy file, which holds one array only."""
     buffer = BytesIO()
     if Path(path).suffix == ".npz":
-        np.savez(buffer, **dict(arrays))
+        with ZipFile(buffer, "w") as archive:  # `np.savez` takes no array called `file`
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.save(member, array)
     elif len(arrays) == 1:
         np.save(buffer, next(iter(arrays.values())))
     else:

@@ -142,7 +142,7 @@ class Rows(Generic[RowT]):
 def load_backend(name: str) -> Backend:
     """The backend of that name: one of ours, or another package's entry point in `netspec.backends`."""
     if name in _SHIPPED:
-        backend: Backend = import_module(f"netspec.backends.{name}")  # type: ignore[assignment]
+        backend: Backend = import_module(f"netspec.backends.{name}")
         return backend
     from importlib.metadata import entry_points  # slow to import, and seldom needed
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from netspec.ir import SCHEMA_VERSION, Graph
@@ -14,7 +15,8 @@ from netspec.ops import Op, all_ops
 def graph_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of `Graph.to_json`: every op with its fields, told apart by `kind`."""
     ops = list(all_ops())
-    _, content = models_json_schema([(model, "serialization") for model in (Graph, *ops)])
+    models: list[tuple[type[BaseModel], Literal["serialization"]]] = [(Graph, "serialization")]
+    _, content = models_json_schema([*models, *((op, "serialization") for op in ops)])
     definitions = content["$defs"]
     definitions.pop(Op.__name__, None)
     for op in ops:

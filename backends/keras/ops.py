@@ -304,8 +304,9 @@ def _merge(func: str) -> Row:
     return row
 
 
-for _op, _func in ((Add, "layers.Add"), (Maximum, "layers.Maximum"), (Mean, "layers.Average")):
-    ROWS.row(_op)(_merge(_func))
+ROWS.row(Add)(_merge("layers.Add"))
+ROWS.row(Maximum)(_merge("layers.Maximum"))
+ROWS.row(Mean)(_merge("layers.Average"))
 
 
 @ROWS.row(Subtract)

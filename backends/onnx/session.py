@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from netspec.weights import Array
 
 
-class ConvTranspose(op_conv_transpose.ConvTranspose):
+class ConvTranspose(op_conv_transpose.ConvTranspose):  # type: ignore[misc]
     """ONNX's own, group by group: in onnx 1.23 it crashes where `group` is above 1."""
 
     op_domain = ""
 
-    def _run(  # type: ignore[override]
+    def _run(
         self, x: Array, weight: Array, bias: Array | None = None, **attributes: Any
     ) -> tuple[Array]:
         whole: Callable[..., tuple[Array]] = super()._run

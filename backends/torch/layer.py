@@ -88,7 +88,7 @@ def fill(template: Expr, module: Expr, inputs: list[Expr]) -> Expr:
                 again(template.func) if isinstance(template.func, (Code, Call)) else template.func
             )
             return Call(
-                func,  # type: ignore[arg-type]
+                func,
                 {name: again(value) for name, value in template.positional.items()},
                 {name: again(value) for name, value in template.keywords.items()},
                 template.defaults,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from netspec.emit.names import Names
 from netspec.emit.outline import Item, Leaf, Part
-from netspec.emit.source import Call, Code, Expr, Infix, Items, flat
+from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, flat
 from netspec.emit.titles import Titles
 from netspec.ir import Graph
 
@@ -149,6 +149,8 @@ def _outline_of(expr: Expr) -> str:
             return f"[{','.join(map(_outline_of, expr.elements))}]"
         case Infix():
             return expr.operator.join(map(_outline_of, expr.operands))
+        case Subscript():
+            return f"{_outline_of(expr.value)}[{expr.index}]"
         case Code():
             return str(expr)
         case None:
@@ -214,6 +216,8 @@ def _constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
         case Infix():
             for value in expr.operands:
                 yield from _constants(value, hint)
+        case Subscript():
+            yield from _constants(expr.value, hint)
         case Code() | None:
             return
         case _:
@@ -235,6 +239,8 @@ def _substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
             return Infix(
                 expr.operator, tuple(_substitute(value, replaced) for value in expr.operands)
             )
+        case Subscript():
+            return Subscript(_substitute(expr.value, replaced), expr.index)
         case Code() | None:
             return expr
         case _:
