@@ -51,7 +51,7 @@ def _colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
-class _Sizes(click.ParamType):
+class _Sizes(click.ParamType):  # type: ignore[type-arg] (generic since click 8.2)
     """`1x28x28`."""
 
     name = "CxHxW"
@@ -60,7 +60,11 @@ class _Sizes(click.ParamType):
         if isinstance(value, tuple):
             return value
         if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){0,3}", value):
-            self.fail(f"{value!r} is no shape: write channels first and without the batch, as in 1x28x28", param, ctx)
+            self.fail(
+                f"{value!r} is no shape: write channels first and without the batch, as in 1x28x28",
+                param,
+                ctx,
+            )
         return tuple(map(int, value.split("x")))
 
 
@@ -68,9 +72,22 @@ def _spec(command: Command) -> Command:
     """A spec to read, and what selects and sizes it."""
     options = [
         click.argument("spec", metavar="SPEC"),
-        click.option("--net", metavar="NAME", help="The net to take, where the file holds several."),
-        click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."),
-        click.option("--input", "input_shape", type=_Sizes(), help="The input of a spec that has none, or another size."),
+        click.option(
+            "--net", metavar="NAME", help="The net to take, where the file holds several."
+        ),
+        click.option(
+            "--set",
+            "settings",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Set a parameter of the net.",
+        ),
+        click.option(
+            "--input",
+            "input_shape",
+            type=_Sizes(),
+            help="The input of a spec that has none, or its size.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -81,15 +98,21 @@ def _weighted(command: Command) -> Command:
     """Weights from a file or a seed, and passes over them."""
     options = [
         click.option("--weights", metavar="FILE", help="Canonical weights (safetensors)."),
-        click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw weights from this seed."),
-        click.option("--fold-bn", is_flag=True, help="Fold batch norms into the layers before them."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), help="Draw weights from this seed."
+        ),
+        click.option(
+            "--fold-bn", is_flag=True, help="Fold batch norms into the layers before them."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def _graph(spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None) -> Graph:
+def _graph(
+    spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None
+) -> Graph:
     from netspec.compiler import decode, load, parse
     from netspec.expand import parse_override
 
@@ -127,7 +150,9 @@ def _write(path: str | None, content: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="netspec-compiler", prog_name="netspec")
 def main() -> None:
     """Compile a neural-network spec to PyTorch, Keras or ONNX: one op, one meaning."""
@@ -166,23 +191,32 @@ def compile_(
         raise click.UsageError("--opset goes with --target onnx")
     beside = target != "onnx" and (weights is not None or seed is not None)
     if beside and output in (None, STDIN):
-        raise click.UsageError("weights cannot stand on stdout beside the source: name a file with -o")
+        raise click.UsageError(
+            "weights cannot stand on stdout beside the source: name a file with -o"
+        )
     graph = _graph(**spec)
     options = {} if opset is None else {"opset": opset}
     given = _weights(graph, weights, seed)
-    artifact = compile_graph(graph, target=target, weights=given, seed=seed, fold_bn=fold_bn, **options)
+    artifact = compile_graph(
+        graph, target=target, weights=given, seed=seed, fold_bn=fold_bn, **options
+    )
     if beside:
         from netspec.weights import dump_weights
 
         assert output is not None
         assert artifact.weights is not None
-        _write(str(Path(output).with_suffix(".safetensors")), dump_weights(artifact.weights, artifact.graph))
+        _write(
+            str(Path(output).with_suffix(".safetensors")),
+            dump_weights(artifact.weights, artifact.graph),
+        )
     _write(output, artifact.content)
 
 
 @main.command()
 @_spec
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
 def check(form: str, **spec: Any) -> None:
     """Say whether SPEC is right, and if not, all that is wrong with it."""
     from netspec.diagnostics import SpecError
@@ -209,7 +243,9 @@ def check(form: str, **spec: Any) -> None:
 
 @main.command()
 @_spec
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
 def summary(form: str, **spec: Any) -> None:
     """Show the layers of SPEC with shapes, parameters and multiply-adds."""
     from netspec.summary import summarize, to_json, to_table
@@ -229,10 +265,27 @@ def print_(**spec: Any) -> None:
 
 @main.command()
 @_spec
-@click.option("--weights", metavar="FILE", help="Canonical weights (safetensors) instead of random ones.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of weights and inputs.")
-@click.option("--target", "-t", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable.")
-@click.option("--batch", "batches", type=click.IntRange(1), multiple=True, default=(1, 2, 7), show_default=True)
+@click.option(
+    "--weights", metavar="FILE", help="Canonical weights (safetensors) instead of random ones."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of weights and inputs.",
+)
+@click.option(
+    "--target", "-t", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable."
+)
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(1, 2, 7),
+    show_default=True,
+)
 @click.option(
     "--precision",
     "precisions",
@@ -242,7 +295,9 @@ def print_(**spec: Any) -> None:
     show_default=True,
 )
 @click.option("--fold-bn", is_flag=True, help="Compare with batch norms folded.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
 def verify(
     weights: str | None,
     seed: int,
@@ -277,11 +332,27 @@ def verify(
 
 @main.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--input", "inputs", metavar="[NAME=]FILE", required=True, multiple=True, help=".npy, or .npz for several.")
-@click.option("-o", "output", metavar="FILE", help="Where to write the outputs (.npy, .npz); shown if not given.")
-@click.option("--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True)
+@click.option(
+    "--input",
+    "inputs",
+    metavar="[NAME=]FILE",
+    required=True,
+    multiple=True,
+    help=".npy; .npz for several.",
+)
+@click.option(
+    "-o",
+    "output",
+    metavar="FILE",
+    help="Where to write the outputs (.npy, .npz); shown if not given.",
+)
+@click.option(
+    "--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True
+)
 @click.option("--net", metavar="NAME", help="The net to take, where a spec holds several.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net.")
+@click.option(
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
+)
 @_weighted
 def run(
     model: str,
@@ -306,7 +377,9 @@ def run(
         bare = None if isinstance(arrays, dict) else tuple(arrays.shape[1:])
         graph = _sized_graph(model, net, settings, bare)
         given = _weights(graph, weights, seed)
-        content = compile_graph(graph, target="onnx", weights=given, seed=seed, fold_bn=fold_bn).content
+        content = compile_graph(
+            graph, target="onnx", weights=given, seed=seed, fold_bn=fold_bn
+        ).content
     elif weights is not None or seed is not None or fold_bn or net is not None or settings:
         raise click.UsageError("an .onnx file has its weights: the other options go with a spec")
     try:
@@ -344,7 +417,13 @@ def weights_group() -> None:
 
 @weights_group.command("init")
 @_spec
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Draw from this seed.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Draw from this seed.",
+)
 @click.option("-o", "output", metavar="FILE", required=True, help="Where to write them.")
 def weights_init(seed: int, output: str, **spec: Any) -> None:
     """Draw the first weights of SPEC: the same seed gives the same network in every target."""

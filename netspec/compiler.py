@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Artifact(NamedTuple):
-    """What compiling gives: the target's file, the graph it realises, and the weights that fit it, if any were given."""
+    """What compiling gives: the target's file, the graph it realises, and the weights that fit it, if any."""
 
     content: bytes
     suffix: str
@@ -85,7 +85,9 @@ def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
         with open(path, "rb") as file:
             content = file.read(limits.source_bytes + 1)
     except OSError as error:
-        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")) from None
+        raise SpecError(
+            Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")
+        ) from None
     return decode(content, str(path), limits)
 
 
