@@ -156,7 +156,9 @@ class Expressions:
             case tree.Choice():
                 first: list[Part] = []
                 self._operand(node.then, first)
-                rest = [self.segment(self._clause, value) for value in (node.condition, node.otherwise)]
+                rest = [
+                    self.segment(self._clause, value) for value in (node.condition, node.otherwise)
+                ]
                 self._clauses(first, rest, parts)
             case _:
                 text = self.words.next.text

@@ -136,7 +136,10 @@ class Page:
 
 
 def _columns(lines: Sequence[_Line]) -> list[int]:
-    """Where the comment of each line begins."""
+    """Where the comment of each line begins: in one column with its neighbours', if all fit there.
+
+    Comments on lines of their own, blank lines and the beginnings of blocks part neighbours.
+    """
     columns = [line.column for line in lines]
     run: list[int] = []
 
@@ -148,9 +151,10 @@ def _columns(lines: Sequence[_Line]) -> list[int]:
         run.clear()
 
     for index, line in enumerate(lines):
-        if not line.code or (run and index - run[-1] > NEIGHBOURS):
+        opening = line.code[-1:] in ("{", "(", "[")
+        if not line.code or opening or (run and index - run[-1] > NEIGHBOURS):
             align()
-        if line.code not in ("", "|") and line.comment is not None:
+        if line.comment is not None and line.code not in ("", "|") and not opening:
             run.append(index)
     align()
     return columns

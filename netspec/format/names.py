@@ -10,9 +10,7 @@ def canonical_names(file: tree.File) -> dict[str, str]:
         return {}  # what another file defines is not known here
     own = {name: op.kind for name in names() if (op := find(name)) is not None and op.kind != name}
     bound = _bound(file)
-    return {
-        alias: name for alias, name in own.items() if alias not in bound and name not in bound
-    }
+    return {alias: name for alias, name in own.items() if alias not in bound and name not in bound}
 
 
 def _bound(file: tree.File) -> set[str]:
