@@ -12,6 +12,22 @@ OPS_BY_EXAMPLE = [(op, example) for op in all_ops() for example in op.examples]
 """Every op with each of its examples: what the tests over all ops run over."""
 
 
+HOSTILE = """
+block tensor(name, x, layers, self, nn, keras, lambda, range, b) {
+  conv name 1 -> conv x 1 -> conv layers 1 -> conv self 1 -> conv nn 1
+  -> conv keras 1 -> conv lambda 1 -> conv range 1 -> b b
+}
+block Tensor(c) { conv c 1 }
+block b(tensor) { conv tensor 1 }
+net F {
+  input 1 4 4
+  tensor 2 3 4 5 6 7 8 9 3 -> tensor 3 4 5 6 7 8 9 10 4
+  -> Tensor 3 -> print: relu -> list: relu -> Tensor 4
+}
+"""
+"""Names that mean something to Python, to a framework or to the file that is emitted."""
+
+
 def graph_of(text: str, name: str = "test") -> Graph:
     """The graph of a spec."""
     return expand(parse(Source(f"{name}.net", text)))

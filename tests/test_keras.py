@@ -12,7 +12,7 @@ from pathlib import Path
 import keras_worker
 import numpy as np
 import pytest
-from graphs import OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
+from graphs import HOSTILE, OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
@@ -104,6 +104,7 @@ NETWORKS = {
     "inverted": INVERTED,
     "two_sided": TWO_SIDED,
     "shadows": SHADOWS,
+    "hostile": HOSTILE,
     "volume": VOLUME,
     "equal": EQUAL,
     "interrupted": INTERRUPTED,

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from graphs import OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from graphs import HOSTILE, OPS_BY_EXAMPLE, example_graph, example_id, graph_of
 from torchvision import load_reference
 
 import netspec
@@ -172,6 +172,7 @@ def test_all_emitted_source_is_clean(tmp_path):
 
 
 LAYOUTS = [
+    HOSTILE,
     "input 3 8 8 -> concat { conv 4 1 | conv 4 3 padding=1 | pool 3 stride=1 padding=1 } -> gap",
     "input 3 8 8 -> " + "concat { " + " | ".join(["conv 2 1"] * 12) + " }",
     "input 3 8 8 -> features.0: conv 4 3 -> relu -> features.3: conv 8 3 -> bn -> dense 2",

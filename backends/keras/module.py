@@ -90,8 +90,10 @@ def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
         wiring = "; ".join(f"{step.suffix}{step.reads}" for step in steps)
         return Sketch(tuple(step.layer for step in steps), wiring)
 
-    names = Names((*_IMPORTED, *NAMES))
-    return define(graph, outline(graph, groups=False), describe, snake, names, ("x", "name"))
+    imported = (*_IMPORTED, *NAMES)
+    reserved = ("x", "name", *imported)
+    names = Names(imported)
+    return define(graph, outline(graph, groups=False), describe, snake, names, reserved)
 
 
 def _imports(code: str) -> str:

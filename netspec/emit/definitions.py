@@ -101,7 +101,11 @@ def define(
             title = names.fresh(name_of(titles.of(same[0])))
             definition = Definition(title, same[0], uses=len(same))
             chosen = _parametrise(
-                graph, same, [sketches[part.path] for part in same], definition, reserved
+                graph,
+                same,
+                [sketches[part.path] for part in same],
+                definition,
+                {*reserved, *names.taken},
             )
             for part, values in zip(same, chosen, strict=True):
                 plan.of[part.path] = definition
@@ -192,9 +196,9 @@ def _known_columns(
     graph: Graph, parts: Sequence[Part], reserved: Collection[str]
 ) -> dict[str, tuple[Constant, ...]]:
     """What a parameter may be called: the block's own parameters, then the width of the first input."""
-    taken = {IN_CHANNELS, *reserved}
+    names = Names({IN_CHANNELS, *reserved})
     columns: dict[str, tuple[Constant, ...]] = {
-        f"{name}_" if name in taken else name: tuple(part.arguments.get(name) for part in parts)
+        names.fresh(name): tuple(part.arguments.get(name) for part in parts)
         for name in parts[0].arguments
     }
     if all(part.inputs for part in parts):

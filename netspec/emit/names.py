@@ -27,13 +27,13 @@ class Names:
     """Hands out identifiers of one namespace, each once."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
-        self._taken = set(reserved)
+        self.taken = set(reserved)
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or `wanted2`, `wanted3`... where it is taken or means something to Python."""
         name, number = wanted, 1
-        while name in self._taken or name in _UNUSABLE:
+        while name in self.taken or name in _UNUSABLE:
             number += 1
             name = f"{wanted}{number}"
-        self._taken.add(name)
+        self.taken.add(name)
         return name
