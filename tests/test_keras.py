@@ -252,7 +252,7 @@ def test_a_saved_model_is_the_same(keras):
 
 def test_layers_are_called_as_their_nodes(keras, network):
     name, classes = keras(keras_worker.layers, network, random_weights(network))
-    assert name == network.name
+    assert name == network.name.lower()
     wanted = {node.name.replace(".", "_") for node in network.nodes}
     assert wanted <= classes.keys()
     for more in classes.keys() - wanted:
