@@ -110,6 +110,15 @@ def _weighted(command: Command) -> Command:
     return command
 
 
+def _read(path: str) -> tuple[str, str]:
+    """The name and the text of a spec."""
+    from netspec.compiler import decode, read_text
+
+    if path == STDIN:
+        return "<stdin>", decode(sys.stdin.buffer.read(), "<stdin>")
+    return path, read_text(path)
+
+
 def _graph(
     spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None
 ) -> Graph:
@@ -238,6 +247,42 @@ def check(form: str, **spec: Any) -> None:
         ends = ", ".join(str(graph.by_name[output.node].shape) for output in graph.outputs)
         click.echo(f"{graph.name}: {len(graph.nodes)} nodes, output {ends}")
     if mistakes:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER|-...")
+@click.option(
+    "--check", is_flag=True, help="Change nothing; exit with 1 if something would change."
+)
+@click.option("--diff", is_flag=True, help="Change nothing; show what would change.")
+def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
+    """Give specs their canonical form: files in place, - from stdin to stdout."""
+    from netspec.diagnostics import SpecError
+    from netspec.format import format_source
+    from netspec.format.files import spec_files, unified_diff
+    from netspec.source import Source
+
+    failed = False
+    for path in spec_files(paths):
+        try:
+            name, before = _read(path)
+            after = format_source(Source(name, before))
+            changes = after != before
+            if diff:
+                click.echo(unified_diff(name, before, after), nl=False)
+            elif path == STDIN and not check:
+                _write(None, after.encode())
+            elif changes and not check:
+                _write(path, after.encode())
+        except SpecError as error:
+            _report(error.diagnostics)
+            failed = True
+            continue
+        failed = failed or (check and changes)
+        if changes and path != STDIN:
+            click.echo(f"{'would format' if check or diff else 'formatted'} {name}", err=True)
+    if failed:
         sys.exit(1)
 
 

@@ -13,7 +13,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     """Replace a file in one step: readers see the old content or the new, never a part.
 
     A link keeps pointing where it does. What is there and is no file, such as a device or a pipe,
-    stays and is written to.
+    stays and is written to. A file that is replaced keeps its permissions.
     """
     from tempfile import NamedTemporaryFile  # slow to import
 
@@ -27,7 +27,7 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(written, 0o666 & ~_umask())
+        os.chmod(written, goal.stat().st_mode & 0o777 if goal.exists() else 0o666 & ~_umask())
         os.replace(written, goal)
     except BaseException as error:
         if written is not None:

@@ -10,8 +10,25 @@ from hypothesis import strategies as st
 NAMES = ["a", "b2", "c", "depth", "conv", "maxpool", "linear", "bn", "pool", "unit"]
 OPS = ["conv", "maxpool", "max_pool", "pool", "linear", "bn", "relu", "unit", "add", "c"]
 NUMBERS = ["0", "3", "64", "0.5", "1e-3", "2.5E+4", "1x7", "3x3x3"]
-WORDS = ["true", "false", "none", '"b c h w -> b (h w) c"', '"# no comment"', "?", "?T", "@", "@skip"]
-LABELS = ["stem", "downsample.0", "0", "layer{i+1}", "a{ i }.b{(i // 2)}_c", 'x{names[ i ] if i>0 else "#"}']
+WORDS = [
+    "true",
+    "false",
+    "none",
+    '"b c h w -> b (h w) c"',
+    '"# no comment"',
+    "?",
+    "?T",
+    "@",
+    "@skip",
+]
+LABELS = [
+    "stem",
+    "downsample.0",
+    "0",
+    "layer{i+1}",
+    "a{ i }.b{(i // 2)}_c",
+    'x{names[ i ] if i>0 else "#"}',
+]
 LEVELS = [["or"], ["and"], ["==", "!=", "<", ">", "<=", ">="], ["+", "-"], ["*", "/", "//", "%"]]
 BLANKS = ["", "", " ", "  ", "\t"]
 LINES = [" ", "\n", "\n\n\n", "  # aside\n", "\n# alone\n", "\n\n  # parted\n\n\n# twice\n", "\r\n"]
@@ -60,7 +77,8 @@ class _Program:
         if room <= 0:
             return self.pick([*NUMBERS, *WORDS, *NAMES])
         return self.call(
-            [self.atom0, self.list, self.tuple, self.comprehension, self.function, self.brackets], room - 1
+            [self.atom0, self.list, self.tuple, self.comprehension, self.function, self.brackets],
+            room - 1,
         )
 
     def atom0(self, _: int) -> str:
@@ -123,7 +141,9 @@ class _Program:
 
     def targets(self, room: int) -> str:
         items = [
-            f"({self.targets(room - 1)})" if room > 0 and self.pick([False, False, True]) else self.name()
+            f"({self.targets(room - 1)})"
+            if room > 0 and self.pick([False, False, True])
+            else self.name()
             for _ in range(self.number(1, 3))
         ]
         return self.commas(items, self.blank)
@@ -132,12 +152,19 @@ class _Program:
 
     def step(self, room: int) -> str:
         label = self.pick(["", "", f"{self.pick(LABELS)}:{self.line()}"])
-        steps = [self.invoke] if room <= 0 else [self.invoke, self.invoke, self.group, self.if_, self.for_, self.repeat]
+        steps = (
+            [self.invoke]
+            if room <= 0
+            else [self.invoke, self.invoke, self.group, self.if_, self.for_, self.repeat]
+        )
         return label + self.call(steps, room - 1)
 
     def invoke(self, room: int) -> str:
         parts = [self.pick(OPS), *self.several(self.bare, room, 0, 2)]
-        parts += [f"{self.name()}{self.blank()}={self.blank()}{value}" for value in self.several(self.bare, room, 0, 2)]
+        parts += [
+            f"{self.name()}{self.blank()}={self.blank()}{value}"
+            for value in self.several(self.bare, room, 0, 2)
+        ]
         if room > 0 and self.pick([False, False, True]):
             branches = self.several(lambda room: self.statements(room) + self.line(), room, 1, 3)
             parts.append(f"{{{self.line()}{f'|{self.line()}'.join(branches)}}}")
@@ -167,13 +194,26 @@ class _Program:
     # ---- statements and declarations ----
 
     def statement(self, room: int) -> str:
-        return self.call([self.pipeline, self.pipeline, self.let, self.assign, self.collect, self.out, self.share], room)
+        return self.call(
+            [
+                self.pipeline,
+                self.pipeline,
+                self.let,
+                self.assign,
+                self.collect,
+                self.out,
+                self.share,
+            ],
+            room,
+        )
 
     def let(self, room: int) -> str:
         return f"let {self.targets(1)}{self.blank()}={self.line()}{self.expression(room)}"
 
     def assign(self, room: int) -> str:
-        return f"@{self.name()}{self.maybe(', @b')}{self.blank()}={self.line()}{self.pipeline(room)}"
+        return (
+            f"@{self.name()}{self.maybe(', @b')}{self.blank()}={self.line()}{self.pipeline(room)}"
+        )
 
     def collect(self, room: int) -> str:
         return f"@{self.name()}{self.blank()}+={self.line()}{self.pipeline(room)}"
@@ -192,13 +232,21 @@ class _Program:
     def statements(self, room: int) -> str:
         return self.sequence([self.statement], room, 0, 2)
 
-    def sequence(self, options: list[Callable[[int], str]], room: int, least: int, most: int) -> str:
+    def sequence(
+        self, options: list[Callable[[int], str]], room: int, least: int, most: int
+    ) -> str:
         items = self.several(lambda room: self.call(options, room), room, least, most)
-        ends = [self.pick([";", "\n", " ; # ended\n", "\n\n\n", "  # ended\n", "\n# alone\n"]) for _ in items]
+        ends = [
+            self.pick([";", "\n", " ; # ended\n", "\n\n\n", "  # ended\n", "\n# alone\n"])
+            for _ in items
+        ]
         return "".join(item + end for item, end in zip(items, ends, strict=True))
 
     def declaration(self, room: int) -> str:
-        defaults = [f"{self.blank()}={self.blank()}{value}" for value in self.several(self.expression, room, 0, 3)]
+        defaults = [
+            f"{self.blank()}={self.blank()}{value}"
+            for value in self.several(self.expression, room, 0, 3)
+        ]
         parameters = [self.name() + self.maybe(default) for default in defaults]
         last = self.maybe(",") if parameters else ""
         brackets = f"{self.blank()}({self.commas(parameters, self.line)}{last}{self.line()})"
@@ -209,7 +257,9 @@ class _Program:
 
     def file(self, room: int) -> str:
         rare = self.pick([[], [], [self.use]])
-        return self.line() + self.sequence([self.declaration, self.statement, self.statement, *rare], room, 0, 4)
+        return self.line() + self.sequence(
+            [self.declaration, self.statement, self.statement, *rare], room, 0, 4
+        )
 
 
 @st.composite

@@ -21,8 +21,13 @@ NEIGHBOURS = 3  # lines from one comment to the next, for the two to be aligned
 class Node(Protocol):
     """A part that may take several lines."""
 
-    flat: str | None
-    head: int  # columns that it needs on the line where it begins
+    @property
+    def flat(self) -> str | None:
+        """How it reads on one line, or None where it cannot."""
+
+    @property
+    def head(self) -> int:
+        """The columns that it needs on the line where it begins."""
 
     def write(self, page: Page, tail: int) -> None:
         """Write it; `tail` columns follow its end on the same line."""
@@ -215,7 +220,7 @@ class Fill:
         self.after = after
         self.offset = offset
         self.head = _head(segments[0].parts, len(after))
-        self.flat = None
+        self.flat: str | None = None
         if not any(segment.gap.newline for segment in segments[1:]):
             self.flat = flat(_joined(segments, f"{after} {before}"))
 
@@ -241,7 +246,7 @@ class Parentheses:
     head = 1
 
     def __init__(self, brackets: str, parts: Sequence[Part], optional: bool = False) -> None:
-        self.opening, self.closing = brackets
+        self.opening, self.closing = brackets[0], brackets[1]
         self.parts = parts
         self.flat = flat(parts) if optional else flat([self.opening, *parts, self.closing])
 
@@ -270,13 +275,13 @@ class Rows:
         comments: Sequence[Comment],
         comma: bool = False,  # after a single item, for it to be a list
     ) -> None:
-        self.opening, self.closing = brackets
+        self.opening, self.closing = brackets[0], brackets[1]
         self.items = items
         self.comments = comments
         self.comma = "," if comma else ""
         self.kept = len(items) > 1 and items[0].gap.newline
         self.commented = bool(comments) or any(item.gap.comments for item in items)
-        self.flat = None
+        self.flat: str | None = None
         if not self.kept and not self.commented:
             inner = _joined(items, ", ")
             self.flat = flat([self.opening, *inner, self.comma, self.closing])

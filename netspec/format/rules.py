@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
 
 from netspec import tree
 from netspec.format.expressions import Expressions
@@ -20,7 +19,7 @@ from netspec.format.layout import (
     flat,
     write_statements,
 )
-from netspec.format.names import canonical_names
+from netspec.format.names import Names
 from netspec.format.words import NOTHING, Words, merged
 from netspec.limits import Limits
 
@@ -34,6 +33,7 @@ class Rules(Expressions):
         super().__init__(Words(file.source, limits, 0, len(file.source.text)))
         self.file = file
         self.limits = limits
+        self.names = Names(file)
 
     def text(self) -> str:
         """The canonical form of the file."""
@@ -42,10 +42,6 @@ class Rules(Expressions):
         write_statements(page, statements)
         page.comment(self.words.gap().comments, 0, first=not statements)
         return page.text()
-
-    @cached_property
-    def _names(self) -> dict[str, str]:
-        return canonical_names(self.file)
 
     # ---- declarations ----
 
@@ -159,8 +155,7 @@ class Rules(Expressions):
             self._label(step.label, parts)
         match step:
             case tree.Invoke():
-                name = self.words.next.text
-                self.word(parts, self._names.get(name, name))
+                self.word(parts, self.names.canonical(step.name.name))
                 for argument in step.arguments:
                     parts.append(" ")
                     self._argument(argument, parts)
@@ -235,7 +230,7 @@ class Rules(Expressions):
         begin = self.words.next.end
         self.word(parts)
         parts.pop()
-        branches = []
+        branches: list[Branch] = []
         with self.lines(free=False):
             for body in bodies:
                 gap = NOTHING
