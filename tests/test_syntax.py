@@ -231,7 +231,7 @@ def test_our_loop_over_the_tables_accepts_what_larks_own_parser_accepts() -> Non
     draws = random.Random(0)
     texts = [path.read_text() for path in sorted(Path("examples").glob("*.net"))]
     texts = [
-        text.replace("layer{i+1}", "layer") for text in texts
+        text.replace("layer{i + 1}", "layer") for text in texts
     ]  # a label is one token, parsed within later
     words = [re.findall(r"\w+|\s+|[^\w\s]", text) for text in texts]
     for _ in range(2000):

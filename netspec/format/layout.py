@@ -143,7 +143,7 @@ class Page:
 def _columns(lines: Sequence[_Line]) -> list[int]:
     """Where the comment of each line begins: in one column with its neighbours', if all fit there.
 
-    Comments on lines of their own, blank lines and the beginnings of blocks part neighbours.
+    Blank lines and comments on lines of their own part neighbours; what opens a block has none.
     """
     columns = [line.column for line in lines]
     run: list[int] = []
@@ -156,10 +156,9 @@ def _columns(lines: Sequence[_Line]) -> list[int]:
         run.clear()
 
     for index, line in enumerate(lines):
-        opening = line.code[-1:] in ("{", "(", "[")
-        if not line.code or opening or (run and index - run[-1] > NEIGHBOURS):
+        if not line.code or (run and index - run[-1] > NEIGHBOURS):
             align()
-        if line.comment is not None and line.code not in ("", "|") and not opening:
+        if line.comment is not None and line.code[-1:] not in ("", "|", "{", "(", "["):
             run.append(index)
     align()
     return columns
