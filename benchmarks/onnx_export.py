@@ -29,7 +29,7 @@ def measure(quick: bool) -> list[Result]:
 
 
 def compare(
-    what: str, text: str, folder: Path, *, pairs: int, lowest: float = 1, draw: bool = False
+    what: str, text: str, folder: Path, *, pairs: int, lowest: float = 0, draw: bool = False
 ) -> Result:
     graph = netspec.parse(text)
     weights = netspec.init_weights(graph)

@@ -21,7 +21,7 @@ def measure(quick: bool) -> list[Result]:
     resnet = netspec.load(EXAMPLES / "resnet18.net", input_shape=(3, size, size))
     n2 = netspec.load(EXAMPLES / "n2.net")
     return [
-        *compare("ResNet-18", resnet, {1: pairs, 8: max(pairs // 4, 3)}, repeat=1),
+        *compare("ResNet-18", resnet, {1: pairs, 8: max(pairs // 3, 3)}, repeat=1),
         *compare("N2", n2, {1: pairs, 64: pairs}, repeat=3 if quick else 50),
     ]
 

@@ -14,7 +14,6 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from math import inf
 from statistics import median, quantiles
 from typing import NamedTuple
 
@@ -26,20 +25,20 @@ class Result(NamedTuple):
     value: float
     unit: str
     lowest: float = 0
-    highest: float = inf
+    highest: float | None = None
     quartiles: tuple[float, float] | None = None
     seconds: tuple[float, float] | None = None
 
     @property
     def met(self) -> bool:
         """Whether the value is within its bounds."""
-        return self.lowest <= self.value <= self.highest
+        return self.lowest <= self.value and (self.highest is None or self.value <= self.highest)
 
     @property
     def goal(self) -> str:
         """The bounds in words."""
-        if self.highest == inf:
-            return f"at least {self.lowest:g}"
+        if self.highest is None:
+            return f"at least {self.lowest:g}" if self.lowest else ""
         return (
             f"{self.lowest:g} to {self.highest:g}" if self.lowest else f"at most {self.highest:g}"
         )
@@ -49,7 +48,13 @@ Run = Callable[[], float]
 
 
 def paired(
-    what: str, first: Run, second: Run, *, pairs: int, lowest: float = 0, highest: float = inf
+    what: str,
+    first: Run,
+    second: Run,
+    *,
+    pairs: int,
+    lowest: float = 0,
+    highest: float | None = None,
 ) -> Result:
     """The ratio of first to second over many pairs, in changing order, after one pair to warm up.
 
@@ -110,7 +115,7 @@ def table(results: Sequence[Result]) -> str:
     for result in results:
         spread = "to".join(f" {each:.3g} " for each in result.quartiles or ()).strip()
         seconds = " / ".join(f"{each:.3g}" for each in result.seconds or ())
-        met = "yes" if result.met else "**no**"
+        met = ("yes" if result.met else "**no**") if result.goal else ""
         value = f"{result.value:.3g} {result.unit}"
         lines.append(f"| {result.what} | {value} | {spread} | {seconds} | {result.goal} | {met} |")
     return "\n".join(lines) + "\n"
