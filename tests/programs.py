@@ -137,7 +137,7 @@ class _Program:
         if room <= 0 or self.pick([True, True, True, False]):
             return self.operation(room)
         parts = [self.operation(room - 1), self.operation(room - 1), self.expression(room - 1)]
-        return "{} if {} else {}".format(*parts)
+        return "{} if {}{}else {}".format(*parts[:2], self.pick(LINES), parts[2])
 
     def targets(self, room: int) -> str:
         items = [

@@ -30,7 +30,9 @@ BLOCKS = [
     pytest.param(found[1], id=f"{name}:{page.count(chr(10), 0, found.start()) + 1}")
     for name in ("grammar/language.md", "README.md")
     for page in [(ROOT / name).read_text()]
-    for found in re.finditer(r"^```net(?:spec)?(?: [^\n]*)?\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for found in re.finditer(
+        r"^```net(?:spec)?(?: [^\n]*)?\n(.*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
 ]
 
 
@@ -77,3 +79,151 @@ def check(text: str) -> str:
     assert "\n\n\n" not in result
     assert not re.search(r"[ \t\r]\n|\A\n|\n\n\Z|\{\n\n|\n\n *\}", result)
     return result
+
+
+@pytest.mark.parametrize("after", CASES, ids=lambda path: path.name.partition(".")[0])
+def test_a_case_becomes_what_stands_beside_it(after: Path) -> None:
+    before = after.with_name(after.name.replace(".out", ""))
+    assert check(before.read_text()) == after.read_text()
+
+
+def test_every_case_has_both_sides() -> None:
+    befores = {path.name for path in CASES[0].parent.glob("*.net")} - {path.name for path in CASES}
+    assert befores == {path.name.replace(".out", "") for path in CASES}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_are_canonical(path: Path) -> None:
+    assert check(path.read_text()) == path.read_text()
+
+
+@pytest.mark.parametrize("text", BLOCKS)
+def test_what_the_pages_show_is_canonical(text: str) -> None:
+    try:
+        parse(Source("t.net", text))
+    except SpecError:
+        return  # it shows a mistake, which test_language.py looks at
+    assert check(text) == text
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(programs())
+def test_random_programs_keep_their_tree_and_their_comments(text: str) -> None:
+    check(text)
+
+
+SEEDS = [path.read_text() for path in EXAMPLES + sorted(CASES[0].parent.glob("*.net"))]
+
+
+def places(text: str, insert: str) -> list[int]:
+    """Where a text may be inserted without another meaning: beside every word, tried one by one."""
+    found = []
+    for place in sorted({edge for token in words(text) for edge in (token.start, token.end)}):
+        try:
+            changed = understood(text[:place] + insert + text[place:])
+        except SpecError:
+            continue
+        if changed == understood(text):
+            found.append(place)
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_comment_survives_wherever_it_may_stand(seed: str) -> None:
+    """One at a time, then at every place at once, where each is told from the others by its number."""
+    alone = places(seed, " # x\n")
+    for place in alone:
+        check(f"{seed[:place]} # x\n{seed[place:]}")
+    text = seed
+    for number, place in reversed(list(enumerate(alone))):
+        text = f"{text[:place]} # {number}\n{text[place:]}"
+    assert len(comments(text)) >= len(alone) > 0
+    check(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SEEDS), st.data())
+def test_blanks_and_comments_sprinkled_in_change_nothing(seed: str, data: st.DataObject) -> None:
+    text = seed
+    for _ in range(data.draw(st.integers(1, 5))):
+        insert = data.draw(
+            st.sampled_from([" # x\n", "\n# y\n", "\n\n\n", "\n\n# z\n\n\n", "  ", "\r\n"])
+        )
+        edges = sorted({edge for token in words(text) for edge in (token.start, token.end)})
+        place = data.draw(st.sampled_from(edges))
+        changed = text[:place] + insert + text[place:]
+        try:
+            if understood(changed) == understood(seed):
+                text = changed
+        except SpecError:
+            continue
+    check(text)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_fits_is_the_only_thing_that_is_broken(seed: str) -> None:
+    """No line is longer than it may be, but for words that nothing can part."""
+    for line in formatted(seed).splitlines():
+        code = line.partition("#")[0].rstrip()
+        assert len(code) <= WIDTH or " -> " not in code, line
+
+
+def test_an_ops_own_name_gives_the_same_graph() -> None:
+    """Nodes are named after their op, whichever of its names stood there: weights keep theirs."""
+    text = (CASES[0].parent / "names.net").read_text()
+    before, after = (expand(parse(Source("t.net", spec))) for spec in (text, formatted(text)))
+    assert [(node.name, node.op, node.inputs) for node in before.nodes] == [
+        (node.name, node.op, node.inputs) for node in after.nodes
+    ]
+
+
+def test_files_of_nothing_stay_so() -> None:
+    assert [formatted(text) for text in ("", "\n\n", " ; ;\n")] == ["", "", ""]
+    assert formatted("\n\n  # only this") == "# only this\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "opening", "middle", "closing"),
+    [
+        ("", "if true { ", "relu", " }"),
+        ("", "add { @ | ", "relu", " }"),
+        ("", "if a { b } else ", "{ c }", ""),
+        ("conv ", "(1 + ", "1", ")"),
+        ("conv ", "[1, ", "1", "]"),
+        ("conv ", "f(", "1", ")"),
+        ("conv ", "-", "1", ""),
+        ("let x = ", "1 if a else ", "1", ""),
+    ],
+)
+def test_the_deepest_text_that_parses_is_formatted(
+    start: str, opening: str, middle: str, closing: str
+) -> None:
+    deepest = ""
+    for depth in range(1, 3 * DEFAULT.nesting):
+        text = start + opening * depth + middle + closing * depth
+        try:
+            parse(Source("t.net", text))
+        except SpecError:
+            break
+        deepest = text
+    check(deepest)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conv 8 3 padding=1 -> relu\n",
+        "-> conv 8 3 # x\n",
+        "residual { relu }\n",
+        "add { @ |\n@ }\n",
+    ],
+)
+def test_time_is_linear(line: str) -> None:
+    def seconds(lines: int) -> float:
+        text = "input 3 8 8\n" + line * lines
+        begin = time.process_time()
+        formatted(text)
+        return time.process_time() - begin
+
+    seconds(100)
+    assert seconds(4000) < 30 * max(seconds(500), 0.01), "8 for linear, 64 for quadratic"

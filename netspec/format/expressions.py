@@ -21,7 +21,7 @@ value     after `name=`: what is looser than `*` needs them
 operand   beside an operator: they stay
 """
 
-LOOSE = {"or", "and", "not", "==", "!=", "<", ">", "<=", ">=", "+", "-"}
+_TIGHT = {"", "*", "/", "//", "%", "**"}
 _NUMBERS = {"INT", "FLOAT", "SIZES"}
 
 
@@ -97,7 +97,7 @@ class Expressions:
 
     def expression(self, node: tree.Expression, parts: list[Part], place: Place) -> None:
         """An expression, with the parentheses around it that mean something there."""
-        bare = not isinstance(node, tree.Choice) and operator(node) not in LOOSE
+        bare = _is_bare(node)
         tight = bare and place in ("argument", "value")
         if not self._opens(node):
             self._plain(node, parts, tight)
@@ -171,7 +171,7 @@ class Expressions:
             self._plain(node, parts, tight)
 
     def _chain(self, node: tree.Chain, parts: list[Part], tight: bool) -> None:
-        if operator(node) == "**" or (tight and operator(node) not in LOOSE):
+        if _operator(node) == "**" or (tight and _operator(node) in _TIGHT):
             self._operand(node.first, parts, tight)
             for _, value in node.rest:
                 self.word(parts)
@@ -212,6 +212,8 @@ class Expressions:
         else:
             parts += first
             for segment in rest:
+                if segment.gap.comments:  # before `else`, where a line may end anywhere
+                    parts.append(Remark(segment.gap.comments))
                 parts += [" ", *segment.parts]
 
     def _bracketed(self, rule: Callable[[list[Part]], None], parts: list[Part]) -> None:
@@ -243,8 +245,13 @@ class Expressions:
                 self.word(parts)
 
 
-def operator(node: tree.Expression) -> str:
-    """The operator of a unary or of a chain, the first one of several; else nothing."""
+def _is_bare(node: tree.Expression) -> bool:
+    """Whether an argument can be this without parentheses."""
     if isinstance(node, tree.Unary):
-        return node.operator
+        return node.operator == "-"
+    return not isinstance(node, tree.Choice) and _operator(node) in _TIGHT
+
+
+def _operator(node: tree.Expression) -> str:
+    """The operator of a chain, the first one of several; else nothing."""
     return node.rest[0][0] if isinstance(node, tree.Chain) else ""

@@ -7,6 +7,7 @@ several lines before. Whatever is broken here is found broken, and left so, when
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol, TypeAlias
@@ -16,6 +17,9 @@ from netspec.format.words import Comment, Gap
 WIDTH = 100
 STEP = 2  # columns of indentation
 NEIGHBOURS = 3  # lines from one comment to the next, for the two to be aligned
+
+
+_MARKS = re.compile(r"^$|^\|$|^[\])}]|[\[({]$")
 
 
 class Node(Protocol):
@@ -143,7 +147,7 @@ class Page:
 def _columns(lines: Sequence[_Line]) -> list[int]:
     """Where the comment of each line begins: in one column with its neighbours', if all fit there.
 
-    Blank lines and comments on lines of their own part neighbours; what opens a block has none.
+    Blank lines and comments on lines of their own part neighbours; where brackets begin or end has none.
     """
     columns = [line.column for line in lines]
     run: list[int] = []
@@ -158,7 +162,7 @@ def _columns(lines: Sequence[_Line]) -> list[int]:
     for index, line in enumerate(lines):
         if not line.code or (run and index - run[-1] > NEIGHBOURS):
             align()
-        if line.comment is not None and line.code[-1:] not in ("", "|", "{", "(", "["):
+        if line.comment is not None and not _MARKS.search(line.code):
             run.append(index)
     align()
     return columns
