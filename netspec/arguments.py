@@ -11,7 +11,7 @@ from netspec.evaluate import Evaluator, fail, words
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
 from netspec.source import Span
-from netspec.values import Frame, holds_tensor, plain
+from netspec.values import Closure, Frame, holds_tensor, plain
 
 
 class Given(NamedTuple):
@@ -70,10 +70,10 @@ class OpArguments:
             word = argument.value
             if isinstance(word, tree.Name):
                 known, _ = self.evaluator.lookup(word.name, self.frame)
-                if self.evaluator.callee(word.name) is not None and not known:
+                if not known and self.evaluator.callee(word.name, self.frame.home) is not None:
                     help_ = f"is a `->` missing before `{word.name}`?"
                     break
-                meant = did_you_mean(word.name, [*self.frame.names, *self.evaluator.constants])
+                meant = did_you_mean(word.name, [*self.frame.names, *self.frame.home.constants])
                 misspelt_word = did_you_mean(word.name, words()) is not None
                 if not known and error.id == "bad-argument" and (meant or not misspelt_word):
                     message = f"unknown name `{word.name}`"
@@ -102,9 +102,9 @@ class OpArguments:
         return self._positional()[index : index + 1]
 
 
-def bind_block(step: tree.Invoke, block: tree.Block, evaluator: Evaluator, caller: Frame) -> Frame:
+def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller: Frame) -> Frame:
     """A new frame in which a block's parameters have their values."""
-    frame = Frame(caller.current)
+    block, frame = closure.block, Frame(closure.home, caller.current)
     names = [parameter.name for parameter in block.parameters]
     call = step.name.name
     for position, argument in enumerate(step.arguments):
@@ -123,7 +123,7 @@ def bind_block(step: tree.Invoke, block: tree.Block, evaluator: Evaluator, calle
                 "too-many-arguments",
                 f"`{call}` takes {len(names)} arguments, got {len(step.arguments)}",
                 argument.span,
-                help=_missing_arrow(argument, evaluator),
+                help=_missing_arrow(argument, evaluator, caller),
             )
         name = names[position] if argument.name is None else argument.name
         if name in frame.names:
@@ -146,9 +146,9 @@ def bind_block(step: tree.Invoke, block: tree.Block, evaluator: Evaluator, calle
     return frame
 
 
-def _missing_arrow(argument: tree.Argument, evaluator: Evaluator) -> str | None:
+def _missing_arrow(argument: tree.Argument, evaluator: Evaluator, caller: Frame) -> str | None:
     word = argument.value
-    if isinstance(word, tree.Name) and evaluator.callee(word.name) is not None:
+    if isinstance(word, tree.Name) and evaluator.callee(word.name, caller.home) is not None:
         return f"is a `->` missing before `{word.name}`?"
     return None
 

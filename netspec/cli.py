@@ -51,7 +51,7 @@ def _colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
-class _Sizes(click.ParamType):  # type: ignore[type-arg] (generic since click 8.2)
+class _Sizes(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
     """`1x28x28`."""
 
     name = "CxHxW"
@@ -112,7 +112,7 @@ def _weighted(command: Command) -> Command:
 
 def _read(path: str) -> tuple[str, str]:
     """The name and the text of a spec."""
-    from netspec.compiler import decode, read_text
+    from netspec.files import decode, read_text
 
     if path == STDIN:
         return "<stdin>", decode(sys.stdin.buffer.read(), "<stdin>")
@@ -122,8 +122,9 @@ def _read(path: str) -> tuple[str, str]:
 def _graph(
     spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None
 ) -> Graph:
-    from netspec.compiler import decode, load, parse
+    from netspec.compiler import load, parse
     from netspec.expand import parse_override
+    from netspec.files import decode
 
     options: dict[str, Any] = {
         "net": net,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netspec.backend import Trainable, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.expand import expand
+from netspec.files import read_text
+from netspec.folder import Folder
 from netspec.ir import Graph
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source
@@ -36,6 +38,7 @@ def parse(
     text: str,
     *,
     name: str = "<string>",
+    folder: str | Path | None = None,
     net: str | None = None,
     overrides: Mapping[str, object] | None = None,
     input_shape: Sequence[int] | None = None,
@@ -44,18 +47,30 @@ def parse(
     """The shaped graph of a spec.
 
     `net` chooses one of several nets, `overrides` set its parameters, `input_shape` (channels first,
-    without the batch) gives the input of a spec that has none. Raises `SpecError`.
+    without the batch) gives the input of a spec that has none. `folder` is where it may `use`
+    files; without one it may not. Raises `SpecError`.
     """
-    tree = parse_syntax(Source(name, text), limits)
-    return expand(tree, net=net, overrides=overrides or {}, input_shape=input_shape, limits=limits)
+    return expand(
+        parse_syntax(Source(name, text), limits),
+        net=net,
+        overrides=overrides,
+        input_shape=input_shape,
+        read=None if folder is None else Folder(folder, limits).read,
+        limits=limits,
+    )
 
 
 def load(path: str | Path, *, limits: Limits = DEFAULT, **options: Any) -> Graph:
-    """The shaped graph of a `.net` file, or of a graph saved as JSON. Takes what `parse` takes."""
+    """The shaped graph of a `.net` file, or of a graph saved as JSON.
+
+    Takes what `parse` takes; the files that a spec uses stand in its own folder or below it.
+    """
     text = read_text(path, limits)
     if Path(path).suffix == ".json":
         return load_json(text, str(path))
-    return parse(text, name=str(path), limits=limits, **options)
+    source = Source(str(path), text)
+    read = Folder.around(path, source, limits).read
+    return expand(parse_syntax(source, limits), read=read, limits=limits, **options)
 
 
 def load_json(text: str, name: str = "<string>") -> Graph:
@@ -77,30 +92,6 @@ def load_json(text: str, name: str = "<string>") -> Graph:
         faults = (Diagnostic("bad-graph", f"{name}: {fault}") for fault in error.faults)
         raise SpecError(*faults) from None
     return graph
-
-
-def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
-    """The text of a spec's file. Raises `SpecError` where it cannot be read, is too large or is no UTF-8."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(limits.source_bytes + 1)
-    except OSError as error:
-        raise SpecError(
-            Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")
-        ) from None
-    return decode(content, str(path), limits)
-
-
-def decode(content: bytes, name: str, limits: Limits = DEFAULT) -> str:
-    """The text of these bytes. Raises `SpecError` where they are too many or no UTF-8."""
-    if len(content) > limits.source_bytes:
-        message = f"{name} is larger than {limits.source_bytes:,} bytes"
-        raise SpecError(Diagnostic("source-too-large", message))
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        message = f"{name} is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
-        raise SpecError(Diagnostic("not-utf8", message)) from None
 
 
 def compile(  # noqa: A001 (the public name: netspec.compile)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
-from netspec import tree
+from netspec import library, tree
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.functions import FUNCTIONS, BadArgument
 from netspec.limits import Limits, exceeded
@@ -19,6 +19,7 @@ from netspec.values import (
     Callee,
     Flowing,
     Frame,
+    Module,
     Poison,
     Poisoned,
     Tensors,
@@ -88,14 +89,15 @@ def words() -> frozenset[str]:
     return frozenset(found)
 
 
+def callable_names(home: Module) -> list[str]:
+    """What a step may be called in a file."""
+    return [*home.blocks, *names(), *library.names()]
+
+
 class Evaluator:
     """Evaluates expressions in a frame; counts what it does against the limits."""
 
-    def __init__(
-        self, blocks: Mapping[str, tree.Block], constants: Mapping[str, object], limits: Limits
-    ) -> None:
-        self.blocks = blocks
-        self.constants = constants
+    def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._steps = 0
         self._by_type: dict[type, Callable[[Any, Frame], object]] = {
@@ -135,34 +137,36 @@ class Evaluator:
 
     def lookup(self, name: str, frame: Frame) -> tuple[bool, object]:
         """Whether a variable has that name, and what it holds."""
-        for scope in (frame.names, self.constants):
+        for scope in (frame.names, frame.home.constants):
             if name in scope:
                 return True, scope[name]
         return False, None
 
-    def callee(self, name: str) -> Callee | None:
-        """The block or op of that name; a block of the file comes before an op."""
-        if name in self.blocks:
-            return Callee(name, self.blocks[name])
-        return Callee(name, None) if find(name) is not None else None
+    def callee(self, name: str, home: Module) -> Callee | None:
+        """What a name calls in a file: a block that it sees, or an op, or a standard block."""
+        closure = home.blocks.get(name)
+        if closure is None and find(name) is None:
+            closure = library.find(name)
+            return None if closure is None else Callee(name, closure)
+        return Callee(name, closure)
 
     def is_known(self, name: str, frame: Frame) -> bool:
         """Whether a bare name stands for something, or else is a word for an op to judge."""
-        return self.lookup(name, frame)[0] or self.callee(name) is not None
+        return self.lookup(name, frame)[0] or self.callee(name, frame.home) is not None
 
     def suggestion(self, name: str, frame: Frame) -> str | None:
         """What a misspelt bare name may have meant."""
         if name in frame.tensors:
             return f"`@{name}` is the tensor; names of tensors carry `@`"
-        return did_you_mean(name, [*frame.names, *self.constants]) or did_you_mean(
-            name, [*self.blocks, *names(), *words()]
+        return did_you_mean(name, [*frame.names, *frame.home.constants]) or did_you_mean(
+            name, [*callable_names(frame.home), *words()]
         )
 
     def _name(self, node: tree.Name, frame: Frame) -> object:
         found, value = self.lookup(node.name, frame)
         if found:
             return value
-        callee = self.callee(node.name)
+        callee = self.callee(node.name, frame.home)
         if callee is not None:
             return callee
         if node.name in words():
@@ -208,7 +212,7 @@ class Evaluator:
         return tuple([self.value(item, frame) for item in node.items])
 
     def _comprehension(self, node: tree.Comprehension, frame: Frame) -> object:
-        inner = Frame(frame.current)
+        inner = Frame(frame.home, frame.current)
         inner.names, inner.tensors = dict(frame.names), frame.tensors
         result = []
         for item in self.items(node.iterable, frame):
@@ -258,7 +262,7 @@ class Evaluator:
             if name in _LATER:
                 fail("not-supported-yet", f"`{name}(...)` is not supported yet", node.function.span)
             help_ = did_you_mean(name, FUNCTIONS)
-            if self.callee(name) is not None:
+            if self.callee(name, frame.home) is not None:
                 help_ = f"`{name}` is a step of its own: `{name} 32 3`"
             fail("unknown-function", f"unknown function `{name}`", node.function.span, help=help_)
         arguments = [self.value(argument, frame) for argument in node.arguments]

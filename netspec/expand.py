@@ -10,19 +10,22 @@ from netspec import tree
 from netspec.arguments import OpArguments, bind_block, called_with, plain_arguments
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
-from netspec.evaluate import Evaluator, OverLimit, bound_names, fail
+from netspec.evaluate import Evaluator, OverLimit, bound_names, callable_names, fail
 from netspec.ir import Graph
 from netspec.limits import DEFAULT, Limits
+from netspec.modules import Contents, Reader, link
 from netspec.nets import Entry, override_value, parse_override, select
-from netspec.ops import Op, find, names
+from netspec.ops import Op, find
 from netspec.placing import Placer
 from netspec.reports import Reports
 from netspec.source import Span
 from netspec.values import (
     POISON,
     Callee,
+    Closure,
     Flowing,
     Frame,
+    Module,
     Poison,
     Poisoned,
     Tensors,
@@ -41,15 +44,17 @@ def expand(
     net: str | None = None,
     overrides: Mapping[str, object] | None = None,
     input_shape: Sequence[int] | None = None,
+    read: Reader | None = None,
     limits: Limits = DEFAULT,
 ) -> Graph:
     """The graph of a file's net. Raises SpecError with every independent mistake.
 
     `overrides` replace the net's parameters. `input_shape` replaces the size of its one input, or
-    puts an input in front of a net that has none.
+    puts an input in front of a net that has none. `read` gives the files that it uses.
     """
-    entry = select(file, net)
-    return _Expansion(entry, dict(overrides or {}), input_shape, limits).graph()
+    linked = link(file, read, limits)
+    entry = select(linked.main, net)
+    return _Expansion(entry, linked.used, dict(overrides or {}), input_shape, limits).graph()
 
 
 class _Expansion:
@@ -58,17 +63,19 @@ class _Expansion:
     def __init__(
         self,
         entry: Entry,
+        used: Sequence[Contents],
         overrides: dict[str, object],
         input_shape: Sequence[int] | None,
         limits: Limits,
     ) -> None:
         self.entry = entry
+        self.used = used
         self.limits = limits
-        self.net_frame = Frame(is_net=True)
-        constants = self.net_frame.names if entry.net is None else {}
-        self.evaluator = Evaluator(entry.blocks, constants, limits)
+        self.net_frame = Frame(entry.module, is_net=True)
+        self.evaluator = Evaluator(limits)
         self.overrides = {
-            name: override_value(value, self.evaluator) for name, value in overrides.items()
+            name: override_value(value, self.evaluator, entry.module)
+            for name, value in overrides.items()
         }
         self.placer = Placer(GraphBuilder(entry.name), self.evaluator, input_shape)
         self.reports = Reports(limits)
@@ -94,19 +101,26 @@ class _Expansion:
 
     def _net(self, frame: Frame) -> Walk:
         entry = self.entry
+        for file in self.used:
+            yield self._constants(file.module, file.statements)
         if self.placer.input_shape is not None and not entry.has_input:
             frame.current = self.placer.input_in_front()
         if entry.net is None:
+            entry.module.constants = frame.names
             with self.reports.reporting():
-                self._check_overrides(_constants(entry.statements))
+                self._check_overrides(_replaceable(entry.statements))
             yield from self._statements(frame, entry.statements)
             return
-        constants = Frame()
-        self.evaluator.constants = constants.names
-        yield from self._statements(constants, entry.statements)
+        yield self._constants(entry.module, entry.statements)
         with self.reports.reporting():
             self._bind_parameters(entry.net, frame)
             yield from self._statements(frame, entry.net.body.statements)
+
+    def _constants(self, module: Module, statements: Sequence[tree.Statement]) -> Walk:
+        """What stands outside of a file's blocks and nets, for all of them to see."""
+        frame = Frame(module)
+        module.constants = frame.names
+        yield from self._statements(frame, statements)
 
     def _finish(self, frame: Frame) -> None:
         """The last current tensor is the result of a net that names none."""
@@ -352,16 +366,16 @@ class _Expansion:
         elif found and value is None:
             return
         else:
-            callee = self.evaluator.callee(name)
+            callee = self.evaluator.callee(name, frame.home)
         if callee is None and name == "residual":
             yield self._residual(frame, step, label)
         elif callee is None:
             self._no_callee(step, found, value, frame)
-        elif callee.block is not None:
-            yield self._block(frame, step, callee.block, label)
+        elif callee.closure is not None:
+            yield self._block(frame, step, callee.closure, label)
         else:
             op = find(callee.name)
-            assert op is not None, "a callee without a block is an op"
+            assert op is not None, "a callee without a closure is an op"
             yield self._op(frame, step, op, label)
 
     def _no_callee(self, step: tree.Invoke, found: bool, value: object, frame: Frame) -> None:
@@ -371,15 +385,16 @@ class _Expansion:
         if name in frame.tensors:
             help_: str | None = f"a pipeline starts from a tensor as `@{name} -> ...`"
         else:
-            help_ = did_you_mean(name, [*names(), *self.entry.blocks, "residual", "repeat"])
+            help_ = did_you_mean(name, [*callable_names(frame.home), "residual", "repeat"])
         fail("unknown-op", f"unknown op `{name}`", step.name.span, help=help_)
 
-    def _block(self, frame: Frame, step: tree.Invoke, block: tree.Block, label: str | None) -> Walk:
+    def _block(self, frame: Frame, step: tree.Invoke, closure: Closure, label: str | None) -> Walk:
+        block = closure.block
         if step.branches is not None:
             span = step.branches[0].span
             fail("unexpected-branches", f"the block `{block.name.name}` takes no branches", span)
         self.evaluator.charge(20, step.name.span)
-        inner = bind_block(step, block, self.evaluator, frame)
+        inner = bind_block(step, closure, self.evaluator, frame)
         if self.depth >= self.limits.calls:
             message = f"blocks call one another {self.limits.calls} levels deep"
             self.evaluator.refuse("calls", message, step.name.span)
@@ -460,7 +475,7 @@ class _Expansion:
         self.placer.add(frame, arguments, branches, label)
 
 
-def _constants(statements: Sequence[tree.Statement]) -> list[str]:
+def _replaceable(statements: Sequence[tree.Statement]) -> list[str]:
     """The names that a file gives to single values, which the caller may replace."""
     return [
         name

@@ -1,4 +1,4 @@
-"""Writes files whole. Knows nothing of what is in them."""
+"""Reads and writes files whole. Knows nothing of what is in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,31 @@ from contextlib import suppress
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.limits import DEFAULT, Limits
+
+
+def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
+    """The text of a spec's file. Raises `SpecError` where it cannot be read, is too large or is no UTF-8."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(limits.source_bytes + 1)
+    except OSError as error:
+        raise SpecError(
+            Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")
+        ) from None
+    return decode(content, str(path), limits)
+
+
+def decode(content: bytes, name: str, limits: Limits = DEFAULT) -> str:
+    """The text of these bytes. Raises `SpecError` where they are too many or no UTF-8."""
+    if len(content) > limits.source_bytes:
+        message = f"{name} is larger than {limits.source_bytes:,} bytes"
+        raise SpecError(Diagnostic("source-too-large", message))
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        message = f"{name} is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
+        raise SpecError(Diagnostic("not-utf8", message)) from None
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

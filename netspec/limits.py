@@ -9,7 +9,8 @@ from netspec.source import Span
 class Limits(NamedTuple):
     """Bounds that hold before time or memory is spent. Every one can be raised by the caller."""
 
-    source_bytes: int = 4 << 20
+    source_bytes: int = 4 << 20  # of a text, and of all that it uses together
+    files: int = 64  # used by one text, directly or not
     tokens: int = 500_000
     nesting: int = 64  # brackets within brackets, or operators within operators, in the text
     calls: int = 64  # blocks within blocks, after expansion

@@ -7,12 +7,13 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from netspec import tree
-from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.evaluate import Evaluator
 from netspec.limits import DEFAULT
+from netspec.modules import Contents
 from netspec.source import Source, Span
 from netspec.syntax import parse_expression
-from netspec.values import Callee, Frame, plain
+from netspec.values import Callee, Frame, Module, plain
 
 
 class Entry(NamedTuple):
@@ -21,33 +22,16 @@ class Entry(NamedTuple):
     name: str
     net: tree.Block | None
     statements: tuple[tree.Statement, ...]
-    blocks: dict[str, tree.Block]
+    module: Module
     has_input: bool
 
 
-def select(file: tree.File, wanted: str | None) -> Entry:
+def select(file: Contents, wanted: str | None) -> Entry:
     """The net to compile: the one that is wanted, or the only one."""
-    nets: dict[str, tree.Block] = {}
-    blocks: dict[str, tree.Block] = {}
-    statements: list[tree.Statement] = []
-    for item in file.items:
-        if isinstance(item, tree.Use):
-            raise _failure("not-supported-yet", "`use` is not supported yet", item.span)
-        if isinstance(item, tree.Block):
-            _check_parameters(item)
-            table = nets if item.keyword == "net" else blocks
-            if item.name.name in table:
-                message = f"a second {item.keyword} is called `{item.name.name}`"
-                first = Note("the first is here", table[item.name.name].name.span)
-                raise SpecError(
-                    Diagnostic("duplicate-definition", message, item.name.span, notes=(first,))
-                )
-            table[item.name.name] = item
-        else:
-            statements.append(item)
+    nets = file.nets
     chosen = _choose(nets, wanted)
     if chosen is not None:
-        for statement in statements:
+        for statement in file.statements:
             if not isinstance(statement, tree.Let):
                 raise _failure(
                     "step-outside-net",
@@ -55,13 +39,13 @@ def select(file: tree.File, wanted: str | None) -> Entry:
                     statement.span,
                     help=f"move it into `net {next(iter(nets))} {{ ... }}`",
                 )
-    body = statements if chosen is None else chosen.body.statements
+    body = file.statements if chosen is None else chosen.body.statements
     return Entry(
         name=_stem(file.source.name) if chosen is None else chosen.name.name,
         net=chosen,
-        statements=tuple(statements),
-        blocks=blocks,
-        has_input=_mentions(("input",), [*blocks.values(), *body]),
+        statements=file.statements,
+        module=file.module,
+        has_input=_has_input(body, file.module),
     )
 
 
@@ -89,18 +73,6 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _check_parameters(block: tree.Block) -> None:
-    seen: set[str] = set()
-    for parameter in block.parameters:
-        if parameter.name in seen:
-            raise _failure(
-                "duplicate-definition",
-                f"a second parameter is called `{parameter.name}`",
-                parameter.span,
-            )
-        seen.add(parameter.name)
-
-
 def _stem(name: str) -> str:
     """A net's name from its file's: `my-net.net` is `my_net`."""
     stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in PurePath(name).stem).strip(
@@ -109,15 +81,23 @@ def _stem(name: str) -> str:
     return stem if stem[:1].isalpha() else "net"
 
 
-def _mentions(names: Sequence[str], roots: Sequence[object]) -> bool:
-    """Whether a step of one of these names stands anywhere in a tree."""
-    waiting = list(roots)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, tree.Invoke) and node.name.name in names:
-            return True
-        if isinstance(node, tuple) and not isinstance(node, Span):
-            waiting.extend(node)
+def _has_input(body: Sequence[tree.Statement], module: Module) -> bool:
+    """Whether an `input` stands in a net, or in a block of any file that its names lead to."""
+    seen: set[tuple[str, Module]] = set()
+    rooms: list[tuple[object, Module]] = [(body, module)]
+    while rooms:
+        root, home = rooms.pop()
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, tree.Invoke) and node.name.name == "input":
+                return True
+            if isinstance(node, tree.Name) and node.name in home.blocks:
+                if (node.name, home) not in seen:
+                    seen.add((node.name, home))
+                    rooms.append(home.blocks[node.name])
+            elif isinstance(node, tuple) and not isinstance(node, Span):
+                waiting.extend(node)
     return False
 
 
@@ -147,14 +127,14 @@ def parse_override(text: str) -> tuple[str, object]:
     node = parse_expression(source, len(name) + 1)
     if isinstance(node, tree.Name):
         return name.strip(), node.name
-    return name.strip(), plain(Evaluator({}, {}, DEFAULT).value(node, Frame()))
+    return name.strip(), plain(Evaluator(DEFAULT).value(node, Frame(Module())))
 
 
-def override_value(value: object, evaluator: Evaluator) -> object:
+def override_value(value: object, evaluator: Evaluator, home: Module) -> object:
     """A plain Python value as expressions know it: lists are tuples, names of ops are ops."""
     if isinstance(value, str):
-        callee: Callee | None = evaluator.callee(value)
+        callee: Callee | None = evaluator.callee(value, home)
         return value if callee is None else callee
     if isinstance(value, Sequence):
-        return tuple([override_value(item, evaluator) for item in value])
+        return tuple([override_value(item, evaluator, home) for item in value])
     return value

@@ -48,12 +48,15 @@ def read_tokens(source: Source, limits: Limits, begin: int, stop: int) -> Iterat
     return tokens(source, tables.pattern, tables.words, limits, begin, stop)
 
 
-def parse(source: Source, limits: Limits = DEFAULT) -> tree.File:
-    """The tree of a text. Raises SpecError with the first mistake."""
+def parse(
+    source: Source, limits: Limits = DEFAULT, begin: int = 0, stop: int | None = None
+) -> tree.File:
+    """The tree of a text, or of a range of it. Raises SpecError with the first mistake."""
     if len(source.text) > limits.source_bytes:
         message = f"the text has {len(source.text):,} characters"
         raise SpecError(exceeded("source_bytes", limits, message, None))
-    items = _Parser(source, limits).run("start", 0, len(source.text))
+    end = len(source.text) if stop is None else stop
+    items = _Parser(source, limits).run("start", begin, end)
     return tree.File(source, tuple(items))
 
 

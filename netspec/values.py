@@ -10,11 +10,26 @@ from netspec.builder import Value
 from netspec.source import Span
 
 
+class Module:
+    """What the blocks of one file see: its own blocks, those that it uses, and its constants."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, Closure] = {}
+        self.constants: dict[str, object] = {}
+
+
+class Closure(NamedTuple):
+    """A block, and the file whose names it sees wherever it is called."""
+
+    block: tree.Block
+    home: Module
+
+
 class Callee(NamedTuple):
-    """An op or a block as a value: `act=relu`. `block` is None for an op."""
+    """An op or a block as a value: `act=relu`. An op has no closure."""
 
     name: str
-    block: tree.Block | None
+    closure: Closure | None = None
 
 
 class Flowing(NamedTuple):
@@ -40,7 +55,10 @@ class Poisoned(Exception):
 class Frame:
     """One block's variables, tensors, and current tensor (None before the first input)."""
 
-    def __init__(self, current: Tensors | None = None, *, is_net: bool = False) -> None:
+    def __init__(
+        self, home: Module, current: Tensors | None = None, *, is_net: bool = False
+    ) -> None:
+        self.home = home
         self.names: dict[str, object] = {}
         self.tensors: dict[str, Tensors] = {}
         self.current = current
@@ -91,7 +109,7 @@ def show(value: object) -> str:
 def kind(value: object) -> str:
     """What a value is, in words."""
     if isinstance(value, Callee):
-        return "an op" if value.block is None else "a block"
+        return "an op" if value.closure is None else "a block"
     if isinstance(value, Flowing | Poison):
         return "a tensor"
     if isinstance(value, bool):

@@ -258,7 +258,7 @@ def test_the_input_comes_from_the_file_or_the_caller() -> None:
         ("input 3 8 8\nrepeat 9 { conv c 3 }", ["unknown-name"]),
         ("block b(c) { dens c }\ninput 8\nb 3 -> b 4", ["unknown-op"]),
         ("input 8\ndense 4 -> out", ["reserved-word"]),
-        ("use \"a.net\"\ninput 8", ["not-supported-yet"]),
+        ("use \"a.net\"\ninput 8", ["no-folder"]),
         ("input 8\nnrom: bnn -> dense 2 units=3", ["unknown-op", "repeated-argument"]),
         ("net a { input 8 -> dense 2 }\nnet a { }", ["duplicate-definition"]),
         ("block f(a, a) { relu }\ninput 8", ["duplicate-definition"]),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from netspec import library
 from netspec.diagnostics import SpecError
 from netspec.expand import expand
 from netspec.functions import FUNCTIONS
@@ -14,9 +15,12 @@ from netspec.syntax import parse
 
 PAGE = Path(build.__file__).with_name("language.md").read_text()
 EXAMPLES = re.findall(r"^```net(?: (\w+)=(\S+))?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+FILES = {value: Source(value, text) for option, value, text in EXAMPLES if option == "file"}
 
 
-@pytest.mark.parametrize(("option", "value", "text"), EXAMPLES)
+@pytest.mark.parametrize(
+    ("option", "value", "text"), [example for example in EXAMPLES if example[0] != "file"]
+)
 def test_an_example_does_what_the_page_says(option: str, value: str, text: str) -> None:
     source = Source("language.net", text)
     if option == "error":
@@ -25,7 +29,17 @@ def test_an_example_does_what_the_page_says(option: str, value: str, text: str) 
         assert {diagnostic.id for diagnostic in caught.value.diagnostics} == {value}
     else:
         size = [int(part) for part in value.split("x")] if option == "input" else None
-        assert expand(parse(source), input_shape=size).nodes
+        assert expand(parse(source), input_shape=size, read=lambda path, _: FILES[path]).nodes
+
+
+def test_the_page_lists_the_standard_library() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(.*)` \| .+ \|$", PAGE, re.MULTILINE)
+    library_ = {}
+    for name in library.names():
+        closure = library.find(name)
+        assert closure is not None
+        library_[name] = ", ".join(parameter.span.text for parameter in closure.block.parameters)
+    assert dict(rows) == library_
 
 
 def test_the_page_shows_everything() -> None:

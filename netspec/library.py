@@ -1,0 +1,47 @@
+"""The standard library: its blocks by name, each parsed when a name first means it. Knows no ops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from netspec import tree
+from netspec.source import Source
+from netspec.syntax import parse
+from netspec.values import Closure, Module
+
+_HOME = Module()  # sees nothing but ops and the library: what a user defines changes no block of it
+
+
+def names() -> Iterable[str]:
+    """What the library defines."""
+    return _places()
+
+
+@cache
+def find(name: str) -> Closure | None:
+    """The block of that name. The library is short, but a spec that needs none of it pays nothing."""
+    place = _places().get(name)
+    if place is None:
+        return None
+    (block,) = parse(_source(), begin=place[0], stop=place[1]).items
+    assert isinstance(block, tree.Block)
+    return Closure(block, _HOME)
+
+
+@cache
+def _source() -> Source:
+    path = Path(*import_module("netspec.grammar").__path__, "stdlib.net")
+    return Source("<stdlib>", path.read_text("utf-8"))
+
+
+@cache
+def _places() -> Mapping[str, tuple[int, int]]:
+    """Where each block stands: they begin at the beginnings of lines, and nothing stands between."""
+    text = _source().text
+    found = list(re.finditer(r"^block (\w+)", text, re.MULTILINE))
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    return {match[1]: (match.start(), end) for match, end in zip(found, ends, strict=True)}
