@@ -26,6 +26,8 @@ IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12}
 BATCH = "N"
 LARGEST = 2**31 - 2**20
 """Bytes of weights in one file: protobuf ends at 2 GiB, and the graph itself needs some of them."""
+SMALL = 1024
+"""Bytes up to which an initializer may be a constant that shape inference needs to know."""
 
 
 class _Lowered(NamedTuple):
@@ -81,9 +83,27 @@ def assemble(
 
 def serialize(model: Any) -> bytes:
     """The bytes of a model that ONNX's checker and strict shape inference accept."""
+    onnx.checker.check_model(_skeleton(model).SerializeToString(), full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
-    onnx.checker.check_model(content, full_check=True)
     return content
+
+
+def _skeleton(model: Any) -> Any:
+    """The model with its large weights as inputs of their shapes: the checker parses no megabytes."""
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph = model.graph
+    light.graph.name = graph.name
+    for field in ("node", "input", "output", "value_info"):
+        getattr(light.graph, field).extend(getattr(graph, field))
+    for tensor in graph.initializer:
+        if len(tensor.raw_data) <= SMALL:
+            light.graph.initializer.append(tensor)
+            continue
+        stated = light.graph.input.add(name=tensor.name).type.tensor_type
+        stated.elem_type = tensor.data_type
+        for size in tensor.dims:
+            stated.shape.dim.add(dim_value=size)
+    return light
 
 
 def _check(graph: Graph, weights: Weights, opset: int, itemsize: int) -> None:
