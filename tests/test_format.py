@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netspec import tree
+from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.expand import expand
 from netspec.format import format_source
@@ -227,3 +229,84 @@ def test_time_is_linear(line: str) -> None:
 
     seconds(100)
     assert seconds(4000) < 30 * max(seconds(500), 0.01), "8 for linear, 64 for quadratic"
+
+
+# ---- the command ----
+
+UGLY, CANONICAL = "input 8;dense (4)", "input 8\ndense 4\n"
+
+
+def fmt(*arguments: object, stdin: str | None = None) -> Result:
+    result = CliRunner().invoke(main, ["fmt", *map(str, arguments)], input=stdin)
+    assert isinstance(result.exception, (SystemExit, type(None))), result.exception
+    return result
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    for name in ("a.net", "deep/b.net", ".hidden/c.net", "d.txt"):
+        (tmp_path / name).write_text(UGLY)
+    (tmp_path / "good.net").write_text(CANONICAL)
+    return tmp_path
+
+
+def test_a_folder_is_formatted_in_place(folder: Path) -> None:
+    good, a = folder / "good.net", folder / "a.net"
+    a.chmod(0o640)
+    before = good.stat()
+    result = fmt(folder)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"formatted {a}\nformatted {folder / 'deep' / 'b.net'}\n"
+    assert a.read_text() == (folder / "deep/b.net").read_text() == CANONICAL
+    assert a.stat().st_mode & 0o777 == 0o640
+    assert (folder / ".hidden/c.net").read_text() == (folder / "d.txt").read_text() == UGLY
+    assert (good.stat().st_ino, good.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert fmt(folder).stderr == ""
+
+
+def test_check_changes_nothing_and_tells_by_its_exit_code(folder: Path) -> None:
+    result = fmt("--check", folder / "a.net", folder / "good.net")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"would format {folder / 'a.net'}\n"
+    assert (folder / "a.net").read_text() == UGLY
+    assert fmt("--check", folder / "good.net").exit_code == 0
+
+
+def test_diff_shows_what_would_change(folder: Path) -> None:
+    path = folder / "a.net"
+    result = fmt("--diff", path, folder / "good.net")
+    assert result.exit_code == 0
+    assert path.read_text() == UGLY
+    assert result.stdout == (
+        f"--- {path}\n+++ {path}\n@@ -1 +1,2 @@\n"
+        "-input 8;dense (4)\n\\ No newline at end of file\n+input 8\n+dense 4\n"
+    )
+    assert fmt("--diff", "--check", path).exit_code == 1
+    assert fmt("--diff", "--check", folder / "good.net").exit_code == 0
+
+
+def test_stdin_goes_to_stdout() -> None:
+    assert fmt("-", stdin=UGLY).stdout == CANONICAL
+    assert fmt("-", stdin=CANONICAL).stdout == CANONICAL
+    checked = fmt("-", "--check", stdin=UGLY)
+    assert (checked.exit_code, checked.stdout) == (1, "")
+    assert fmt("-", "--diff", stdin=UGLY).stdout.startswith("--- <stdin>\n")
+
+
+def test_a_mistake_is_reported_and_the_other_files_are_done(folder: Path) -> None:
+    bad = folder / "a.net"
+    bad.write_text("conv (")
+    result = fmt(folder, folder / "missing.net")
+    assert result.exit_code == 1
+    assert f"--> {bad}:1:6" in result.stderr
+    assert "error[unreadable-file]" in result.stderr
+    assert bad.read_text() == "conv ("
+    assert (folder / "deep/b.net").read_text() == CANONICAL
+
+
+def test_a_line_end_of_another_system_is_no_change(folder: Path) -> None:
+    path = folder / "good.net"
+    path.write_bytes(CANONICAL.replace("\n", "\r\n").encode())
+    assert fmt("--check", path).exit_code == 0

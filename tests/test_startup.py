@@ -35,6 +35,7 @@ def run(*arguments: str) -> str:
         ("compile", RESNET, "--target", "keras"),
         ("compile", RESNET, "--target", "ir"),
         ("compile", RESNET, "--target", "torch", "--fold-bn"),
+        ("fmt", "--check", RESNET),
         ("schema",),
     ],
     ids=" ".join,
