@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Self
+from typing import BinaryIO, Self
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.files import decode
@@ -27,7 +27,6 @@ class Folder:
         self._homes: dict[Source, str] = {}
         self._files: dict[tuple[int, int], Source] = {}
         self._bytes = 0
-        self._count = 0
 
     @classmethod
     def around(cls, path: str | Path, source: Source, limits: Limits = DEFAULT) -> Self:
@@ -40,48 +39,55 @@ class Folder:
 
     def read(self, path: str, user: Source) -> Source:
         """The file that a used path names, relative to the file that uses it. Raises SpecError."""
-        if "\0" in path or "\\" in path or not path:
-            help_ = "it is relative to this file and written with `/`: `parts/blocks.net`"
-            raise _failure("unreadable-file", f"`{path}` is not the path of a file", help_)
-        if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive:
-            self._refuse(path)
-        real = os.path.realpath(os.path.join(self._homes.get(user, self._root), path))
-        if not Path(real).is_relative_to(self._root):
-            self._refuse(path)
-        shown = os.path.join(self.path, os.path.relpath(real, self._root))
-        try:
-            descriptor = os.open(real, _FLAGS)
-        except OSError as error:
-            message = f"cannot read {shown}: {error.strerror}"
-            raise _failure("unreadable-file", message) from None
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a file"
-                raise _failure("unreadable-file", f"cannot read {shown}: it is {what}")
+        real = self._resolve(path, user)
+        shown = os.path.normpath(os.path.join(self.path, os.path.relpath(real, self._root)))
+        with _open(real, shown) as file:
+            found = os.fstat(file.fileno())
             identity = found.st_dev, found.st_ino
             if identity not in self._files:
-                self._count_one_more(shown)
-                content = file.read(self.limits.source_bytes - self._bytes + 1)
-                self._bytes += len(content)
-                if self._bytes > self.limits.source_bytes:
-                    message = "the files that are used are too large together"
-                    raise SpecError(exceeded("source_bytes", self.limits, message, None))
-                source = Source(shown, decode(content, shown, self.limits))
+                source = Source(shown, self._text(file, shown))
                 self._files[identity] = source
                 self._homes[source] = os.path.dirname(real)
         return self._files[identity]
 
-    def _count_one_more(self, shown: str) -> None:
-        self._count += 1
-        if self._count > self.limits.files:
+    def _resolve(self, path: str, user: Source) -> str:
+        """Where a path leads when all links are followed; that place may hold nothing."""
+        if "\0" in path or "\\" in path or not path:
+            help_ = "it is relative to this file and written with `/`: `parts/blocks.net`"
+            raise _failure("unreadable-file", f"`{path}` is not the path of a file", help_)
+        real = os.path.realpath(os.path.join(self._homes.get(user, self._root), path))
+        absolute = PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive
+        if absolute or not Path(real).is_relative_to(self._root):
+            message = f"`{path}` leads out of the folder of the spec"
+            help_ = "used files stand beside the spec that is compiled, or in folders below it"
+            raise _failure("outside-folder", message, help_)
+        return real
+
+    def _text(self, file: BinaryIO, shown: str) -> str:
+        """The text of one more file, within the limits."""
+        if len(self._homes) >= self.limits.files:
             message = f"{shown} is one file too many"
             raise SpecError(exceeded("files", self.limits, message, None))
+        content = file.read(self.limits.source_bytes - self._bytes + 1)
+        self._bytes += len(content)
+        if self._bytes > self.limits.source_bytes:
+            message = "the files that are used are too large together"
+            raise SpecError(exceeded("source_bytes", self.limits, message, None))
+        return decode(content, shown, self.limits)
 
-    def _refuse(self, path: str) -> None:
-        message = f"`{path}` leads out of the folder of the spec"
-        help_ = "used files stand beside the spec that is compiled, or in folders below it"
-        raise _failure("outside-folder", message, help_)
+
+def _open(real: str, shown: str) -> BinaryIO:
+    """A regular file. Nothing else is read, and a pipe is not waited for."""
+    try:
+        descriptor = os.open(real, _FLAGS)
+    except OSError as error:
+        raise _failure("unreadable-file", f"cannot read {shown}: {error.strerror}") from None
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "a folder" if stat.S_ISDIR(mode) else "not a file"
+        raise _failure("unreadable-file", f"cannot read {shown}: it is {what}")
+    return open(descriptor, "rb")
 
 
 def _failure(id: str, message: str, help: str | None = None) -> SpecError:  # noqa: A002

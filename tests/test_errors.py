@@ -1,7 +1,8 @@
 """Every mistake that the front half reports: the smallest program, and its whole rendering.
 
 `NETSPEC_UPDATE=1 pytest tests/test_errors.py` writes the renderings anew. A first line that begins
-with `#!` holds the options of the command line.
+with `#!` holds the options of the command line, or `--folder none` for a text without one. Files that are
+only used stand in `errors/used`.
 """
 
 import os
@@ -13,12 +14,13 @@ import pytest
 import netspec.expand
 from netspec.diagnostics import SpecError
 from netspec.expand import expand, parse_override
+from netspec.folder import Folder
 from netspec.render import render
 from netspec.source import Source
 from netspec.syntax import parse
 
 ERRORS = Path(__file__).parent / "errors"
-FRONT = "lexer syntax mistakes nets evaluate arguments placing expand reports limits"
+FRONT = "lexer syntax mistakes modules folder nets evaluate arguments placing expand reports limits"
 
 
 def compile_file(path: Path) -> None:
@@ -26,16 +28,21 @@ def compile_file(path: Path) -> None:
     options = re.findall(r"--(\w+) (\S+)", text.splitlines()[0]) if text.startswith("#!") else []
     given = dict(options)
     size = given.get("input")
+    source = Source(path.name, text)
     expand(
-        parse(Source(path.name, text)),
+        parse(source),
         net=given.get("net"),
         overrides=dict(parse_override(value) for option, value in options if option == "set"),
         input_shape=None if size is None else [int(part) for part in size.split("x")],
+        read=None if "folder" in given else Folder.around(path.name, source).read,
     )
 
 
 @pytest.mark.parametrize("path", sorted(ERRORS.glob("*.net")), ids=lambda path: path.stem)
-def test_the_smallest_program_is_told_what_is_wrong(path: Path) -> None:
+def test_the_smallest_program_is_told_what_is_wrong(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ERRORS)
     with pytest.raises(SpecError) as caught:
         compile_file(path)
     text = render(caught.value.diagnostics)
