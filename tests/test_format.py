@@ -17,7 +17,7 @@ from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.expand import expand
 from netspec.format import format_source
-from netspec.format.layout import WIDTH
+from netspec.format.page import WIDTH
 from netspec.lexer import Token
 from netspec.limits import DEFAULT
 from netspec.ops import find
@@ -27,7 +27,7 @@ from tests.programs import programs
 
 ROOT = Path(__file__).parent.parent
 CASES = sorted((Path(__file__).parent / "format").glob("*.out.net"))
-EXAMPLES = sorted((ROOT / "examples").glob("*.net"))
+EXAMPLES = sorted([*(ROOT / "examples").glob("*.net"), *(ROOT / "grammar").glob("*.net")])
 BLOCKS = [
     pytest.param(found[1], id=f"{name}:{page.count(chr(10), 0, found.start()) + 1}")
     for name in ("grammar/language.md", "README.md")

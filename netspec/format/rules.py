@@ -12,7 +12,6 @@ from netspec.format.layout import (
     Branch,
     Conditional,
     Fill,
-    Page,
     Parentheses,
     Part,
     Segment,
@@ -20,6 +19,7 @@ from netspec.format.layout import (
     write_statements,
 )
 from netspec.format.names import Names
+from netspec.format.page import Page
 from netspec.format.words import NOTHING, Words, merged
 from netspec.limits import Limits
 
