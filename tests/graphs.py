@@ -28,6 +28,20 @@ net F {
 """Names that mean something to Python, to a framework or to the file that is emitted."""
 
 
+NUMBERED = """
+block mixed(c, k) {
+  0: conv c k padding=half -> add { 1.0: relu | 2: conv c k padding=half | 1.1: conv c 1 } -> 3: bn
+}
+block counted(c, act=relu) { 0: conv c 1 -> 1: bn -> 2: act }
+net numbered {
+  input 3 8 8
+  mixed 4 3 -> 1: conv 3 1 -> counted 4 -> counted 6 tanh -> mixed 5 1
+  -> group: { 0: conv 4 1 -> 1: add { @ | relu } }
+}
+"""
+"""Labels that are numbers, in sequences and where there is none."""
+
+
 def graph_of(text: str, name: str = "test") -> Graph:
     """The graph of a spec."""
     return expand(parse(Source(f"{name}.net", text)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras_worker
 import numpy as np
 import pytest
-from graphs import HOSTILE, OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
+from graphs import HOSTILE, NUMBERED, OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
@@ -105,6 +105,7 @@ NETWORKS = {
     "two_sided": TWO_SIDED,
     "shadows": SHADOWS,
     "hostile": HOSTILE,
+    "numbered": NUMBERED,
     "volume": VOLUME,
     "equal": EQUAL,
     "interrupted": INTERRUPTED,

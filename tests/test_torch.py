@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from graphs import HOSTILE, OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from graphs import HOSTILE, NUMBERED, OPS_BY_EXAMPLE, example_graph, example_id, graph_of
 from torchvision import load_reference
 
 import netspec
@@ -173,6 +173,7 @@ def test_all_emitted_source_is_clean(tmp_path):
 
 LAYOUTS = [
     HOSTILE,
+    NUMBERED,
     "input 3 8 8 -> concat { conv 4 1 | conv 4 3 padding=1 | pool 3 stride=1 padding=1 } -> gap",
     "input 3 8 8 -> " + "concat { " + " | ".join(["conv 2 1"] * 12) + " }",
     "input 3 8 8 -> features.0: conv 4 3 -> relu -> features.3: conv 8 3 -> bn -> dense 2",
@@ -209,6 +210,12 @@ def test_equal_instances_are_one_class_with_the_blocks_parameters():
     assert "nn.Conv2d(in_channels, c, k, padding=k // 2, bias=False)" in code
     assert "self.cbn1 = Cbn(3, 8, k=3)" in code
     assert "self.cbn4 = Cbn(16, 16, k=1)" in code
+
+
+def test_a_block_that_counts_its_steps_is_a_sequence():
+    code = body_of(NUMBERED)
+    assert "self.counted1 = nn.Sequential(" in code
+    assert "class Counted" not in code
 
 
 def test_a_richer_variant_is_named_for_what_it_adds():
@@ -265,8 +272,16 @@ def test_dropout_trains_and_vanishes_at_inference():
 
 
 def test_emitted_modules_are_scriptable_and_exportable():
-    module = netspec.build(netspec.load(RESNET, input_shape=(3, 64, 64)), target="torch")
-    x = torch.randn(2, 3, 64, 64)
+    check_export(netspec.load(RESNET, input_shape=(3, 64, 64)))
+
+
+def test_numbered_modules_are_exportable():
+    check_export(graph_of(NUMBERED))
+
+
+def check_export(graph):
+    module = netspec.build(graph, target="torch")
+    x = torch.randn(2, *graph.inputs[0].shape.sizes)
     with torch.no_grad():
         wanted = module(x)
         exported = torch.export.export(module, (x,)).module()

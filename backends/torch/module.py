@@ -160,7 +160,7 @@ class _Class:
         ]
 
     def _attributes(self) -> dict[str, str]:
-        """The expression, after `self`, by which each item's module is reached.
+        """The expression by which each item's module is reached.
 
         Activations that the spec left unnamed share one module where they are alike.
         """
@@ -173,10 +173,10 @@ class _Class:
         for item in self.part.items:
             kind = self._shareable(item)
             if kind is not None and len(alike[kind]) == 1 and kind not in taken:
-                attributes[item.local] = f".{kind}"
+                attributes[item.local] = f"self.{kind}"
             else:
                 head, *rest = item.local.split(".")
-                attributes[item.local] = f".{head}" + "".join(f'["{key}"]' for key in rest)
+                attributes[item.local] = _attribute(head) + "".join(f'["{key}"]' for key in rest)
         return attributes
 
     def _shareable(self, item: Item) -> str | None:
@@ -196,27 +196,27 @@ class _Class:
                 continue
             done.add(attribute)
             if "[" in attribute:
-                lines += self._container(attribute.split("[")[0], done)
+                lines += self._container(item.local.split(".")[0], done)
             else:
-                made = layout(calls[0], before=f"self{attribute} = ", indent=2)
-                lines += self._with_shape(made, item)
+                lines += self._with_shape(_bound(attribute, item.local, calls[0]), item)
         return lines
 
-    def _container(self, attribute: str, done: set[str]) -> list[str]:
+    def _container(self, name: str, done: set[str]) -> list[str]:
         """A group that the graph interrupts: its modules in nested dictionaries."""
+        attribute = _attribute(name)
         if attribute in done:
             return []
         done.add(attribute)
         tree: dict[str, object] = {}
         for item in self.part.items:
             head, *keys = item.local.split(".")
-            if f".{head}" != attribute or not self.definition.sketches[item.local].calls:
+            if head != name or not self.definition.sketches[item.local].calls:
                 continue
             level = tree
             for key in keys[:-1]:
                 level = level.setdefault(key, {})  # type: ignore[assignment]
             level[keys[-1]] = self.definition.sketches[item.local].calls[0]
-        return layout(_module_dict(tree), before=f"self{attribute} = ", indent=2)
+        return _bound(attribute, name, _module_dict(tree))
 
     def _with_shape(self, lines: list[str], item: Item) -> list[str]:
         after = shape_after(self.graph, item)
@@ -261,7 +261,7 @@ class _Class:
         return {output.node: snake(output.name) for output in self.graph.outputs}
 
     def _applied(self, item: Item, inputs: list[Expr]) -> Expr:
-        module = Code(f"self{self.attributes[item.local]}")
+        module = Code(self.attributes[item.local])
         if isinstance(item, Part):
             return Call(module, {str(i): each for i, each in enumerate(inputs)})
         return fill(self.layers[item.local].forward, module, inputs)
@@ -294,6 +294,18 @@ class _Class:
             ):
                 hidden.add(value)
         return hidden
+
+
+def _attribute(name: str) -> str:
+    """How a module's child is reached, which may be called by a number."""
+    return f'getattr(self, "{name}")' if name[0].isdigit() else f"self.{name}"
+
+
+def _bound(attribute: str, name: str, made: Expr) -> list[str]:
+    """The lines that make a child of a module."""
+    if name[0].isdigit():
+        return layout(Call("self.add_module", {"0": name, "1": made}), indent=2)
+    return layout(made, before=f"{attribute} = ", indent=2)
 
 
 def _module_dict(tree: Mapping[str, object]) -> Call:

@@ -68,9 +68,9 @@ def define(
 ) -> Plan:
     """Group equal parts.
 
-    `describe` sketches a node; `absorb` may turn a whole group into one sketch (a `Sequential`), which then
-    needs no definition; `name_of` makes a class or function name of a block's; `reserved` are words
-    that no parameter may have.
+    `describe` sketches a node; `absorb` may turn a whole group, or a block that counts its items, into
+    one sketch (a `Sequential`), which then needs no definition; `name_of` makes a class or function name
+    of a block's; `reserved` are words that no parameter may have.
     """
     plan = Plan([], {})
     titles = Titles(root, graph.name)
@@ -91,7 +91,7 @@ def define(
         groups: dict[tuple[str | None, str], list[Part]] = {}
         for part in level:
             sketches[part.path] = {item.local: sketch_of(item) for item in part.items}
-            if part.block is None and part is not root:
+            if part is not root and (part.block is None or _numbered(part)):
                 whole = absorb(part, sketches[part.path])
                 if whole is not None:
                     absorbed[part.path] = whole
@@ -112,6 +112,11 @@ def define(
                 arguments[part.path] = values
             plan.definitions.append(definition)
     return plan
+
+
+def _numbered(part: Part) -> bool:
+    """Whether a block counts its items instead of naming them: such a block is a sequence."""
+    return [item.local for item in part.items] == [str(i) for i in range(len(part.items))]
 
 
 def _by_height(root: Part) -> list[list[Part]]:
@@ -273,6 +278,8 @@ def _word(
             used[name] = candidate
             return Code(formula)
     fresh = f"{local.replace('.', '_')}_{hint}"
+    if fresh[0].isdigit():
+        fresh = f"layer_{fresh}"
     used[fresh] = values
     return Code(fresh)
 

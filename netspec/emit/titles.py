@@ -43,5 +43,6 @@ def _word(item: Item) -> str:
     """A label, or for a sum its purpose; a layer that was only numbered tells nothing."""
     kind = item.node.op.kind if isinstance(item, Leaf) else item.block
     if kind is None or not re.fullmatch(rf"{kind}[0-9]+", item.local):
-        return item.local.split(".")[0]
+        word = item.local.split(".")[0]
+        return "" if word.isdigit() else word
     return "residual" if kind == "add" else ""
