@@ -21,27 +21,30 @@ def names() -> Iterable[str]:
     return _places()
 
 
-@cache
 def find(name: str) -> Closure | None:
-    """The block of that name. The library is short, but a spec that needs none of it pays nothing."""
-    place = _places().get(name)
-    if place is None:
-        return None
-    (block,) = parse(_source(), begin=place[0], stop=place[1]).items
-    assert isinstance(block, tree.Block)
-    return Closure(block, _HOME)
+    """The block of that name. Its text is parsed once, and that of blocks that nobody calls never."""
+    return _closure(name) if name in _places() else None
 
 
 @cache
-def _source() -> Source:
+def source() -> Source:
+    """The text of the library."""
     path = Path(*import_module("netspec.grammar").__path__, "stdlib.net")
     return Source("<stdlib>", path.read_text("utf-8"))
 
 
 @cache
+def _closure(name: str) -> Closure:
+    begin, end = _places()[name]
+    (block,) = parse(source(), begin=begin, stop=end).items
+    assert isinstance(block, tree.Block)
+    return Closure(block, _HOME)
+
+
+@cache
 def _places() -> Mapping[str, tuple[int, int]]:
     """Where each block stands: they begin at the beginnings of lines, and nothing stands between."""
-    text = _source().text
+    text = source().text
     found = list(re.finditer(r"^block (\w+)", text, re.MULTILINE))
     ends = [*(match.start() for match in found[1:]), len(text)]
     return {match[1]: (match.start(), end) for match, end in zip(found, ends, strict=True)}

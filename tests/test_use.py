@@ -33,9 +33,9 @@ def ids(path: Path | str, limits: Limits = DEFAULT) -> list[str]:
     return [diagnostic.id for diagnostic in mistakes(path, limits)]
 
 
-def steps(path: Path, **options: object) -> str:
+def steps(path: Path, input_shape: tuple[int, ...] | None = None) -> str:
     """`name shape` of each node but the inputs."""
-    nodes = netspec.load(path, **options).nodes
+    nodes = netspec.load(path, input_shape=input_shape).nodes
     return " | ".join(
         f"{n.name} {str(n.shape).replace(' ', '')}" for n in nodes if n.op.kind != "input"
     )
