@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netspec import tree
 from netspec.backend import Trainable, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.expand import expand
 from netspec.files import read_text
-from netspec.folder import Folder
 from netspec.ir import Graph
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source
@@ -50,13 +50,13 @@ def parse(
     without the batch) gives the input of a spec that has none. `folder` is where it may `use`
     files; without one it may not. Raises `SpecError`.
     """
+    file, read = parse_syntax(Source(name, text), limits), None
+    if folder is not None and _uses_files(file):
+        from netspec.folder import Folder
+
+        read = Folder(folder, limits).read
     return expand(
-        parse_syntax(Source(name, text), limits),
-        net=net,
-        overrides=overrides,
-        input_shape=input_shape,
-        read=None if folder is None else Folder(folder, limits).read,
-        limits=limits,
+        file, net=net, overrides=overrides, input_shape=input_shape, read=read, limits=limits
     )
 
 
@@ -68,9 +68,17 @@ def load(path: str | Path, *, limits: Limits = DEFAULT, **options: Any) -> Graph
     text = read_text(path, limits)
     if Path(path).suffix == ".json":
         return load_json(text, str(path))
-    source = Source(str(path), text)
-    read = Folder.around(path, source, limits).read
-    return expand(parse_syntax(source, limits), read=read, limits=limits, **options)
+    file, read = parse_syntax(Source(str(path), text), limits), None
+    if _uses_files(file):
+        from netspec.folder import Folder
+
+        read = Folder.around(path, file.source, limits).read
+    return expand(file, read=read, limits=limits, **options)
+
+
+def _uses_files(file: tree.File) -> bool:
+    """Whether there is anything to read: most specs stand alone, and a folder takes time to import."""
+    return any(isinstance(item, tree.Use) for item in file.items)
 
 
 def load_json(text: str, name: str = "<string>") -> Graph:

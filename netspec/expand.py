@@ -52,9 +52,9 @@ def expand(
     `overrides` replace the net's parameters. `input_shape` replaces the size of its one input, or
     puts an input in front of a net that has none. `read` gives the files that it uses.
     """
-    linked = link(file, read, limits)
-    entry = select(linked.main, net)
-    return _Expansion(entry, linked.used, dict(overrides or {}), input_shape, limits).graph()
+    main, used = link(file, read, limits)
+    entry = select(main, net)
+    return _Expansion(entry, used, dict(overrides or {}), input_shape, limits).graph()
 
 
 class _Expansion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from netspec import tree
@@ -25,20 +25,18 @@ class Contents(NamedTuple):
     statements: tuple[tree.Statement, ...]
 
 
-class Linked(NamedTuple):
-    """A file, and all that it uses directly or not, each after what it uses itself."""
+def link(
+    file: tree.File, read: Reader | None, limits: Limits
+) -> tuple[Contents, Sequence[Contents]]:
+    """The contents of a file, and of all that it uses, each after what it uses itself.
 
-    main: Contents
-    used: tuple[Contents, ...]
-
-
-def link(file: tree.File, read: Reader | None, limits: Limits) -> Linked:
-    """Take a file apart, and read what it uses. Raises SpecError with what is wrong in any of them."""
+    Raises SpecError with what is wrong in any of them.
+    """
     linker = _Linker(read, limits)
     main = linker.contents(file)
     if linker.faults:
         raise SpecError(*linker.faults)
-    return Linked(main, tuple(linker.used))
+    return main, linker.used
 
 
 class _Linker:
