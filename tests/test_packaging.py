@@ -87,6 +87,8 @@ def test_the_core_alone_checks_summarises_and_compiles_to_source(installed, tmp_
         ("ir", '"resnet18"'),
     ):
         assert words in shell(netspec, "compile", "resnet18.net", "-t", target, cwd=tmp_path).stdout
+    (tmp_path / "b.net").write_text("input 3 8 8 -> conv_bn 4")  # of the standard library
+    assert "b: 4 nodes" in shell(netspec, "check", "b.net", cwd=tmp_path).stdout
     module = shell(installed / "python", "-m", "netspec", "--version", cwd=tmp_path)
     assert module.stdout.strip() == f"netspec, version {PROJECT['project']['version']}"
 
