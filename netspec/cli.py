@@ -123,8 +123,8 @@ def _graph(
     spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None
 ) -> Graph:
     from netspec.compiler import load, parse
-    from netspec.expand import parse_override
     from netspec.files import decode
+    from netspec.language.expand import parse_override
 
     options: dict[str, Any] = {
         "net": net,

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netspec import tree
 from netspec.backend import Trainable, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.expand import expand
 from netspec.files import read_text
 from netspec.ir import Graph
+from netspec.language import tree
+from netspec.language.expand import expand
+from netspec.language.syntax import parse as parse_syntax
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source
-from netspec.syntax import parse as parse_syntax
 
 if TYPE_CHECKING:
     from netspec.weights import Array, Weights

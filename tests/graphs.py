@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from netspec.expand import expand
 from netspec.ir import Graph
+from netspec.language.expand import expand
+from netspec.language.syntax import parse
 from netspec.ops import Example, Op, all_ops
 from netspec.source import Source
-from netspec.syntax import parse
 
 OPS_BY_EXAMPLE = [(op, example) for op in all_ops() for example in op.examples]
 """Every op with each of its examples: what the tests over all ops run over."""

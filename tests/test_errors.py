@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-import netspec.expand
+import netspec
 from netspec.diagnostics import SpecError
-from netspec.expand import expand, parse_override
 from netspec.folder import Folder
+from netspec.language.expand import expand, parse_override
+from netspec.language.syntax import parse
 from netspec.render import render
 from netspec.source import Source
-from netspec.syntax import parse
 
 ERRORS = Path(__file__).parent / "errors"
-FRONT = "lexer syntax mistakes modules folder nets evaluate arguments placing expand reports limits"
+HOME = Path(netspec.__file__).parent
+FRONT = [*sorted(HOME.glob("language/*.py")), HOME / "folder.py", HOME / "limits.py"]
 
 
 def compile_file(path: Path) -> None:
@@ -55,7 +56,8 @@ def test_the_smallest_program_is_told_what_is_wrong(
 
 def test_every_id_has_a_program() -> None:
     ids: set[str] = set()
-    for name in FRONT.split():
-        code = (Path(netspec.expand.__file__).parent / f"{name}.py").read_text()
+    for path in FRONT:
+        code = path.read_text()
         ids.update(re.findall(r'(?:fail|Diagnostic|_failure)\(\s*"([a-z-]+)"', code))
+    assert ids
     assert ids <= {path.stem for path in ERRORS.glob("*.net")}

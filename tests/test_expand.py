@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.expand import expand, parse_override
 from netspec.ir import Graph
+from netspec.language.expand import expand, parse_override
+from netspec.language.syntax import parse
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source
-from netspec.syntax import parse
 
 RESNET18 = """
 block basic(c, stride=1) {

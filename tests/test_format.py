@@ -12,17 +12,17 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netspec import tree
 from netspec.cli import main
 from netspec.diagnostics import SpecError
-from netspec.expand import expand
 from netspec.format import format_source
 from netspec.format.page import WIDTH
-from netspec.lexer import Token
+from netspec.language import tree
+from netspec.language.expand import expand
+from netspec.language.lexer import Token
+from netspec.language.syntax import parse, read_tokens
 from netspec.limits import DEFAULT
 from netspec.ops import find
 from netspec.source import Source, Span
-from netspec.syntax import parse, read_tokens
 from tests.programs import programs
 
 ROOT = Path(__file__).parent.parent

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from netspec import library
 from netspec.diagnostics import SpecError
-from netspec.expand import expand
-from netspec.functions import FUNCTIONS
 from netspec.grammar import build
+from netspec.language import library
+from netspec.language.expand import expand
+from netspec.language.functions import FUNCTIONS
+from netspec.language.syntax import parse
 from netspec.source import Source
-from netspec.syntax import parse
 
 PAGE = Path(build.__file__).with_name("language.md").read_text()
 EXAMPLES = re.findall(r"^```net(?: (\w+)=(\S+))?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from graphs import graph_of
 
-from netspec import library
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 from netspec.format import format_source
+from netspec.language import library
+from netspec.language.syntax import parse
 from netspec.ops import find
-from netspec.syntax import parse
 from netspec.weights import random_weights
 
 SOURCE = library.source()
@@ -207,7 +207,7 @@ def test_the_file_holds_blocks_alone_each_with_a_comment_in_canonical_form():
 
 def test_nothing_is_parsed_before_a_block_is_used():
     code = (
-        "import netspec; from netspec import library; netspec.load('examples/resnet18.net');"
+        "import netspec; from netspec.language import library; netspec.load('examples/resnet18.net');"
         "print(library.source.cache_info().currsize, end='');"
         "netspec.parse('input 3 8 8 -> mbconv 4');print(library._closure.cache_info().currsize)"
     )

@@ -15,16 +15,16 @@ from lark import Lark
 from lark import Token as LarkToken
 from lark.exceptions import UnexpectedToken
 
-from netspec import tree
 from netspec.diagnostics import SpecError
-from netspec.expand import expand
 from netspec.grammar import build as grammar
 from netspec.grammar.build import text as tables_text
-from netspec.lexer import tokens
+from netspec.language import tree
+from netspec.language.expand import expand
+from netspec.language.lexer import tokens
+from netspec.language.syntax import _tables, parse
 from netspec.limits import DEFAULT
 from netspec.render import render
 from netspec.source import Source, Span
-from netspec.syntax import _tables, parse
 
 GRAMMAR = Path(grammar.__file__).parent
 
@@ -258,7 +258,8 @@ def test_our_loop_over_the_tables_accepts_what_larks_own_parser_accepts() -> Non
 
 def test_expansion_imports_no_parser_generator_and_no_framework() -> None:
     code = (
-        "import sys; from netspec import expand, syntax, render; from netspec.source import Source;"
+        "import sys; from netspec import render; from netspec.source import Source;"
+        "from netspec.language import expand, syntax;"
         "expand.expand(syntax.parse(Source('t.net', 'input 8 -> dense 4')));"
         "print(*{'lark', 'numpy', 'torch', 'keras', 'onnx', 'tensorflow'} & set(sys.modules))"
     )

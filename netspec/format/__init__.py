@@ -1,9 +1,9 @@
 """The canonical form of a spec: what `netspec fmt` writes. Knows nothing of files or of what a spec compiles to."""
 
 from netspec.format.rules import Rules
+from netspec.language.syntax import parse
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source
-from netspec.syntax import parse
 
 __all__ = ["format_source"]
 

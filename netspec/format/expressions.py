@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, TypeVar
 
-from netspec import tree
 from netspec.format.layout import Fill, Parentheses, Part, Remark, Rows, Segment
 from netspec.format.words import NOTHING, Gap, Words, merged
+from netspec.language import tree
 
 T = TypeVar("T")
 

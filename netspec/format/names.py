@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from netspec import tree
+from netspec.language import tree
 from netspec.ops import find
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from netspec import tree
 from netspec.format.expressions import Expressions
 from netspec.format.layout import (
     Braces,
@@ -21,6 +20,7 @@ from netspec.format.layout import (
 from netspec.format.names import Names
 from netspec.format.page import Page
 from netspec.format.words import NOTHING, Words, merged
+from netspec.language import tree
 from netspec.limits import Limits
 
 _BRACES = re.compile(r"\{[^{}]*\}")

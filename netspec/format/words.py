@@ -3,10 +3,10 @@
 import re
 from typing import NamedTuple
 
-from netspec.lexer import Token
+from netspec.language.lexer import Token
+from netspec.language.syntax import read_tokens
 from netspec.limits import Limits
 from netspec.source import Source
-from netspec.syntax import read_tokens
 
 
 class Comment(NamedTuple):

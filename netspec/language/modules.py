@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from netspec import tree
 from netspec.diagnostics import Diagnostic, Note, SpecError
+from netspec.language import tree
+from netspec.language.syntax import parse
+from netspec.language.values import Closure, Module
 from netspec.limits import Limits
 from netspec.source import Source, Span
-from netspec.syntax import parse
-from netspec.values import Closure, Module
 
 Reader: TypeAlias = Callable[[str, Source], Source]
 """The file that a `use` in a source names: the same object for the same file. Raises SpecError."""

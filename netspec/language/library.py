@@ -8,10 +8,10 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from netspec import tree
+from netspec.language import tree
+from netspec.language.syntax import parse
+from netspec.language.values import Closure, Module
 from netspec.source import Source
-from netspec.syntax import parse
-from netspec.values import Closure, Module
 
 _HOME = Module()  # sees nothing but ops and the library: what a user defines changes no block of it
 

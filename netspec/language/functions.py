@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from netspec.values import is_list
+from netspec.language.values import is_list
 
 
 class Function(NamedTuple):

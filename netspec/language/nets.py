@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from netspec import tree
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.evaluate import Evaluator
+from netspec.language import tree
+from netspec.language.evaluate import Evaluator
+from netspec.language.modules import Contents
+from netspec.language.syntax import parse_expression
+from netspec.language.values import Callee, Frame, Module, plain
 from netspec.limits import DEFAULT
-from netspec.modules import Contents
 from netspec.source import Source, Span
-from netspec.syntax import parse_expression
-from netspec.values import Callee, Frame, Module, plain
 
 
 class Entry(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from netspec import tree
 from netspec.builder import Value
+from netspec.language import tree
 from netspec.source import Span
 
 

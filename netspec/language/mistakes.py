@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from netspec.diagnostics import Diagnostic
-from netspec.lexer import Token
+from netspec.language.lexer import Token
 from netspec.source import Source, Span
 
 _OPERATORS = {

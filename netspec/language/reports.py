@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from netspec.diagnostics import Diagnostic, Note, SpecError
-from netspec.evaluate import OverLimit
+from netspec.language.evaluate import OverLimit
+from netspec.language.values import POISON, Frame, Poisoned
 from netspec.limits import Limits
-from netspec.values import POISON, Frame, Poisoned
 
 
 class Reports:

@@ -10,11 +10,11 @@ from math import isinf
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from netspec import tree
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.lexer import Token, tokens
+from netspec.language import tree
+from netspec.language.lexer import Token, tokens
+from netspec.language.mistakes import unexpected
 from netspec.limits import DEFAULT, Limits, exceeded
-from netspec.mistakes import unexpected
 from netspec.source import Source, Span
 
 

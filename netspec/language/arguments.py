@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from netspec import tree
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
-from netspec.evaluate import Evaluator, fail, words
+from netspec.language import tree
+from netspec.language.evaluate import Evaluator, fail, words
+from netspec.language.values import Closure, Frame, holds_tensor, plain
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
 from netspec.source import Span
-from netspec.values import Closure, Frame, holds_tensor, plain
 
 
 class Given(NamedTuple):

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from netspec import tree
-from netspec.arguments import OpArguments
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError
-from netspec.evaluate import Evaluator, fail
+from netspec.language import tree
+from netspec.language.arguments import OpArguments
+from netspec.language.evaluate import Evaluator, fail
+from netspec.language.values import Flowing, Frame, Poison, Poisoned, Tensors
 from netspec.ops import Input, Op, Rejected
 from netspec.ops.binding import bind
 from netspec.source import Span
-from netspec.values import Flowing, Frame, Poison, Poisoned, Tensors
 
 
 class Placer:

@@ -6,20 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
-from netspec import tree
-from netspec.arguments import OpArguments, bind_block, called_with, plain_arguments
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
-from netspec.evaluate import Evaluator, OverLimit, bound_names, callable_names, fail
 from netspec.ir import Graph
-from netspec.limits import DEFAULT, Limits
-from netspec.modules import Contents, Reader, link
-from netspec.nets import Entry, override_value, parse_override, select
-from netspec.ops import Op, find
-from netspec.placing import Placer
-from netspec.reports import Reports
-from netspec.source import Span
-from netspec.values import (
+from netspec.language import tree
+from netspec.language.arguments import OpArguments, bind_block, called_with, plain_arguments
+from netspec.language.evaluate import Evaluator, OverLimit, bound_names, callable_names, fail
+from netspec.language.modules import Contents, Reader, link
+from netspec.language.nets import Entry, override_value, parse_override, select
+from netspec.language.placing import Placer
+from netspec.language.reports import Reports
+from netspec.language.values import (
     POISON,
     Callee,
     Closure,
@@ -33,7 +30,10 @@ from netspec.values import (
     is_list,
     kind,
 )
-from netspec.walks import Walk, run
+from netspec.language.walks import Walk, run
+from netspec.limits import DEFAULT, Limits
+from netspec.ops import Op, find
+from netspec.source import Span
 
 __all__ = ["expand", "parse_override"]
 

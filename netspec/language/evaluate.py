@@ -8,13 +8,10 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
-from netspec import library, tree
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.functions import FUNCTIONS, BadArgument
-from netspec.limits import Limits, exceeded
-from netspec.ops import all_ops, find, names
-from netspec.source import Span
-from netspec.values import (
+from netspec.language import library, tree
+from netspec.language.functions import FUNCTIONS, BadArgument
+from netspec.language.values import (
     POISON,
     Callee,
     Flowing,
@@ -27,6 +24,9 @@ from netspec.values import (
     kind,
     show,
 )
+from netspec.limits import Limits, exceeded
+from netspec.ops import all_ops, find, names
+from netspec.source import Span
 
 
 class OverLimit(SpecError):
