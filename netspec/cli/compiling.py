@@ -1,0 +1,165 @@
+"""The commands that need no framework: from a spec to text, or to a target's file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netspec.cli.shared import (
+    STDIN,
+    load_graph,
+    read_spec,
+    read_weights,
+    report,
+    spec_options,
+    weight_options,
+    write_output,
+)
+
+if TYPE_CHECKING:
+    from netspec.diagnostics import Diagnostic
+
+
+@click.command("compile")
+@spec_options
+@weight_options
+@click.option("--target", "-t", required=True, metavar="torch|keras|onnx|ir", help="What to write.")
+@click.option("--opset", type=click.IntRange(17, 24), help="ONNX operator set (default 20).")
+@click.option("-o", "output", metavar="FILE", help="Where to write it; stdout if not given.")
+def compile_(
+    target: str,
+    output: str | None,
+    weights: str | None,
+    seed: int | None,
+    fold_bn: bool,
+    opset: int | None,
+    **spec: Any,
+) -> None:
+    """Write SPEC for a target. SPEC is a .net file, a graph as .json, or - for stdin.
+
+    A source target given weights writes those that fit it beside FILE, as .safetensors.
+    """
+    from pathlib import Path
+
+    from netspec.compiler import compile as compile_graph
+
+    if opset is not None and target != "onnx":
+        raise click.UsageError("--opset goes with --target onnx")
+    beside = target != "onnx" and (weights is not None or seed is not None)
+    if beside and output in (None, STDIN):
+        raise click.UsageError(
+            "weights cannot stand on stdout beside the source: name a file with -o"
+        )
+    graph = load_graph(**spec)
+    options = {} if opset is None else {"opset": opset}
+    given = read_weights(graph, weights, seed)
+    artifact = compile_graph(
+        graph, target=target, weights=given, seed=seed, fold_bn=fold_bn, **options
+    )
+    if beside:
+        from netspec.weights import dump_weights
+
+        assert output is not None
+        assert artifact.weights is not None
+        write_output(
+            str(Path(output).with_suffix(".safetensors")),
+            dump_weights(artifact.weights, artifact.graph),
+        )
+    write_output(output, artifact.content)
+
+
+@click.command()
+@spec_options
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
+def check(form: str, **spec: Any) -> None:
+    """Say whether SPEC is right, and if not, all that is wrong with it."""
+    from netspec.diagnostics import SpecError
+
+    mistakes: list[Diagnostic] = []
+    try:
+        graph = load_graph(**spec)
+    except SpecError as error:
+        mistakes += error.diagnostics
+    if form == "json":
+        import json
+
+        from netspec.render import to_json
+
+        click.echo(json.dumps({"ok": not mistakes, "diagnostics": to_json(mistakes)}, indent=2))
+    elif mistakes:
+        report(mistakes)
+    else:
+        ends = ", ".join(str(graph.by_name[output.node].shape) for output in graph.outputs)
+        click.echo(f"{graph.name}: {len(graph.nodes)} nodes, output {ends}")
+    if mistakes:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER|-...")
+@click.option(
+    "--check", is_flag=True, help="Change nothing; exit with 1 if something would change."
+)
+@click.option("--diff", is_flag=True, help="Change nothing; show what would change.")
+def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
+    """Give specs their canonical form: files in place, - from stdin to stdout."""
+    from netspec.diagnostics import SpecError
+    from netspec.format import format_source
+    from netspec.format.files import spec_files, unified_diff
+    from netspec.source import Source
+
+    failed = False
+    for path in spec_files(paths):
+        try:
+            name, before = read_spec(path)
+            after = format_source(Source(name, before))
+            changes = after != before
+            if diff:
+                click.echo(unified_diff(name, before, after), nl=False)
+            elif path == STDIN and not check:
+                write_output(None, after.encode())
+            elif changes and not check:
+                write_output(path, after.encode())
+        except SpecError as error:
+            report(error.diagnostics)
+            failed = True
+            continue
+        failed = failed or (check and changes)
+        if changes and path != STDIN:
+            click.echo(f"{'would format' if check or diff else 'formatted'} {name}", err=True)
+    if failed:
+        sys.exit(1)
+
+
+@click.command()
+@spec_options
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
+def summary(form: str, **spec: Any) -> None:
+    """Show the layers of SPEC with shapes, parameters and multiply-adds."""
+    from netspec.summary import summarize, to_json, to_table
+
+    content = summarize(load_graph(**spec))
+    click.echo(to_json(content) if form == "json" else to_table(content), nl=False)
+
+
+@click.command("print")
+@spec_options
+def print_(**spec: Any) -> None:
+    """Show the graph that SPEC expands to, one node a line."""
+    from netspec.text import to_text
+
+    click.echo(to_text(load_graph(**spec)), nl=False)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of the graphs that --target ir writes."""
+    from netspec.schema import graph_schema_text
+
+    click.echo(graph_schema_text(), nl=False)

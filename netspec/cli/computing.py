@@ -1,0 +1,191 @@
+"""The commands that compute with weights and arrays."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netspec.cli.shared import (
+    STDIN,
+    load_graph,
+    read_weights,
+    report,
+    spec_options,
+    weight_options,
+    write_output,
+)
+
+if TYPE_CHECKING:
+    from netspec.ir import Graph
+
+
+@click.command()
+@spec_options
+@click.option(
+    "--weights", metavar="FILE", help="Canonical weights (safetensors) instead of random ones."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of weights and inputs.",
+)
+@click.option(
+    "--target", "-t", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable."
+)
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(1, 2, 7),
+    show_default=True,
+)
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["float32", "float64"]),
+    multiple=True,
+    default=("float32", "float64"),
+    show_default=True,
+)
+@click.option("--fold-bn", is_flag=True, help="Compare with batch norms folded.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
+def verify(
+    weights: str | None,
+    seed: int,
+    targets: tuple[str, ...],
+    batches: tuple[int, ...],
+    precisions: tuple[str, ...],
+    fold_bn: bool,
+    form: str,
+    **spec: Any,
+) -> None:
+    """Prove that SPEC gives the same numbers in every target.
+
+    Builds each installed target in a process of its own, gives all the same weights and inputs, and
+    compares outputs, gradients and statistics with a float64 reference.
+    """
+    from netspec.parity import verify as verify_graph
+
+    graph = load_graph(**spec)
+    report = verify_graph(
+        graph,
+        weights=read_weights(graph, weights, None),
+        targets=targets or None,
+        batches=batches,
+        precisions=precisions,
+        seed=seed,
+        fold_bn=fold_bn,
+    )
+    click.echo(report.to_json() if form == "json" else report.table())
+    if not report.passed:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="[NAME=]FILE",
+    required=True,
+    multiple=True,
+    help=".npy; .npz for several.",
+)
+@click.option(
+    "-o",
+    "output",
+    metavar="FILE",
+    help="Where to write the outputs (.npy, .npz); shown if not given.",
+)
+@click.option(
+    "--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True
+)
+@click.option("--net", metavar="NAME", help="The net to take, where a spec holds several.")
+@click.option(
+    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
+)
+@weight_options
+def run(
+    model: str,
+    inputs: tuple[str, ...],
+    output: str | None,
+    provider: Any,
+    net: str | None,
+    settings: tuple[str, ...],
+    weights: str | None,
+    seed: int | None,
+    fold_bn: bool,
+) -> None:
+    """Run MODEL, an .onnx file or a spec, through ONNX Runtime. Arrays are batch first, channels first."""
+    from netspec.arrays import describe, dump_arrays, load_arrays
+    from netspec.runtime import ProviderUnavailable, open_session
+
+    arrays = load_arrays(inputs)
+    content: Any = model
+    if not model.endswith(".onnx"):
+        from netspec.compiler import compile as compile_graph
+
+        bare = None if isinstance(arrays, dict) else tuple(arrays.shape[1:])
+        graph = _sized_graph(model, net, settings, bare)
+        given = read_weights(graph, weights, seed)
+        content = compile_graph(
+            graph, target="onnx", weights=given, seed=seed, fold_bn=fold_bn
+        ).content
+    elif weights is not None or seed is not None or fold_bn or net is not None or settings:
+        raise click.UsageError("an .onnx file has its weights: the other options go with a spec")
+    try:
+        session = open_session(content, provider)
+    except ProviderUnavailable as error:
+        report([error.diagnostic])
+        sys.exit(3)
+    results = session.run(arrays)
+    if output is None:
+        click.echo(describe(results))
+    else:
+        write_output(output, dump_arrays(results, output))
+    note = f" ({session.note})" if session.note else ""
+    click.echo(f"ran on {session.provider}{note}", err=True)
+
+
+def _sized_graph(
+    spec: str, net: str | None, settings: tuple[str, ...], shape: tuple[int, ...] | None
+) -> Graph:
+    """The graph of a spec; one without an input takes the shape of the array that it is given."""
+    from netspec.diagnostics import SpecError
+
+    try:
+        return load_graph(spec, net, settings, None)
+    except SpecError as error:
+        if shape is None or spec == STDIN or [d.id for d in error.diagnostics] != ["no-input"]:
+            raise
+        return load_graph(spec, net, settings, shape)
+
+
+@click.group("weights")
+def weights_group() -> None:
+    """Make weight files."""
+
+
+@weights_group.command("init")
+@spec_options
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Draw from this seed.",
+)
+@click.option("-o", "output", metavar="FILE", required=True, help="Where to write them.")
+def weights_init(seed: int, output: str, **spec: Any) -> None:
+    """Draw the first weights of SPEC: the same seed gives the same network in every target."""
+    from netspec.weights import dump_weights, init_weights
+
+    graph = load_graph(**spec)
+    write_output(output, dump_weights(init_weights(graph, seed), graph))

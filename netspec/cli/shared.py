@@ -1,0 +1,160 @@
+"""What the commands share: options, reading and writing, and what becomes of mistakes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from netspec.ir import Graph
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+STDIN = "-"
+
+
+class CommandGroup(click.Group):
+    """Turns the user's mistakes into diagnostics on stderr."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a `SpecError` ends it with its diagnostics and exit code 1."""
+        from netspec.diagnostics import SpecError
+
+        try:
+            return super().invoke(ctx)
+        except SpecError as error:
+            report(error.diagnostics)
+            ctx.exit(1)
+        except BrokenPipeError:
+            # The reader has gone, which is its right; nothing is left to say.
+            sys.stderr.close()
+            ctx.exit(0)
+
+
+def report(diagnostics: Any) -> None:
+    """Show diagnostics on stderr, in colour where a person looks."""
+    from netspec.render import render
+
+    click.echo(render(diagnostics, colour=_colour()), err=True, nl=False)
+
+
+def _colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """`1x28x28`."""
+
+    name = "CxHxW"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The sizes as whole numbers."""
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){0,3}", value):
+            self.fail(
+                f"{value!r} is no shape: write channels first and without the batch, as in 1x28x28",
+                param,
+                ctx,
+            )
+        return tuple(map(int, value.split("x")))
+
+
+def spec_options(command: Command) -> Command:
+    """A spec to read, and what selects and sizes it."""
+    options = [
+        click.argument("spec", metavar="SPEC"),
+        click.option(
+            "--net", metavar="NAME", help="The net to take, where the file holds several."
+        ),
+        click.option(
+            "--set",
+            "settings",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Set a parameter of the net.",
+        ),
+        click.option(
+            "--input",
+            "input_shape",
+            type=Sizes(),
+            help="The input of a spec that has none, or its size.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def weight_options(command: Command) -> Command:
+    """Weights from a file or a seed, and passes over them."""
+    options = [
+        click.option("--weights", metavar="FILE", help="Canonical weights (safetensors)."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), help="Draw weights from this seed."
+        ),
+        click.option(
+            "--fold-bn", is_flag=True, help="Fold batch norms into the layers before them."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_spec(path: str) -> tuple[str, str]:
+    """The name and the text of a spec."""
+    from netspec.files import decode, read_text
+
+    if path == STDIN:
+        return "<stdin>", decode(sys.stdin.buffer.read(), "<stdin>")
+    return path, read_text(path)
+
+
+def load_graph(
+    spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None
+) -> Graph:
+    """The graph of a spec in a file or on stdin, as the shared options select and size it."""
+    from netspec.compiler import load, parse
+    from netspec.files import decode
+    from netspec.language.expand import parse_override
+
+    options: dict[str, Any] = {
+        "net": net,
+        "overrides": dict(parse_override(setting) for setting in settings),
+        "input_shape": input_shape,
+    }
+    if spec == STDIN:
+        return parse(decode(sys.stdin.buffer.read(), "<stdin>"), name="<stdin>", **options)
+    return load(spec, **options)
+
+
+def read_weights(graph: Graph, path: str | None, seed: int | None) -> Any:
+    """The weights of a file, proved to fit the graph; None where no file is given."""
+    if path is None:
+        return None
+    if seed is not None:
+        raise click.UsageError("--weights and --seed exclude each other")
+    from netspec.weights import check_weights, load_weights
+
+    weights = load_weights(path)
+    check_weights(graph, weights, path)
+    return weights
+
+
+def write_output(path: str | None, content: bytes) -> None:
+    """Write a command's product to a file, whole, or to stdout."""
+    if path is not None and path != STDIN:
+        from netspec.files import write_atomically
+
+        write_atomically(path, content)
+        return
+    if b"\0" in content[:4096] and sys.stdout.isatty():
+        raise click.UsageError("this is not text: name a file with -o")
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
