@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, r
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.ir import Graph, Node
-from netspec.ops import Input, Op
+from netspec.ops import Op
+from netspec.ops.input import Input
 
 if TYPE_CHECKING:
     from netspec.weights import Array, Weights

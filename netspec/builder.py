@@ -151,10 +151,19 @@ class GraphBuilder:
             raise Rejected(
                 "wrong-arity", f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}"
             )
-        if any(shape.dtype == "int" for shape in shapes):
-            raise Rejected(
-                "integer-input", f"`{op.kind}` does not take whole numbers (`dtype=int`)"
-            )
+        for shape in shapes:
+            if shape.dtype not in op.dtypes:
+                given, wanted = (
+                    ("numbers with a fraction", "whole numbers")
+                    if shape.dtype == "float"
+                    else ("whole numbers (`dtype=int`)", None)
+                )
+                message = f"`{op.kind}` does not take {given}"
+                raise Rejected(
+                    "wrong-dtype",
+                    message,
+                    help=wanted and f"it takes {wanted}: `input 16 dtype=int`",
+                )
 
     def _check_kinds(self, op: Op, shapes: Sequence[Shape]) -> None:
         for shape in shapes:

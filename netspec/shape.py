@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 AXES_BY_RANK = {1: "c", 2: "tc", 3: "chw", 4: "cdhw"}
 KINDS = {"c": "vector", "t": "sequence", "tc": "sequence", "chw": "image", "cdhw": "volume"}
+"""What tensors of the usual axes are called; one of any other axes is a `tensor`."""
 DType = Literal["float", "int"]
 
 
@@ -27,8 +28,8 @@ class Shape(BaseModel):
 
     @property
     def kind(self) -> str:
-        """`vector`, `sequence`, `image` or `volume`."""
-        return KINDS[self.axes]
+        """`vector`, `sequence`, `image`, `volume`, or `tensor` where the axes are others."""
+        return KINDS.get(self.axes, "tensor")
 
     @property
     def spatial(self) -> tuple[int, ...]:

@@ -13,7 +13,8 @@ def _why_no_cuda() -> str | None:
     """The reason why ONNX Runtime cannot start CUDA here, or None where it can."""
     from netspec.backend import load_backend
     from netspec.builder import GraphBuilder
-    from netspec.ops import Input, Relu
+    from netspec.ops.activation import Relu
+    from netspec.ops.input import Input
     from netspec.runtime import ProviderUnavailable, open_session
 
     builder = GraphBuilder("probe")

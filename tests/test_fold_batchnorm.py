@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from netspec.backend import load_backend
 from netspec.builder import GraphBuilder
-from netspec.ops import Add, BatchNorm, Conv, ConvTranspose, Dense, Input, MaxPool, Relu
+from netspec.ops.activation import Relu
+from netspec.ops.conv import Conv, ConvTranspose
+from netspec.ops.dense import Dense
+from netspec.ops.input import Input
+from netspec.ops.merge import Add
+from netspec.ops.norm import BatchNorm
+from netspec.ops.pool import MaxPool
 from netspec.passes import Model, run_passes
 from netspec.passes.fold_batchnorm import fold_batchnorm
 from netspec.passes.validate import validate

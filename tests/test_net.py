@@ -87,7 +87,7 @@ def test_a_built_graph_equals_the_parsed_one(built, text):
         (lambda _, net: net.input(1, 2, 3, 4, 5), "wrong-rank"),
         (lambda _, net: net.input(2**20, 2**20, 2**20), "too-large"),
         (lambda x, _: x.dense(2**31 - 1).dense(2**31 - 1), "too-large"),
-        (lambda _, net: net.input(4, dtype="int").relu(), "integer-input"),
+        (lambda _, net: net.input(4, dtype="int").relu(), "wrong-dtype"),
     ],
 )
 def test_mistakes_are_diagnostics(mistake, id_):

@@ -18,7 +18,12 @@ from netspec.backends.onnx.session import ReferenceSession
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import SpecError
 from netspec.ir import Output
-from netspec.ops import Conv, Dense, Dropout, Input, Relu, all_ops
+from netspec.ops import all_ops
+from netspec.ops.activation import Relu
+from netspec.ops.conv import Conv
+from netspec.ops.dense import Dense
+from netspec.ops.dropout import Dropout
+from netspec.ops.input import Input
 from netspec.runtime import open_session
 from netspec.weights import random_weights
 

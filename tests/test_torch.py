@@ -39,6 +39,21 @@ def assert_close(found, wanted, limit):
         assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
+TANGLE = """
+net tangle(classes=4) {
+  input 2 9 8
+  stem: conv 6 3 padding=1 bias=false -> bn -> relu
+  @skip = @
+  add { conv 6 3 padding=half bias=false -> bn -> silu | @ | mul { @ | gap -> dense 6 -> sigmoid } }
+  -> concat { @ | @skip | avgpool 3 stride=1 padding=1 }
+  @deep = @ -> pool 2 -> dense 8 bias=false -> gelu -> dropout 0.5 -> bn
+  @deep -> dense classes
+  out logits=@, embedding=@deep
+}
+"""
+"""Values with several readers, several outputs, one of which others read."""
+
+
 def source_of(text):
     return target.emit(graph_of(text)).decode()
 
@@ -61,12 +76,19 @@ def test_every_op_computes_what_the_reference_does(op, example):
 
 @pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
 def test_every_op_trains_as_the_reference_does(op, example):
-    graph = example_graph(op, example)
+    check_training(example_graph(op, example))
+
+
+def test_a_tangled_network_trains_as_the_reference_does():
+    check_training(graph_of(TANGLE))
+
+
+def check_training(graph):
     weights = random_weights(graph)
     feeds = feeds_for(graph, 7)
     draws = np.random.default_rng(0)
-    shape = graph.by_name[graph.outputs[0].node].shape.sizes
-    cotangents = {graph.outputs[0].name: draws.normal(size=(7, *shape))}
+    sizes = {output.name: graph.by_name[output.node].shape.sizes for output in graph.outputs}
+    cotangents = {name: draws.normal(size=(7, *size)) for name, size in sizes.items()}
     step = target.open_session(graph, weights, "float64").train_step(feeds, cotangents)
     oracle = reference.open_session(graph, weights, "float64").train_step(feeds, cotangents)
     assert_close(step.outputs, oracle.outputs, 1e-12)

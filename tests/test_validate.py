@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from netspec.ir import Graph, Node, Output, Scope
-from netspec.ops import Conv, Input, Relu
+from netspec.ops.activation import Relu
+from netspec.ops.conv import Conv
+from netspec.ops.input import Input
 from netspec.passes import Model, run_passes
 from netspec.passes.validate import InvalidGraph, validate
 from netspec.shape import Shape
@@ -95,8 +97,8 @@ WRONG = {
         "`relu1` is a `relu` of int sequence 5",
     ),
     "strange axes": (
-        with_node("stem.relu1", shape=Shape(axes="xy", sizes=(1, 2))),
-        "a shape of axes `xy`",
+        with_node("stem.relu1", shape=Shape(axes="xx", sizes=(1, 2))),
+        "a shape of axes `xx`",
     ),
     "empty axis": (with_node("stem.relu1", shape=Shape.of(4, 0, 8)), "sizes (4, 0, 8)"),
     "no outputs": ({"outputs": ()}, "the graph has no outputs"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backends.keras.layer import layer_name
-from netspec.backends.keras.ops import is_depthwise
+from netspec.backends.keras.ops.conv import is_depthwise
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph, Node
-from netspec.ops import BatchNorm, Conv, Weight
+from netspec.ops import Weight
+from netspec.ops.conv import Conv
+from netspec.ops.norm import BatchNorm
 from netspec.weights import Array, Weights, check_weights, np
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
-from netspec.backends.onnx.ops import ROWS, Apply, Attribute, Constant, Operand, Site
+from netspec.backends.onnx.ops import ROWS
+from netspec.backends.onnx.rows import Apply, Attribute, Constant, Operand, Site
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.shape import Shape

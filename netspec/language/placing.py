@@ -12,8 +12,9 @@ from netspec.language import tree
 from netspec.language.arguments import OpArguments
 from netspec.language.evaluate import Evaluator, fail
 from netspec.language.values import Flowing, Frame, Poison, Poisoned, Tensors
-from netspec.ops import Input, Op, Rejected
+from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
+from netspec.ops.input import Input
 from netspec.source import Span
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from netspec.diagnostics import did_you_mean
-from netspec.shape import Shape
+from netspec.shape import DType, Shape
 
 
 class Rejected(Exception):
@@ -70,7 +70,8 @@ class Op(BaseModel):
 
     kind: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
-    accepts: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "volume")
+    accepts: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "volume", "tensor")
+    dtypes: ClassVar[tuple[DType, ...]] = ("float",)
     merges: ClassVar[bool] = False
     variadic: ClassVar[str | None] = None
     examples: ClassVar[tuple[Example, ...]] = ()

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from netspec.backend import need
 from netspec.ir import Node
-from netspec.ops import BatchNorm, Conv, ConvTranspose, Dense
+from netspec.ops.conv import Conv, ConvTranspose
+from netspec.ops.dense import Dense
+from netspec.ops.norm import BatchNorm
 from netspec.passes import Model
 from netspec.passes.rewrite import rewrite
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netspec.ir import Graph, Node
 from netspec.ops import Rejected
-from netspec.shape import KINDS, Shape
+from netspec.shape import Shape
 
 
 class InvalidGraph(ValueError):
@@ -79,11 +79,15 @@ def _inference(node: Node, inputs: tuple[Shape, ...]) -> str | None:
     """Why a node cannot have its shape, or None."""
     op = node.op
     for shape in (*inputs, node.shape):
-        if shape.axes not in KINDS or len(shape.axes) != len(shape.sizes) or min(shape.sizes) < 1:
+        if (
+            len(set(shape.axes)) != len(shape.axes)
+            or len(shape.axes) != len(shape.sizes)
+            or min(shape.sizes, default=0) < 1
+        ):
             return f"`{node.name}` meets a shape of axes `{shape.axes}`, sizes {shape.sizes}"
     if not op.merges and len(inputs) != (0 if op.kind == "input" else 1):
         return f"`{node.name}` is a `{op.kind}` of {len(inputs)} tensors"
-    if any(shape.kind not in op.accepts or shape.dtype == "int" for shape in inputs):
+    if any(shape.kind not in op.accepts or shape.dtype not in op.dtypes for shape in inputs):
         given = " and ".join(f"{shape.dtype} {shape.kind} {shape}" for shape in inputs)
         return f"`{node.name}` is a `{op.kind}` of {given}"
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
-from netspec.ops import Dense
+from netspec.ops.dense import Dense
 from netspec.weights import Array
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result, feature_axis
-from netspec.ops import BatchNorm
+from netspec.ops.norm import BatchNorm
 from netspec.weights import Array
 
 

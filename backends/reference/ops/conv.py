@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
 from netspec.backends.reference.windows import Windows
-from netspec.ops import Conv, ConvTranspose
+from netspec.ops.conv import Conv, ConvTranspose
 from netspec.weights import Array
 
 _BLOCK = 2**22

@@ -9,7 +9,7 @@ import numpy as np
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
 from netspec.backends.reference.windows import Windows
-from netspec.ops import AveragePool, GlobalAveragePool, MaxPool
+from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from netspec.weights import Array
 
 

@@ -7,7 +7,17 @@ import math
 import numpy as np
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result, feature_axis
-from netspec.ops import Gelu, LeakyRelu, LogSoftmax, Relu, Relu6, Sigmoid, Silu, Softmax, Tanh
+from netspec.ops.activation import (
+    Gelu,
+    LeakyRelu,
+    LogSoftmax,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
+)
 from netspec.weights import Array
 
 

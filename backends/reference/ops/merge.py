@@ -1,4 +1,4 @@
-"""Ops that move, join and compare whole tensors, or pass them on. None has weights."""
+"""Ops that make one tensor of several. None has weights."""
 
 from __future__ import annotations
 
@@ -7,29 +7,8 @@ from math import prod
 import numpy as np
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
-from netspec.ops import (
-    Add,
-    Concat,
-    Dropout,
-    Flatten,
-    Maximum,
-    Mean,
-    Multiply,
-    Subtract,
-)
+from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
 from netspec.weights import Array
-
-
-@ROWS.row(Dropout)
-def _dropout(_: Dropout, at: Applied) -> Result:
-    """At rate 0, as in every training step that is compared."""
-    return Result(at.inputs[0], lambda dy: Gradients((dy,)))
-
-
-@ROWS.row(Flatten)
-def _flatten(_: Flatten, at: Applied) -> Result:
-    (x,) = at.inputs
-    return Result(x.reshape(len(x), -1), lambda dy: Gradients((dy.reshape(x.shape),)))
 
 
 @ROWS.row(Add)

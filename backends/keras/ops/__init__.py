@@ -1,0 +1,15 @@
+"""One row for each op: how Keras realises it. One module for each family of `netspec.ops`."""
+
+from netspec.backends.keras.ops import (  # noqa: F401 (each registers its rows)
+    activation,
+    conv,
+    dense,
+    dropout,
+    merge,
+    norm,
+    pool,
+    reshape,
+)
+from netspec.backends.keras.rows import ROWS
+
+__all__ = ["ROWS"]

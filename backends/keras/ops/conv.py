@@ -1,0 +1,115 @@
+"""Convolutions: how Keras realises them."""
+
+from __future__ import annotations
+
+from netspec.backends.keras.layer import Layer, chain
+from netspec.backends.keras.rows import (
+    ROWS,
+    Pairs,
+    around,
+    has_size,
+    pad_pairs,
+    same_padding,
+)
+from netspec.emit.source import Call, Expr, short
+from netspec.ops.conv import Conv, ConvTranspose
+from netspec.shape import Shape
+
+_WINDOW_DEFAULTS = {
+    "strides": 1,
+    "padding": "valid",
+    "output_padding": None,
+    "dilation_rate": 1,
+    "groups": 1,
+    "depth_multiplier": 1,
+    "use_bias": True,
+}
+
+
+@ROWS.row(Conv)
+def conv(op: Conv, x: Shape) -> Layer:
+    """Keras's own "same" is lopsided when strided, and it takes no stride together with a dilation."""
+    rank, pairs = len(op.kernel), pad_pairs(op.padding)
+    dilated = max(op.dilation) > 1 and max(op.stride) > 1
+    stride = (1,) * rank if dilated else op.stride
+    same = has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
+    keywords: dict[str, Expr] = {
+        "strides": short(stride),
+        "padding": "same" if same else "valid",
+        "dilation_rate": short(op.dilation),
+    }
+    channels = x.axis("c")
+    positional: dict[str, Expr] = {"kernel_size": short(op.kernel)}
+    more: dict[str, Expr] = {"use_bias": op.bias}
+    if is_depthwise(op, x):
+        name, helper = "layers.DepthwiseConv2D", "depthwise_conv2d"
+        more = {"depth_multiplier": op.filters // channels, **more}
+    else:
+        name, helper = f"layers.Conv{rank}D", f"conv{rank}d"
+        positional = {"filters": op.filters, **positional}
+        more = {"groups": op.groups, **more}
+    steps = [("", Call(name, positional, {**keywords, **more}, _WINDOW_DEFAULTS))]
+    if has_size(pairs) and not same:
+        steps.insert(0, ("pad", around("layers.ZeroPadding", pairs)))
+    if dilated:
+        # A window of one element takes every n-th.
+        pick = Call(f"layers.MaxPooling{rank}D", {"pool_size": 1}, {"strides": short(op.stride)})
+        steps.append(("stride", pick))
+    brief = Call(helper, positional, {"strides": short(op.stride), **more}, _WINDOW_DEFAULTS)
+    return chain(*steps, short=brief if _is_half_padded(op, pairs) else None)
+
+
+def is_depthwise(op: Conv, x: Shape) -> bool:
+    """Whether Keras has a layer for it that convolves every channel apart: not for volumes, nor for unequal strides."""
+    return op.groups == x.axis("c") > 1 and len(op.kernel) == 2 and len(set(op.stride)) == 1
+
+
+def _is_half_padded(op: Conv, pairs: Pairs) -> bool:
+    """Whether one kernel size and one stride say all about the windows."""
+    (kernel, *others), (stride, *_) = op.kernel, op.stride
+    return (
+        {kernel, *others} == {kernel}
+        and set(op.stride) == {stride}
+        and set(op.dilation) == {1}
+        and kernel % 2 == 1
+        and set(pairs) == {(kernel // 2, kernel // 2)}
+    )
+
+
+def _conv_transpose_limit(op: ConvTranspose, _x: Shape) -> str | None:
+    if max(op.dilation) > 1:
+        return "TensorFlow's transposed convolutions take no dilation on a CPU, nor Keras's with a stride"
+    return None
+
+
+@ROWS.row(ConvTranspose, limit=_conv_transpose_limit)
+def conv_transpose(op: ConvTranspose, _x: Shape) -> Layer:
+    """The whole transpose, then cropped; Keras's "same" where the backends of Keras agree on it."""
+    rank, pairs = len(op.kernel), pad_pairs(op.padding)
+    surplus = [kernel - stride for kernel, stride in zip(op.kernel, op.stride, strict=True)]
+    extra = any(op.output_padding)
+    same = (
+        has_size(pairs)
+        and not extra
+        and all(
+            2 * before == 2 * after == over
+            for (before, after), over in zip(pairs, surplus, strict=True)
+        )
+    )
+    # Without `output_padding` Keras would fill up to the stride where the window is smaller.
+    explicit = extra or min(surplus) < 0
+    keywords: dict[str, Expr] = {
+        "strides": short(op.stride),
+        "padding": "same" if same else "valid",
+        "output_padding": short(op.output_padding) if explicit else None,
+        "use_bias": op.bias,
+    }
+    func = f"layers.Conv{rank}DTranspose"
+    if op.groups > 1:
+        func = f"GroupedConv{rank}DTranspose"
+        keywords["groups"] = op.groups
+    positional = {"filters": op.filters, "kernel_size": short(op.kernel)}
+    steps = [("", Call(func, positional, keywords, _WINDOW_DEFAULTS))]
+    if has_size(pairs) and not same:
+        steps.append(("crop", around("layers.Cropping", pairs)))
+    return chain(*steps)

@@ -1,0 +1,50 @@
+"""The table of rows, and what rows for windows share. Knows no op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from netspec.backend import Rows
+from netspec.backends.keras.layer import Layer, single
+from netspec.emit.source import Call, Expr, short
+from netspec.shape import Shape, same_pads, split_pads
+
+Row: TypeAlias = Callable[..., Layer]
+Pairs: TypeAlias = list[tuple[int, int]]
+ROWS: Rows[Row] = Rows("keras")
+
+
+def around(layer: str, pairs: Pairs) -> Call:
+    """A layer that pads or crops, with its argument in the shortest form."""
+    sides: Expr = tuple(pairs)
+    if all(before == after for before, after in pairs):
+        sides = short([before for before, _ in pairs])
+    return Call(f"{layer}{len(pairs)}D", {"padding": sides})
+
+
+def has_size(pairs: Pairs) -> bool:
+    """Whether anything is padded at all."""
+    return any(map(any, pairs))
+
+
+def pad_pairs(padding: str | tuple[int, ...]) -> Pairs:
+    """Settled padding as (before, after) of each axis."""
+    assert isinstance(padding, tuple)
+    return split_pads(padding)
+
+
+def same_padding(
+    x: Shape, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Pairs:
+    """What Keras's `padding="same"` pads."""
+    return [same_pads(*axis) for axis in zip(x.spatial, kernel, stride, dilation, strict=True)]
+
+
+def constant(layer: Call) -> Row:
+    """The row of an op that is one layer, whatever its input."""
+
+    def row(_op: Any, _x: Shape) -> Layer:
+        return single(layer)
+
+    return row

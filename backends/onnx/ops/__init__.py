@@ -1,0 +1,16 @@
+"""One row for each op: how ONNX realises it. One module for each family of `netspec.ops`."""
+
+from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
+    activation,
+    conv,
+    dense,
+    dropout,
+    input,  # noqa: A004
+    merge,
+    norm,
+    pool,
+    reshape,
+)
+from netspec.backends.onnx.rows import ROWS
+
+__all__ = ["ROWS"]

@@ -1,0 +1,21 @@
+"""Dense layers: how ONNX realises them."""
+
+from __future__ import annotations
+
+from netspec.backends.onnx.rows import (
+    ROWS,
+    Operand,
+    Site,
+    node,
+)
+from netspec.ops.dense import Dense
+
+
+@ROWS.row(Dense)
+def dense(op: Dense, site: Site) -> Operand:
+    """`Gemm` for a vector; it takes no sequence, where `MatMul` works on each step."""
+    (x,), (weight, *bias) = site.inputs, site.weights
+    if site.shapes[0].kind == "vector":
+        return node("Gemm", x, weight, *bias, transB=1)
+    product = node("MatMul", x, node("Transpose", weight, perm=(1, 0)))
+    return node("Add", product, *bias) if op.bias else product

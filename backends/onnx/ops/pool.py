@@ -1,0 +1,69 @@
+"""Pools: how ONNX realises them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.backends.onnx.rows import (
+    ROWS,
+    Operand,
+    Site,
+    integers,
+    node,
+)
+from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool, ceil_surplus
+from netspec.shape import Shape, join_pads, split_pads
+
+
+@ROWS.row(MaxPool)
+def max_pool(op: MaxPool, site: Site) -> Operand:
+    """`MaxPool`; padding counts as minus infinity."""
+    return node(
+        "MaxPool", *site.inputs, **_window(op, _with_surplus(op, op.padding, site.shapes[0]))
+    )
+
+
+@ROWS.row(AveragePool)
+def average_pool(op: AveragePool, site: Site) -> Operand:
+    """`AveragePool`; padding may count, but the surplus of `ceil` never does."""
+    (x,), (shape,) = site.inputs, site.shapes
+    assert isinstance(op.padding, tuple)
+    none = (0,) * len(op.padding)
+    surplus = _with_surplus(op, none, shape)
+    if not op.count_padding:
+        pads = _with_surplus(op, op.padding, shape)
+        return node("AveragePool", x, **_window(op, pads), count_include_pad=0)
+    if surplus == none:
+        return node("AveragePool", x, **_window(op, op.padding), count_include_pad=1)
+    rim = [(0, 0), (0, 0), *split_pads(op.padding)]
+    padded = node("Pad", x, integers(*join_pads(rim))) if any(op.padding) else x
+    return node("AveragePool", padded, **_window(op, surplus), count_include_pad=0)
+
+
+def _with_surplus(
+    op: MaxPool | AveragePool, pads: tuple[int, ...] | str, x: Shape
+) -> tuple[int, ...]:
+    """`pads` with what `ceil` adds behind them: `ceil_mode` counts otherwise below opset 22."""
+    assert isinstance(pads, tuple)
+    assert isinstance(op.padding, tuple)
+    assert op.stride is not None
+    if not op.ceil:
+        return pads
+    own = split_pads(op.padding)
+    surplus = map(ceil_surplus, x.spatial, op.kernel, op.stride, own)
+    return join_pads(
+        [
+            (before, after + more)
+            for (before, after), more in zip(split_pads(pads), surplus, strict=True)
+        ]
+    )
+
+
+def _window(op: MaxPool | AveragePool, pads: tuple[int, ...] | str) -> dict[str, Any]:
+    return {"kernel_shape": op.kernel, "strides": op.stride, "pads": pads}
+
+
+@ROWS.row(GlobalAveragePool)
+def global_average_pool(op: GlobalAveragePool, site: Site) -> Operand:  # noqa: ARG001
+    """Not `ReduceMean`, before which ONNX Runtime leaves its blocked layout."""
+    return node("Flatten", node("GlobalAveragePool", *site.inputs), axis=1)

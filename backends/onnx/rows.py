@@ -1,0 +1,74 @@
+"""The table of rows, and the ONNX nodes as plain data that they give. Knows nothing of protobuf, and no op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from netspec.backend import Rows
+from netspec.ops.base import Op
+from netspec.shape import Shape
+
+
+class Constant(NamedTuple):
+    """A small tensor of the lowering's own; int64, or the model's float type where it is float."""
+
+    values: tuple[float, ...] | tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+class Apply(NamedTuple):
+    """One ONNX node. Its operands are values and weights by name, constants, or further nodes."""
+
+    op_type: str
+    operands: tuple[Operand, ...]
+    attributes: Mapping[str, Attribute]
+
+
+Attribute = int | float | str | tuple[int, ...]
+
+
+Operand = str | Constant | Apply
+
+
+class Site(NamedTuple):
+    """Where a row is applied: the values read, their shapes, its weights, the opset."""
+
+    inputs: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    weights: tuple[str, ...]
+    opset: int
+
+
+Row = Callable[[Any, Site], Operand]
+
+
+"""Gives the tree whose root computes the op, or a name where the op only passes a value on."""
+
+
+ROWS: Rows[Row] = Rows("onnx")
+
+
+def node(op_type: str, *operands: Operand, **attributes: Any) -> Apply:
+    """The application of an ONNX op."""
+    return Apply(op_type, operands, attributes)
+
+
+def number(value: float) -> Constant:
+    """A scalar of the model's float type."""
+    return Constant((float(value),), ())
+
+
+def integers(*values: int) -> Constant:
+    """A vector of int64, as ONNX takes axes and sizes."""
+    return Constant(values, (len(values),))
+
+
+def same_op(op_type: str, op: Op, site: Site) -> Operand:  # noqa: ARG001
+    """The ONNX op of the same meaning, without attributes."""
+    return node(op_type, *site.inputs)
+
+
+def axis_of(shape: Shape, name: str) -> int:
+    """The place of a named axis, the batch counted."""
+    return shape.axes.index(name) + 1

@@ -1,0 +1,15 @@
+"""One row for each op: what it means, in NumPy. One module for each family of `netspec.ops`."""
+
+from netspec.backends.reference.ops import (  # noqa: F401 (each registers its rows)
+    activation,
+    conv,
+    dense,
+    dropout,
+    merge,
+    norm,
+    pool,
+    reshape,
+)
+from netspec.backends.reference.rows import ROWS
+
+__all__ = ["ROWS"]

@@ -1,0 +1,15 @@
+"""One row for each op: how PyTorch realises it. One module for each family of `netspec.ops`."""
+
+from netspec.backends.torch.ops import (  # noqa: F401 (each registers its rows)
+    activation,
+    conv,
+    dense,
+    dropout,
+    merge,
+    norm,
+    pool,
+    reshape,
+)
+from netspec.backends.torch.rows import ROWS
+
+__all__ = ["ROWS"]
