@@ -152,18 +152,12 @@ class GraphBuilder:
                 "wrong-arity", f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}"
             )
         for shape in shapes:
-            if shape.dtype not in op.dtypes:
-                given, wanted = (
-                    ("numbers with a fraction", "whole numbers")
-                    if shape.dtype == "float"
-                    else ("whole numbers (`dtype=int`)", None)
-                )
-                message = f"`{op.kind}` does not take {given}"
-                raise Rejected(
-                    "wrong-dtype",
-                    message,
-                    help=wanted and f"it takes {wanted}: `input 16 dtype=int`",
-                )
+            if shape.dtype == "int" and "int" not in op.dtypes:
+                message = f"`{op.kind}` does not take whole numbers (`dtype=int`)"
+                raise Rejected("wrong-dtype", message)
+            if shape.dtype == "float" and "float" not in op.dtypes:
+                message = f"`{op.kind}` takes whole numbers"
+                raise Rejected("wrong-dtype", message, help="declare them: `input 16 dtype=int`")
 
     def _check_kinds(self, op: Op, shapes: Sequence[Shape]) -> None:
         for shape in shapes:
