@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from netspec.emit.source import Call
 
@@ -26,21 +28,48 @@ class Step(NamedTuple):
     helper: bool = False
 
 
+class Held(NamedTuple):
+    """Where a canonical tensor of a node, or a part of it, lives in Keras.
+
+    `variable` is an attribute of the node's layer (of the step with this `suffix`), with dots for inner
+    layers: `forward_layer.cell.kernel`. It holds the tensor's `rows` (all where None, else any selection
+    along the first axis) with the axes of `split` (the tensor's own where None) in another `order`; where
+    the order is None, the window's axes come first and the other two the other way round. `at` says
+    which entry of the variable's first axis it is, where the variable stacks several tensors.
+    """
+
+    variable: str
+    split: tuple[int, ...] | None = None
+    order: tuple[int, ...] | None = None
+    rows: tuple[int, ...] | None = None
+    at: int | None = None
+    suffix: str = ""
+
+
+Holding: TypeAlias = Mapping[str, tuple[Held, ...]]
+
+USUAL: Holding = MappingProxyType({"weight": (Held("kernel"),), "bias": (Held("bias"),)})
+"""Where convolutions and dense layers keep their tensors."""
+
+
 class Layer(NamedTuple):
     """How Keras realises one node; the last step gives its value.
 
-    Where many nodes of a file need several steps alike, `short` stands for them: a call of a helper.
+    `held` tells for each of the op's weights where it lives. Where many nodes of a file need several
+    steps alike, `short` stands for them: a call of a helper.
     """
 
     steps: tuple[Step, ...]
     short: Call | None = None
+    held: Holding = USUAL
 
 
-def chain(*steps: tuple[str, Call], short: Call | None = None) -> Layer:
+def chain(*steps: tuple[str, Call], short: Call | None = None, held: Holding = USUAL) -> Layer:
     """Layers one after another, each with its suffix."""
-    return Layer(tuple(Step(call, (i,), suffix) for i, (suffix, call) in enumerate(steps)), short)
+    made = tuple(Step(call, (i,), suffix) for i, (suffix, call) in enumerate(steps))
+    return Layer(made, short, held)
 
 
-def single(layer: Call, inputs: int = 1) -> Layer:
+def single(layer: Call, inputs: int = 1, held: Holding = USUAL) -> Layer:
     """One layer for the node."""
-    return Layer((Step(layer, tuple(range(inputs))),))
+    return Layer((Step(layer, tuple(range(inputs))),), held=held)

@@ -94,13 +94,15 @@ class KerasSession:
                 tf.reduce_sum(value * self._native(cotangents[output.name], output.node))
                 for output, value in zip(self._graph.outputs, outputs, strict=True)
             )
-        sources = ([slot.variable.value for slot in trainable], feeds)
-        by_slot, by_feed = tape.gradient(
+        variables = {id(v): v for slot in trainable for v in slot.variables}
+        sources = ([variable.value for variable in variables.values()], feeds)
+        by_variable, by_feed = tape.gradient(
             loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
+        pulled = dict(zip(variables, by_variable, strict=True))
         gradients = {
-            slot.name: slot.to_canonical(value)
-            for slot, value in zip(trainable, by_slot, strict=True)
+            slot.name: slot.to_canonical(lambda variable: pulled[id(variable)])
+            for slot in trainable
         }
         gradients |= {
             node.name: self._canonical(value, node.name)
@@ -108,9 +110,7 @@ class KerasSession:
             if node.shape.dtype == "float"
         }
         statistics = {
-            slot.name: slot.to_canonical(slot.variable)
-            for slot in tensors
-            if not slot.weight.trainable
+            slot.name: slot.to_canonical() for slot in tensors if not slot.weight.trainable
         }
         return Step(self._named(outputs), gradients, statistics)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.backends.keras.layer import Layer, chain
+from netspec.backends.keras.layer import USUAL, Held, Layer, chain
 from netspec.backends.keras.rows import (
     ROWS,
     Pairs,
@@ -41,9 +41,14 @@ def conv(op: Conv, x: Shape) -> Layer:
     channels = x.axis("c")
     positional: dict[str, Expr] = {"kernel_size": short(op.kernel)}
     more: dict[str, Expr] = {"use_bias": op.bias}
-    if is_depthwise(op, x):
+    held = USUAL
+    if _is_depthwise(op, x):
         name, helper = "layers.DepthwiseConv2D", "depthwise_conv2d"
-        more = {"depth_multiplier": op.filters // channels, **more}
+        multiplier = op.filters // channels
+        more = {"depth_multiplier": multiplier, **more}
+        window = tuple(range(2, 2 + rank))
+        kernel = Held("kernel", (channels, multiplier, *op.kernel), (*window, 0, 1))
+        held = {**USUAL, "weight": (kernel,)}
     else:
         name, helper = f"layers.Conv{rank}D", f"conv{rank}d"
         positional = {"filters": op.filters, **positional}
@@ -56,10 +61,10 @@ def conv(op: Conv, x: Shape) -> Layer:
         pick = Call(f"layers.MaxPooling{rank}D", {"pool_size": 1}, {"strides": short(op.stride)})
         steps.append(("stride", pick))
     brief = Call(helper, positional, {"strides": short(op.stride), **more}, _WINDOW_DEFAULTS)
-    return chain(*steps, short=brief if _is_half_padded(op, pairs) else None)
+    return chain(*steps, short=brief if _is_half_padded(op, pairs) else None, held=held)
 
 
-def is_depthwise(op: Conv, x: Shape) -> bool:
+def _is_depthwise(op: Conv, x: Shape) -> bool:
     """Whether Keras has a layer for it that convolves every channel apart: not for volumes, nor for unequal strides."""
     return op.groups == x.axis("c") > 1 and len(op.kernel) == 2 and len(set(op.stride)) == 1
 

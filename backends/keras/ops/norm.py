@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from netspec.backends.keras.layer import Layer, single
+from netspec.backends.keras.layer import Held, Layer, single
 from netspec.backends.keras.rows import (
     ROWS,
 )
@@ -23,4 +23,10 @@ def batch_norm(op: BatchNorm, _x: Shape) -> Layer:
         "scale": op.affine,
     }
     defaults = {"momentum": 0.9, "epsilon": 1e-5, "center": True, "scale": True}
-    return single(Call("BatchNorm", {}, keywords, defaults))
+    held = {
+        "weight": (Held("gamma"),),
+        "bias": (Held("beta"),),
+        "running_mean": (Held("moving_mean"),),
+        "running_var": (Held("moving_variance"),),
+    }
+    return single(Call("BatchNorm", {}, keywords, defaults), held=held)
