@@ -57,6 +57,9 @@ class Backend(Protocol):
     """The extra of this distribution that brings what `build` needs."""
     ROWS: Rows[Any]
 
+    def describe(self, graph: Graph, node: Node) -> str:
+        """What a node becomes, in a line of the target's own words. The target can realise it."""
+
     def emit(self, graph: Graph, weights: Weights | None) -> bytes:
         """The network in the target's own form; source targets leave the weights out."""
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from netspec.examples import example_graph
 from netspec.ir import Graph
 from netspec.language.expand import expand
 from netspec.language.syntax import parse
-from netspec.ops import Example, Op, all_ops
+from netspec.ops import Example, all_ops
 from netspec.source import Source
+
+__all__ = [
+    "HOSTILE",
+    "NUMBERED",
+    "OPS_BY_EXAMPLE",
+    "chain",
+    "example_graph",
+    "example_id",
+    "graph_of",
+]
 
 OPS_BY_EXAMPLE = [(op, example) for op in all_ops() for example in op.examples]
 """Every op with each of its examples: what the tests over all ops run over."""
@@ -45,15 +56,6 @@ net numbered {
 def graph_of(text: str, name: str = "test") -> Graph:
     """The graph of a spec."""
     return expand(parse(Source(f"{name}.net", text)))
-
-
-def example_graph(op: type[Op], example: Example) -> Graph:
-    """The example's line behind inputs of its shapes, which its branches call `@a`, `@b`, `@c`."""
-    sizes = [" ".join(map(str, shape)) for shape in example.inputs]
-    if op.merges:
-        inputs = [f"@{name} = input {size}" for name, size in zip("abc", sizes, strict=False)]
-        return graph_of("\n".join([*inputs, f"@a -> {example.line}"]), op.kind)
-    return graph_of("\n-> ".join([f"input {size}" for size in sizes] + [example.line]), op.kind)
 
 
 def chain(*lines: str) -> Graph:

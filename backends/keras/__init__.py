@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netspec.backends.keras import layer
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.ops import ROWS
-from netspec.ir import Graph
+from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.weights import Array, Weights
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "load_into", "open_session", "read_from"]
+__all__ = [
+    "EXTRA",
+    "ROWS",
+    "SUFFIX",
+    "build",
+    "describe",
+    "emit",
+    "load_into",
+    "open_session",
+    "read_from",
+]
 
 SUFFIX = ".py"
 EXTRA = "keras"
@@ -24,6 +35,11 @@ def emit(graph: Graph, weights: Weights | None = None) -> bytes:
     """The source of the module; the weights are a file of their own."""
     del weights
     return emit_module(graph)[0].encode()
+
+
+def describe(graph: Graph, node: Node) -> str:
+    """The layers, one after another: `layers.ZeroPadding2D(1) -> layers.Conv2D(8, 3, strides=2)`."""
+    return layer.describe(ROWS[node.op](node.op, *graph.input_shapes(node)))
 
 
 def build(graph: Graph, weights: Weights) -> keras.Model:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from netspec.emit.source import Call
+from netspec.emit.source import Call, flat
 
 
 def layer_name(path: str) -> str:
@@ -62,6 +62,11 @@ class Layer(NamedTuple):
     steps: tuple[Step, ...]
     short: Call | None = None
     held: Holding = USUAL
+
+
+def describe(layer: Layer) -> str:
+    """The layers in the order of their application."""
+    return " -> ".join(flat(step.layer) for step in layer.steps)
 
 
 def chain(*steps: tuple[str, Call], short: Call | None = None, held: Holding = USUAL) -> Layer:

@@ -5,20 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netspec.backend import Session
+from netspec.backends.onnx import rows
 from netspec.backends.onnx.ops import ROWS
-from netspec.ir import Graph
+from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:
     from netspec.runtime import Runner
     from netspec.weights import Weights
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "describe", "emit", "open_session"]
 
 SUFFIX = ".onnx"
 EXTRA = "ort"
 
 
-def emit(graph: Graph, weights: Weights | None, *, opset: int = 20) -> bytes:
+def describe(graph: Graph, node: Node) -> str:
+    """The ONNX nodes at the default opset, as nested calls."""
+    inputs = tuple(f"x{i + 1}" if len(node.inputs) > 1 else "x" for i in range(len(node.inputs)))
+    owned = tuple(weight.name for _, weight in graph.weights_of(node))
+    site = rows.Site(inputs, graph.input_shapes(node), owned, rows.DEFAULT_OPSET)
+    return rows.describe(ROWS[node.op](node.op, site))
+
+
+def emit(graph: Graph, weights: Weights | None, *, opset: int = rows.DEFAULT_OPSET) -> bytes:
     """The file, checked; without weights it carries fresh ones of seed 0, as it must hold some.
 
     `opset` is 17 to 24. Raises `SpecError` where the graph cannot be written.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
 from netspec.backends.onnx.ops import ROWS
-from netspec.backends.onnx.rows import Apply, Attribute, Constant, Operand, Site
+from netspec.backends.onnx.rows import DEFAULT_OPSET, Apply, Attribute, Constant, Operand, Site
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.shape import Shape
@@ -20,7 +20,6 @@ else:
 
 onnx = need("onnx", "onnx")
 
-DEFAULT_OPSET = 20
 IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12}
 """The opsets that can be written, each with the least IR version that may carry it."""
 

@@ -9,6 +9,8 @@ from netspec.backend import Rows
 from netspec.ops.base import Op
 from netspec.shape import Shape
 
+DEFAULT_OPSET = 20
+
 
 class Constant(NamedTuple):
     """A small tensor of the lowering's own; int64, or the model's float type where it is float."""
@@ -52,6 +54,21 @@ ROWS: Rows[Row] = Rows("onnx")
 def node(op_type: str, *operands: Operand, **attributes: Any) -> Apply:
     """The application of an ONNX op."""
     return Apply(op_type, operands, attributes)
+
+
+def describe(tree: Operand) -> str:
+    """A tree as nested calls, with the attributes behind the operands."""
+    if isinstance(tree, str):
+        return tree
+    if isinstance(tree, Constant):
+        values = tree.values if len(tree.values) <= 8 else (*tree.values[:8], "...")
+        shown = ", ".join(
+            f"{value:g}" if isinstance(value, float) else str(value) for value in values
+        )
+        return shown if tree.shape == () else f"[{shown}]"
+    operands = [describe(each) for each in tree.operands]
+    attributes = [f"{name}={value}" for name, value in tree.attributes.items()]
+    return f"{tree.op_type}({', '.join([*operands, *attributes])})"
 
 
 def number(value: float) -> Constant:

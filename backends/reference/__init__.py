@@ -7,19 +7,25 @@ from typing import NoReturn
 from netspec.backends.reference.ops import ROWS
 from netspec.backends.reference.session import ReferenceSession
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.ir import Graph
+from netspec.ir import Graph, Node
 from netspec.weights import Weights
 
 SUFFIX = ""
 EXTRA = "weights"
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "open_session"]
+__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "describe", "emit", "open_session"]
 
 
 def open_session(graph: Graph, weights: Weights, precision: str) -> ReferenceSession:
     """A session in `float32` or `float64`; the code is the same."""
     ROWS.check(graph)
     return ReferenceSession(graph, weights, precision)
+
+
+def describe(graph: Graph, node: Node) -> NoReturn:
+    """Raises `SpecError`: what it does is not said in another language."""
+    del graph, node
+    raise _computes_only()
 
 
 def emit(graph: Graph, weights: Weights | None) -> NoReturn:

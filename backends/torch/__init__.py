@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netspec.backends.torch import layer
 from netspec.backends.torch.module import emit_module
 from netspec.backends.torch.ops import ROWS
 from netspec.backends.torch.weights import load_into, read_from
-from netspec.ir import Graph
+from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.weights import Weights
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "emit", "load_into", "open_session", "read_from"]
+__all__ = [
+    "EXTRA",
+    "ROWS",
+    "SUFFIX",
+    "build",
+    "describe",
+    "emit",
+    "load_into",
+    "open_session",
+    "read_from",
+]
 
 SUFFIX = ".py"
 EXTRA = "torch"
@@ -25,6 +36,11 @@ def emit(graph: Graph, weights: Weights | None = None) -> bytes:
     """The source of the module; the weights are a file of their own."""
     del weights
     return emit_module(graph)[0].encode()
+
+
+def describe(graph: Graph, node: Node) -> str:
+    """The module and its use: `nn.Conv2d(3, 8, 3)`."""
+    return layer.describe(ROWS[node.op](node.op, *graph.input_shapes(node)), len(node.inputs))
 
 
 def build(graph: Graph, weights: Weights) -> nn.Module:

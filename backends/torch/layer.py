@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript
+from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, flat
 
 MODULE = Code("<module>")
 """Stands for `self.<name>` in a `forward` template."""
@@ -42,6 +42,16 @@ class Layer(NamedTuple):
         if self.sequential is not None:
             return self.sequential
         return self.module if self.forward == APPLIED else None
+
+
+def describe(layer: Layer, inputs: int) -> str:
+    """The module, and the expression of `forward` where that is more than its application."""
+    names: list[Expr] = [Code("x") if inputs == 1 else Code(f"x{i + 1}") for i in range(inputs)]
+    applied = flat(fill(layer.forward, Code("layer"), names))
+    if layer.module is None:
+        return applied
+    made = flat(layer.module)
+    return made if layer.forward == APPLIED else f"layer = {made}; {applied}"
 
 
 def depth(expr: Expr) -> int:

@@ -37,6 +37,7 @@ for _command in (
     compiling.summary,
     compiling.print_,
     compiling.schema,
+    compiling.ops,
     computing.verify,
     computing.run,
     computing.weights_group,

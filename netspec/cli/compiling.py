@@ -163,3 +163,29 @@ def schema() -> None:
     from netspec.schema import graph_schema_text
 
     click.echo(graph_schema_text(), nl=False)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--write", metavar="FOLDER", help="Write the pages of all families to FOLDER.")
+def ops(name: str | None, write: str | None) -> None:
+    """List the ops, or show the page of the op NAME."""
+    from netspec.diagnostics import Diagnostic, SpecError
+    from netspec.files import write_atomically
+    from netspec.oppages import families, family_page, index_page, limits_page, op_page
+    from netspec.ops import find
+    from netspec.ops.base import unknown_op
+
+    if write is not None:
+        pages = {"README": index_page(), "limits": limits_page()}
+        pages |= {family: family_page(family) for family in families()}
+        for page, text in pages.items():
+            write_atomically(f"{write}/{page}.md", text.encode())
+    elif name is None:
+        for family, members in families().items():
+            click.echo(f"{family}: {', '.join(op.kind for op in members)}")
+    elif (op := find(name)) is None:
+        unknown = unknown_op(name)
+        raise SpecError(Diagnostic(unknown.id, unknown.message, help=unknown.help))
+    else:
+        click.echo(op_page(op), nl=False)

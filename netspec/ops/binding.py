@@ -81,9 +81,9 @@ def _explain(op: type[Op], given: Mapping[str, object], error: ValidationError) 
     context: dict[str, Any] = first.get("ctx", {})
     if first["type"] in bounds:
         words, key = bounds[first["type"]]
-        message = f"`{name}` {words} {_plain(context[key])}, got {_plain(value)}"
+        message = f"`{name}` {words} {plain(context[key])}, got {plain(value)}"
     else:
-        message = f"`{name}` must be {_wanted(op, name)}, got {_plain(value)}"
+        message = f"`{name}` must be {wanted(op, name)}, got {plain(value)}"
     return Rejected("bad-argument", message, param=name, help=op.model_fields[name].description)
 
 
@@ -94,7 +94,7 @@ def _innermost(value: object, path: Sequence[int]) -> object:
     return value
 
 
-def _wanted(op: type[Op], name: str) -> str:
+def wanted(op: type[Op], name: str) -> str:
     """What a field takes, in words."""
     return " or ".join(dict.fromkeys(_words(op.model_fields[name].annotation)))
 
@@ -120,7 +120,7 @@ def _is_constraint(part: Any) -> bool:
     return part is type(None) or (get_origin(part) is None and not isinstance(part, type))
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """A value as the language writes it, shortened where it is long."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -129,7 +129,7 @@ def _plain(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 128:
         return f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
     if isinstance(value, tuple):
-        text = f"({', '.join(map(_plain, value[:8]))}{', ...' if len(value) > 8 else ''})"
+        text = f"({', '.join(map(plain, value[:8]))}{', ...' if len(value) > 8 else ''})"
     elif isinstance(value, str):
         text = f'"{value}"'
     else:

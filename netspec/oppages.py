@@ -1,0 +1,135 @@
+"""The reference page of an op, from its declaration and the targets' rows. Knows no op by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+from netspec.backend import TARGETS, load_backend
+from netspec.examples import example_graph
+from netspec.ir import Graph, Node
+from netspec.ops import Example, Op, all_ops
+from netspec.ops.binding import plain, wanted
+
+_TITLES = {"torch": "PyTorch", "keras": "Keras", "onnx": "ONNX"}
+
+
+def families() -> dict[str, list[type[Op]]]:
+    """The ops of each family (the module that declares them), both in the order of their names."""
+    found: dict[str, list[type[Op]]] = {}
+    for op in all_ops():
+        found.setdefault(op.__module__.rpartition(".")[2], []).append(op)
+    return dict(sorted(found.items()))
+
+
+def index_page() -> str:
+    """All ops by family, with what each is for and the targets that limit it."""
+    lines = ["# Ops", "", "One page for each family. Written by `netspec ops --write`.", ""]
+    for family, ops in families().items():
+        lines += [f"## [{family}]({family}.md)", "", "| op | | limits |", "| --- | --- | --- |"]
+        for op in ops:
+            limits = ", ".join(target for target in TARGETS if refusals(op, target))
+            lines.append(f"| [`{op.kind}`]({family}.md#{op.kind}) | {_summary(op)} | {limits} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def limits_page() -> str:
+    """What each target cannot do, with the reason."""
+    lines = ["# What a target cannot do", ""]
+    lines += [
+        "Refused with this reason before anything is written; all the rest works everywhere.",
+        "",
+    ]
+    lines += ["| op | target | example | reason |", "| --- | --- | --- | --- |"]
+    for op in all_ops():
+        for target in TARGETS:
+            for example, reason in refusals(op, target):
+                lines.append(
+                    f"| `{op.kind}` | {target} | `{_cell(example.line)}` | {_cell(reason)} |"
+                )
+    return "\n".join([*lines, ""])
+
+
+def family_page(family: str) -> str:
+    """The ops of one family, one after another."""
+    return "\n\n".join([f"# {family}", *(op_page(op).strip() for op in families()[family])]) + "\n"
+
+
+def op_page(op: type[Op]) -> str:
+    """What one op is: arguments, shapes, weights, and what it becomes in each target (Markdown)."""
+    return "\n".join([f"## {op.kind}", "", *_body(op), ""])
+
+
+def refusals(op: type[Op], target: str) -> list[tuple[Example, str]]:
+    """The examples of an op that a target refuses, each reason once."""
+    found: dict[str, Example] = {}
+    rows = load_backend(target).ROWS
+    for example in op.examples:
+        graph, node = _placed(op, example)
+        reason = rows.reason_against(graph, node)
+        if reason is not None:
+            found.setdefault(reason, example)
+    return [(example, reason) for reason, example in found.items()]
+
+
+def _body(op: type[Op]) -> Iterator[str]:
+    if op.aliases:
+        yield f"Also called {', '.join(f'`{alias}`' for alias in op.aliases)}."
+        yield ""
+    yield inspect.cleandoc(op.__doc__ or "")
+    yield ""
+    if op.model_fields:
+        yield "| argument | takes | default | |"
+        yield "| --- | --- | --- | --- |"
+        for name, field in op.model_fields.items():
+            default = "" if field.is_required() else f"`{plain(field.default)}`"
+            takes = _cell(wanted(op, name))
+            yield f"| `{name}` | {takes} | {default} | {_cell(field.description or '')} |"
+        yield ""
+    yield from _examples(op)
+    if op.examples and op.kind != "input":
+        yield from _becomes(op)
+
+
+def _examples(op: type[Op]) -> Iterator[str]:
+    yield "| example | of | gives | weights |"
+    yield "| --- | --- | --- | --- |"
+    for example in op.examples:
+        graph, node = _placed(op, example)
+        of = ", ".join(map(str, graph.input_shapes(node))) or "-"
+        weights = ", ".join(
+            f"`{weight.name}` {' x '.join(map(str, weight.shape))}{'' if weight.trainable else ' (fixed)'}"
+            for _, weight in graph.weights_of(node)
+        )
+        yield f"| `{_cell(example.line)}` | {of} | {node.shape} | {weights} |"
+    yield ""
+
+
+def _becomes(op: type[Op]) -> Iterator[str]:
+    """What the first example becomes, and what a target refuses."""
+    for target in TARGETS:
+        backend = load_backend(target)
+        refused = refusals(op, target)
+        for example in op.examples:
+            graph, node = _placed(op, example)
+            if backend.ROWS.reason_against(graph, node) is None:
+                yield f"- {_TITLES[target]}, `{example.line}`: `{backend.describe(graph, node)}`"
+                break
+        for example, reason in refused:
+            yield f"- {_TITLES[target]} refuses `{example.line}`: {reason}."
+
+
+def _placed(op: type[Op], example: Example) -> tuple[Graph, Node]:
+    """The example's graph, and the op's node in it."""
+    graph = example_graph(op, example)
+    return graph, next(node for node in reversed(graph.nodes) if type(node.op) is op)
+
+
+def _summary(op: type[Op]) -> str:
+    return _cell(inspect.cleandoc(op.__doc__ or "").split("\n\n")[0].replace("\n", " "))
+
+
+def _cell(text: str) -> str:
+    """Text that does not end a cell of a table."""
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,47 @@
+"""The reference pages of the ops: every op has one, which says what it takes and what it becomes."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from netspec.cli import main
+from netspec.oppages import families, family_page, index_page, limits_page, op_page
+from netspec.ops import all_ops, find
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["ops", *arguments])
+
+
+@pytest.mark.parametrize("op", tuple(all_ops()), ids=lambda op: op.kind)
+def test_a_page_tells_all_of_an_op(op):
+    page = op_page(op)
+    assert page.startswith(f"## {op.kind}\n")
+    for alias in op.aliases:
+        assert f"`{alias}`" in page
+    for name, field in op.model_fields.items():
+        assert f"| `{name}` |" in page
+        assert field.description, f"`{name}` of `{op.kind}` has no description"
+    if op.kind != "input":
+        for target in ("PyTorch", "Keras", "ONNX"):
+            assert f"\n- {target}" in page
+
+
+def test_a_page_shows_what_the_op_becomes():
+    page = op_page(find("conv"))
+    assert "- PyTorch, `conv 32 3`: `nn.Conv2d(1, 32, 3)`" in page
+    assert "- Keras, `conv 32 3`: `layers.Conv2D(32, 3)`" in page
+    assert "- ONNX, `conv 32 3`: `Conv(x, weight, bias, kernel_shape=(3, 3)" in page
+    assert "- Keras refuses `conv_transpose 6 3 dilation=2`" in op_page(find("conv_transpose"))
+
+
+def test_the_command_lists_shows_and_writes(tmp_path):
+    assert "conv: conv, conv_transpose" in run().stdout
+    assert run("upconv").stdout == op_page(find("conv_transpose"))
+    assert "did you mean `conv`?" in run("con").stderr
+    assert run("--write", str(tmp_path)).exit_code == 0
+    assert (tmp_path / "README.md").read_text() == index_page()
+    assert (tmp_path / "limits.md").read_text() == limits_page()
+    for family in families():
+        assert (tmp_path / f"{family}.md").read_text() == family_page(family)
