@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netspec.examples import example_graph
 from netspec.ir import Graph
 from netspec.language.expand import expand
@@ -56,6 +58,39 @@ net numbered {
 def graph_of(text: str, name: str = "test") -> Graph:
     """The graph of a spec."""
     return expand(parse(Source(f"{name}.net", text)))
+
+
+def joined(graphs: Sequence[Graph]) -> Graph:
+    """Graphs side by side as one, the names of the first beginning with `g0_`: built once, they are tested at once."""
+
+    def renamed(graph: Graph, number: int) -> Graph:
+        def name(old: str) -> str:
+            return f"g{number}_{old}"
+
+        return graph.model_copy(
+            update={
+                "nodes": tuple(
+                    node.model_copy(
+                        update={
+                            "name": name(node.name),
+                            "inputs": tuple(map(name, node.inputs)),
+                        }
+                    )
+                    for node in graph.nodes
+                ),
+                "outputs": tuple(
+                    output.model_copy(update={"name": name(output.name), "node": name(output.node)})
+                    for output in graph.outputs
+                ),
+            }
+        )
+
+    own = [renamed(graph, number) for number, graph in enumerate(graphs)]
+    return Graph(
+        name=graphs[0].name,
+        nodes=tuple(node for graph in own for node in graph.nodes),
+        outputs=tuple(output for graph in own for output in graph.outputs),
+    )
 
 
 def chain(*lines: str) -> Graph:

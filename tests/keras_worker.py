@@ -16,16 +16,11 @@ def choose(backend):
     os.environ.update(quiet, KERAS_BACKEND=backend)
 
 
-def predict(graph, weights, precision, batches):
-    """The outputs for each of the batches, all by one session."""
+def examine(graph, weights, precision, batches, step):
+    """The outputs for each of the batches and, for a `step` of feeds and cotangents, what it gives as a tuple."""
     session = load_backend("keras").open_session(graph, weights, precision)
-    return [session.predict(feeds) for feeds in batches]
-
-
-def train_step(graph, weights, precision, feeds, cotangents):
-    """One step, as a tuple."""
-    session = load_backend("keras").open_session(graph, weights, precision)
-    return tuple(session.train_step(feeds, cotangents))
+    outputs = [session.predict(feeds) for feeds in batches]
+    return outputs, None if step is None else tuple(session.train_step(*step))
 
 
 def training_refusal(graph, weights):

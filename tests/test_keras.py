@@ -12,7 +12,16 @@ from pathlib import Path
 import keras_worker
 import numpy as np
 import pytest
-from graphs import HOSTILE, NUMBERED, OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
+from graphs import (
+    HOSTILE,
+    NUMBERED,
+    OPS_BY_EXAMPLE,
+    chain,
+    example_graph,
+    example_id,
+    graph_of,
+    joined,
+)
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
@@ -152,28 +161,24 @@ def assert_close(found, wanted, limit):
         assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
-def check_inference(keras, graph, precision, limit):
+def check(keras, graph, precision, limit, training=True):
+    """One session infers and trains as the reference does."""
     weights = random_weights(graph)
     batches = [feeds_for(graph, size) for size in BATCHES]
     oracle = reference.open_session(graph, weights, "float64")
-    found = keras(keras_worker.predict, graph, weights, precision, batches)
-    for feeds, outputs in zip(batches, found, strict=True):
-        assert_close(outputs, oracle.predict(feeds), limit)
-        for output in graph.outputs:
-            assert outputs[output.name].dtype == precision
-            assert outputs[output.name].shape[1:] == graph.by_name[output.node].shape.sizes
-
-
-def check_training(keras, graph, precision, limit):
-    weights = random_weights(graph)
-    feeds = feeds_for(graph, 7)
-    oracle = reference.open_session(graph, weights, "float64")
+    wanted = [oracle.predict(feeds) for feeds in batches]
     draws = np.random.default_rng(0)
-    cotangents = {name: draws.normal(0, 1, y.shape) for name, y in oracle.predict(feeds).items()}
-    wanted = oracle.train_step(feeds, cotangents)
-    found = keras(keras_worker.train_step, graph, weights, precision, feeds, cotangents)
+    cotangents = {name: draws.normal(0, 1, y.shape) for name, y in wanted[-1].items()}
+    step = (batches[-1], cotangents) if training else None
+    found, after = keras(keras_worker.examine, graph, weights, precision, batches, step)
     for mine, theirs in zip(found, wanted, strict=True):
         assert_close(mine, theirs, limit)
+        for output in graph.outputs:
+            assert mine[output.name].dtype == precision
+            assert mine[output.name].shape[1:] == graph.by_name[output.node].shape.sizes
+    if training:
+        for mine, theirs in zip(after, oracle.train_step(*step), strict=True):
+            assert_close(mine, theirs, limit)
 
 
 def refused(op, example):
@@ -185,33 +190,31 @@ def pools_a_volume(op, example):
     return op.kind in ("pool", "avgpool") and len(example.output) == 4
 
 
+def kind_of(op):
+    return op.kind
+
+
 REALISED = [case for case in OPS_BY_EXAMPLE if not refused(*case)]
 DOUBLE = [case for case in REALISED if not pools_a_volume(*case)]
 SINGLE = [case for case in REALISED if pools_a_volume(*case)]
 
 
-@pytest.mark.parametrize("op", tuple(all_ops()))
+@pytest.mark.parametrize("op", tuple(all_ops()), ids=kind_of)
 def test_every_op_has_a_row(op):
     assert op.kind == "input" or op in target.ROWS
 
 
-@pytest.mark.parametrize(("op", "example"), DOUBLE, ids=example_id)
-def test_inference_agrees_with_the_reference(keras, op, example):
-    limit = 1e-8 if op.kind in INEXACT else 1e-9
-    check_inference(keras, example_graph(op, example), "float64", limit)
+@pytest.mark.parametrize("op", tuple(dict.fromkeys(op for op, _ in DOUBLE)), ids=kind_of)
+def test_every_op_agrees_with_the_reference(keras, op):
+    """All its examples in one model: the first is called `g0`."""
+    graphs = [example_graph(*case) for case in DOUBLE if case[0] is op]
+    check(keras, joined(graphs), "float64", 1e-8 if op.kind in INEXACT else 1e-9)
 
 
-@pytest.mark.parametrize(("op", "example"), DOUBLE, ids=example_id)
-def test_a_training_step_agrees_with_the_reference(keras, op, example):
-    limit = 1e-8 if op.kind in INEXACT else 1e-9
-    check_training(keras, example_graph(op, example), "float64", limit)
-
-
-@pytest.mark.parametrize(("op", "example"), SINGLE, ids=example_id)
-def test_pools_of_volumes_agree_in_float32(keras, op, example):
-    graph = example_graph(op, example)
-    check_inference(keras, graph, "float32", 2e-6)
-    check_training(keras, graph, "float32", 2e-6)
+@pytest.mark.parametrize("kind", ["pool", "avgpool"])
+def test_pools_of_volumes_agree_in_float32(keras, kind):
+    graphs = [example_graph(*case) for case in SINGLE if case[0].kind == kind]
+    check(keras, joined(graphs), "float32", 2e-6)
 
 
 @pytest.mark.parametrize(("op", "example"), SINGLE, ids=example_id)
@@ -225,12 +228,11 @@ def test_pools_of_volumes_are_refused_in_float64(keras, op, example):
 
 def test_networks_agree_in_float64(keras, network):
     limit = 1e-8 if any(node.op.kind in INEXACT for node in network.nodes) else 1e-9
-    check_inference(keras, network, "float64", limit)
-    check_training(keras, network, "float64", limit)
+    check(keras, network, "float64", limit)
 
 
 def test_networks_agree_in_float32(keras, network):
-    check_inference(keras, network, "float32", 5e-6)
+    check(keras, network, "float32", 5e-6, training=False)
 
 
 def test_weights_come_back_as_they_were(keras, network):
@@ -299,7 +301,7 @@ def test_what_keras_cannot_do_is_refused_with_the_reason(line):
 
 @pytest.mark.parametrize("name", ["cnn", "inverted", "residual", "two_sided", "volume", "equal"])
 def test_keras_on_torch_agrees(keras_on_torch, name):
-    check_inference(keras_on_torch, graph_of(NETWORKS[name]), "float32", 5e-6)
+    check(keras_on_torch, graph_of(NETWORKS[name]), "float32", 5e-6, training=False)
 
 
 @pytest.mark.parametrize(
