@@ -12,12 +12,13 @@ from itertools import groupby
 
 from netspec.backends.keras.layer import Layer, Step, layer_name
 from netspec.backends.keras.ops import ROWS
-from netspec.backends.keras.prelude import NAMES, prelude, uses
+from netspec.backends.keras.prelude import SOURCES
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
 from netspec.emit.names import Names, snake
 from netspec.emit.outline import Item, Leaf, Part, outline
+from netspec.emit.prelude import needed, uses
 from netspec.emit.source import INDENT, Call, Code, Expr, Items, call, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
@@ -37,7 +38,7 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     layers = _layers(graph)
     plan = _plan(graph, layers)
     functions = ["\n".join(_Function(graph, layers, plan, d).lines()) for d in plan.definitions]
-    body = "\n\n\n".join([*prelude("\n".join(functions)), *functions])
+    body = "\n\n\n".join([*needed(SOURCES, "\n".join(functions)), *functions])
     source = f"{header(graph, channels_last=True)}\n{_imports(body)}\n\n\n{body}\n"
     return source, plan.definitions[-1].name
 
@@ -90,7 +91,7 @@ def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
         wiring = "; ".join(f"{step.suffix}{step.reads}" for step in steps)
         return Sketch(tuple(step.layer for step in steps), wiring)
 
-    imported = (*_IMPORTED, *NAMES)
+    imported = (*_IMPORTED, *SOURCES)
     reserved = ("x", "name", *imported)
     names = Names(imported)
     return define(graph, outline(graph, groups=False), describe, snake, names, reserved)
@@ -121,7 +122,7 @@ class _Function:
         self.variables = name_tensors(
             self.part,
             kept=self._own_names(),
-            reserved={*functions, *_IMPORTED, *NAMES, "name", *definition.parameters},
+            reserved={*functions, *_IMPORTED, *SOURCES, "name", *definition.parameters},
         )
 
     def lines(self) -> list[str]:

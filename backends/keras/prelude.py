@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 _BATCH_NORM = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class BatchNorm(layers.BatchNormalization):
@@ -124,7 +121,7 @@ def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
     )
 
 
-_SOURCES = {
+SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "gelu_tanh": _GELU_TANH,
     **{
@@ -140,15 +137,3 @@ _SOURCES = {
     "conv3d": _half_padded("conv3d", "Conv3D", 3, filters=True),
     "depthwise_conv2d": _half_padded("depthwise_conv2d", "DepthwiseConv2D", 2, filters=False),
 }
-
-NAMES = frozenset(_SOURCES)
-
-
-def prelude(code: str) -> Iterator[str]:
-    """The source of what the code uses, in a fixed order."""
-    return (source.rstrip("\n") for name, source in _SOURCES.items() if uses(code, name))
-
-
-def uses(code: str, name: str) -> bool:
-    """Whether the code refers to a name, rather than holding it in a string or a docstring."""
-    return re.search(rf"""(?<![\w."`]){name}\b""", code) is not None

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 from netspec.backends.torch.layer import Layer, depth, fill
 from netspec.backends.torch.ops import ROWS
+from netspec.backends.torch.prelude import SOURCES
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
 from netspec.emit.names import Names, camel, snake
 from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
+from netspec.emit.prelude import needed
 from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, flat, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
@@ -44,9 +46,8 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     ROWS.check(graph)
     _check_names(graph)
     plan = _plan(graph)
-    classes = "\n\n\n".join(
-        "\n".join(_Class(graph, plan, each).lines()) for each in plan.definitions
-    )
+    own = ["\n".join(_Class(graph, plan, each).lines()) for each in plan.definitions]
+    classes = "\n\n\n".join([*needed(SOURCES, "\n".join(own)), *own])
     code = f"{_imports(classes)}\n\n\n{classes}\n"
     return f"{header(graph, channels_last=False)}\n{code}", plan.definitions[-1].name
 
@@ -111,8 +112,8 @@ def _plan(graph: Graph) -> Plan:
             return None
         return Sketch((Call("nn.Sequential", {"0": Call("OrderedDict", {}, elements)}),))
 
-    names = Names(_IMPORTED)
-    reserved = ("self", *_IMPORTED)
+    names = Names((*_IMPORTED, *SOURCES))
+    reserved = ("self", *_IMPORTED, *SOURCES)
     return define(graph, outline(graph, groups=True), describe, camel, names, reserved, absorb)
 
 
