@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from netspec.emit.source import Call, flat
+from netspec.emit.source import Call, Code, Expr, arg, fill, flat
 
 
 def layer_name(path: str) -> str:
@@ -15,17 +15,19 @@ def layer_name(path: str) -> str:
 
 
 class Step(NamedTuple):
-    """One Keras layer, without its name.
+    """One Keras layer, without its name, or one expression.
 
     `reads` are numbers of values: the node's inputs come first, then the results of the steps before.
     The layer is called as the node, or, with a `suffix`, `node_suffix`. A `helper` is a function of the file
-    itself, which takes the values first.
+    itself, which takes the values first. An `expression` is a template whose `arg(i)` are the values read:
+    `ops.flip(x, axis=1)`, `x[:, 0]`. It makes no layer, so nothing has its name.
     """
 
-    layer: Call
+    layer: Expr
     reads: tuple[int, ...] = (0,)
     suffix: str = ""
     helper: bool = False
+    expression: bool = False
 
 
 class Held(NamedTuple):
@@ -66,7 +68,17 @@ class Layer(NamedTuple):
 
 def describe(layer: Layer) -> str:
     """The layers in the order of their application."""
-    return " -> ".join(flat(step.layer) for step in layer.steps)
+    return " -> ".join(flat(fill(step.layer, _named(len(step.reads)))) for step in layer.steps)
+
+
+def _named(count: int) -> dict[Code, Expr]:
+    """What the values of an expression are called."""
+    return {arg(i): Code("x" if count == 1 else f"x{i + 1}") for i in range(count)}
+
+
+def expression(template: Expr, inputs: int = 1) -> Layer:
+    """An expression of the node's inputs, `arg(0)` and so on, which needs no layer."""
+    return Layer((Step(template, tuple(range(inputs)), expression=True),))
 
 
 def chain(*steps: tuple[str, Call], short: Call | None = None, held: Holding = USUAL) -> Layer:

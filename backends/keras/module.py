@@ -19,7 +19,7 @@ from netspec.emit.header import header
 from netspec.emit.names import Names, snake
 from netspec.emit.outline import Item, Leaf, Part, outline
 from netspec.emit.prelude import needed, uses
-from netspec.emit.source import INDENT, Call, Code, Expr, Items, call, layout
+from netspec.emit.source import INDENT, Call, Code, Expr, Items, arg, call, fill, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
 from netspec.shape import Shape
@@ -50,7 +50,12 @@ def _check_names(graph: Graph) -> None:
     for node in graph.nodes:
         is_input = node.op.kind == "input"
         steps = () if is_input else ROWS[node.op](node.op, *graph.input_shapes(node)).steps
-        paths = [node.name, *(f"{node.name}.{step.suffix}" for step in steps if step.suffix)]
+        paths = [node.name] if is_input else []
+        paths += [
+            f"{node.name}.{step.suffix}" if step.suffix else node.name
+            for step in steps
+            if not step.expression
+        ]
         for name in map(layer_name, paths):
             if owners.setdefault(name, node.name) != node.name:
                 mistakes.append(
@@ -102,6 +107,11 @@ def _imports(code: str) -> str:
     return "\n".join(["import keras", *([f"from keras import {', '.join(used)}"] if used else [])])
 
 
+def _has_layers(part: Part, layers: Mapping[str, Layer]) -> bool:
+    """Whether anything in a part is a layer with a name, and not an expression alone."""
+    return any(not step.expression for node in part.nodes() for step in layers[node.name].steps)
+
+
 def channels_last(shape: Shape) -> tuple[int, ...]:
     """The sizes in Keras's order."""
     return (*shape.spatial, shape.axis("c")) if shape.spatial else shape.sizes
@@ -147,7 +157,9 @@ class _Function:
             return [f"def {self.definition.name}() -> keras.Model:"]
         tensors = [f"{self.variables[value]}: {_TENSOR}" for value in self.part.inputs]
         parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
-        given = [*tensors, *parameters[:POSITIONAL], "*", *parameters[POSITIONAL:], "name: str"]
+        named = ["name: str"] if _has_layers(self.part, self.layers) else []
+        by_name = [*parameters[POSITIONAL:], *named]
+        given = [*tensors, *parameters[:POSITIONAL], *(["*", *by_name] if by_name else [])]
         count = len(self.part.outputs)
         result = _TENSOR if count == 1 else f"tuple[{', '.join([_TENSOR] * count)}]"
         return layout(
@@ -188,7 +200,10 @@ class _Function:
         before = "return " if self._returns(item) else f"{target} = "
         (*firsts, last) = self.definition.sketches[item.local].calls
         if isinstance(item, Part):
-            named = {**last.keywords, "name": self._name(item.local)}
+            assert isinstance(last, Call)
+            named = dict(last.keywords)
+            if _has_layers(item, self.layers):
+                named["name"] = self._name(item.local)
             positional = [*inputs, *last.positional.values()]
             return layout(call(last.func, *positional, **named), before=before, indent=1)
         (*others, own) = self.layers[item.path].steps
@@ -201,11 +216,14 @@ class _Function:
             inputs.append(value)
         return lines + layout(self._applied(item, own, last, inputs), before=before, indent=1)
 
-    def _applied(self, item: Item, step: Step, made: Call, values: list[Expr]) -> Expr:
-        """`layers.Conv2D(..., name=...)(x)`, or `helper(x, ..., name=...)`."""
+    def _applied(self, item: Item, step: Step, made: Expr, values: list[Expr]) -> Expr:
+        """`layers.Conv2D(..., name=...)(x)`, `helper(x, ..., name=...)`, or the expression alone."""
+        read = tuple(values[number] for number in step.reads)
+        if step.expression:
+            return fill(made, {arg(i): value for i, value in enumerate(read)})
+        assert isinstance(made, Call)
         name = self._name(f"{item.local}.{step.suffix}" if step.suffix else item.local)
         keywords = {**made.keywords, "name": name}
-        read = tuple(values[number] for number in step.reads)
         if step.helper:
             first = {str(i): value for i, value in enumerate(read)}
             return Call(made.func, {**first, **made.positional}, keywords, made.defaults)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
-from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, flat
+from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, arg, fill, flat
 
 MODULE = Code("<module>")
-"""Stands for `self.<name>` in a `forward` template."""
-
-
-def arg(number: int) -> Code:
-    """Stands for the node's input of that number in a `forward` template."""
-    return Code(f"<{number}>")
-
+"""Stands for `self.<name>` in a `forward` template, where `arg` stands for the node's inputs."""
 
 X = arg(0)
 APPLIED = Call(MODULE, {"0": X})
@@ -47,11 +40,11 @@ class Layer(NamedTuple):
 def describe(layer: Layer, inputs: int) -> str:
     """The module, and the expression of `forward` where that is more than its application."""
     names: list[Expr] = [Code("x") if inputs == 1 else Code(f"x{i + 1}") for i in range(inputs)]
-    applied = flat(fill(layer.forward, Code("layer"), names))
+    expression = flat(applied(layer.forward, Code("layer"), names))
     if layer.module is None:
-        return applied
+        return expression
     made = flat(layer.module)
-    return made if layer.forward == APPLIED else f"layer = {made}; {applied}"
+    return made if layer.forward == APPLIED else f"layer = {made}; {expression}"
 
 
 def depth(expr: Expr) -> int:
@@ -83,32 +76,6 @@ def method(func: str, *args: Expr, sequential: Call | None = None, **keywords: E
     return Layer(forward=Call(func, positional, keywords, on=X), sequential=sequential)
 
 
-def fill(template: Expr, module: Expr, inputs: list[Expr]) -> Expr:
-    """The template with its placeholders replaced."""
-    again = partial(fill, module=module, inputs=inputs)
-    match template:
-        case Code():
-            if template == MODULE:
-                return module
-            if template.startswith("<"):
-                return inputs[int(template[1:-1])]
-            return template
-        case Call():
-            func = (
-                again(template.func) if isinstance(template.func, (Code, Call)) else template.func
-            )
-            return Call(
-                func,
-                {name: again(value) for name, value in template.positional.items()},
-                {name: again(value) for name, value in template.keywords.items()},
-                template.defaults,
-                again(template.on),
-            )
-        case Infix():
-            return Infix(template.operator, tuple(map(again, template.operands)))
-        case Items():
-            return Items(tuple(map(again, template.elements)))
-        case Subscript():
-            return Subscript(again(template.value), template.index)
-        case _:
-            return template
+def applied(template: Expr, module: Expr, inputs: list[Expr]) -> Expr:
+    """The template with the node's module and inputs in their places."""
+    return fill(template, {MODULE: module, **{arg(i): value for i, value in enumerate(inputs)}})

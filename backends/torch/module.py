@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from netspec.backends.torch.layer import Layer, depth, fill
+from netspec.backends.torch.layer import Layer, applied, depth
 from netspec.backends.torch.ops import ROWS
 from netspec.backends.torch.prelude import SOURCES
 from netspec.diagnostics import Diagnostic, SpecError
@@ -265,7 +265,7 @@ class _Class:
         module = Code(self.attributes[item.local])
         if isinstance(item, Part):
             return Call(module, {str(i): each for i, each in enumerate(inputs)})
-        return fill(self.layers[item.local].forward, module, inputs)
+        return applied(self.layers[item.local].forward, module, inputs)
 
     def _hidden(self) -> set[str]:
         """Values that are written inside the expression which reads them: of light layers, one after another."""

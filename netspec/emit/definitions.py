@@ -31,7 +31,7 @@ Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 class Sketch(NamedTuple):
     """How one item looks in source: calls whose constants may become parameters, and text that may not."""
 
-    calls: tuple[Call, ...] = ()
+    calls: tuple[Expr, ...] = ()
     fixed: str = ""
 
 

@@ -81,6 +81,35 @@ def short(values: Sequence[int]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
+def arg(number: int) -> Code:
+    """Stands for the value of that number in a template."""
+    return Code(f"<{number}>")
+
+
+def fill(template: Expr, values: Mapping[Code, Expr]) -> Expr:
+    """The template with its placeholders replaced."""
+    match template:
+        case Code():
+            return values.get(template, template)
+        case Call():
+            func = template.func
+            return Call(
+                fill(func, values) if isinstance(func, (Code, Call)) else func,
+                {name: fill(value, values) for name, value in template.positional.items()},
+                {name: fill(value, values) for name, value in template.keywords.items()},
+                template.defaults,
+                fill(template.on, values),
+            )
+        case Infix():
+            return Infix(template.operator, tuple(fill(e, values) for e in template.operands))
+        case Items():
+            return Items(tuple(fill(each, values) for each in template.elements))
+        case Subscript():
+            return Subscript(fill(template.value, values), template.index)
+        case _:
+            return template
+
+
 def flat(expr: Expr) -> str:
     """The expression on one line."""
     match expr:

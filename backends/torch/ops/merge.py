@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.layer import Layer, X, arg, function
+from netspec.backends.torch.layer import Layer, X, function
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Expr, Infix, Items, Subscript, call
+from netspec.emit.source import Expr, Infix, Items, Subscript, arg, call
 from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
 from netspec.shape import Shape
 
