@@ -76,7 +76,7 @@ def assemble(
     for output in graph.outputs:
         value = names[lowered[output.node].origin]
         if value != output.name:
-            writer.node("Identity", f"{output.node}/{output.name}", [value], output.name, {})
+            writer.node("Identity", f"{output.node}/{output.name}", [value], [output.name], {})
         writer.declare(model.graph.output, output.name, graph.by_name[output.node].shape)
     return model
 
@@ -220,25 +220,32 @@ class _Writer:
             if isinstance(of, Constant):
                 return self._constant(free("constant"), of)
             name = free(of.op_type)
-            self.node(
-                of.op_type, name, [operand(each) for each in of.operands], name, of.attributes
-            )
+            self.apply(of, name, [operand(each) for each in of.operands], name)
             return name
 
         inputs = [operand(each) for each in tree.operands]
-        self.node(tree.op_type, path, inputs, self._names[path], tree.attributes)
+        self.apply(tree, path, inputs, self._names[path])
+
+    def apply(self, tree: Apply, name: str, inputs: Sequence[str], output: str) -> None:
+        """The node of a tree's root; results before the one that is meant have no name."""
+        outputs = [*[""] * tree.result, output]
+        self.node(tree.op_type, name, inputs, outputs, tree.attributes)
 
     def node(
         self,
         op_type: str,
         name: str,
         inputs: Sequence[str],
-        output: str,
+        outputs: Sequence[str],
         attributes: Mapping[str, Attribute],
     ) -> None:
         """One `NodeProto`."""
-        proto = self._proto.node.add(op_type=op_type, name=name, input=inputs, output=[output])
+        proto = self._proto.node.add(op_type=op_type, name=name, input=inputs, output=outputs)
         for key, value in attributes.items():
+            if isinstance(value, tuple) and value and isinstance(value[0], str):
+                words = [str(word).encode() for word in value]
+                proto.attribute.add(name=key, type=onnx.AttributeProto.STRINGS, strings=words)
+                continue
             field, kind = _ATTRIBUTES[type(value)]
             content = value.encode() if isinstance(value, str) else value
             proto.attribute.add(name=key, type=kind, **{field: content})

@@ -20,14 +20,18 @@ class Constant(NamedTuple):
 
 
 class Apply(NamedTuple):
-    """One ONNX node. Its operands are values and weights by name, constants, or further nodes."""
+    """One ONNX node. Its operands are values and weights by name, constants, or further nodes.
+
+    `result` tells which of its outputs is meant.
+    """
 
     op_type: str
     operands: tuple[Operand, ...]
     attributes: Mapping[str, Attribute]
+    result: int = 0
 
 
-Attribute = int | float | str | tuple[int, ...]
+Attribute = int | float | str | tuple[int, ...] | tuple[str, ...]
 
 
 Operand = str | Constant | Apply

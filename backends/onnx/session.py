@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.ops import op_conv_transpose
+from onnx.reference.ops import op_conv_transpose, op_rnn
 
 from netspec.backend import Step
 
@@ -30,6 +30,19 @@ class ConvTranspose(op_conv_transpose.ConvTranspose):  # type: ignore[misc]
         parts = zip(np.split(x, group, axis=1), np.split(weight, group), biases, strict=True)
         results = [whole(*part, group=1, **attributes)[0] for part in parts]
         return (np.concatenate(results, axis=1),)
+
+
+class RNN(op_rnn.RNN_14):  # type: ignore[misc]
+    """ONNX's own, which in onnx 1.23 does not know `Relu`."""
+
+    op_domain = ""
+
+    def choose_act(self, name: str, alpha: float, beta: float) -> Callable[[Array], Array]:
+        """The activation of that name."""
+        if name == "Relu":
+            return lambda x: np.maximum(x, 0)
+        known: Callable[[Array], Array] = super().choose_act(name, alpha, beta)
+        return known
 
 
 class _Inference:
@@ -55,7 +68,7 @@ class ReferenceSession(_Inference):
     """ONNX's reference evaluator on a double model: ONNX Runtime lacks most double kernels."""
 
     def __init__(self, model: Any) -> None:
-        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose])
+        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose, RNN])
         self._outputs = list(self._evaluator.output_names)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -20,7 +20,7 @@ class Layer(NamedTuple):
     `module` is constructed in `__init__` and applied in `forward`; `forward` is the template of the
     expression where it is more than `module(x)`. `sequential` stands in for a layer without a module
     of its own where it is an element of `nn.Sequential`. One `shared` module serves a whole class.
-    `heavy` layers begin a new statement.
+    `heavy` layers begin a new statement. `fixed` parameters of the module are zero and not the spec's.
     """
 
     module: Call | None = None
@@ -28,6 +28,7 @@ class Layer(NamedTuple):
     sequential: Call | None = None
     shared: bool = False
     heavy: bool = False
+    fixed: tuple[str, ...] = ()
 
     @property
     def element(self) -> Call | None:

@@ -51,7 +51,8 @@ class TorchSession:
             if isinstance(layer, torch.nn.Dropout):
                 layer.p = 0.0
         feeds = self._feed(inputs)
-        sources = {**dict(self._module.named_parameters()), **feeds}
+        learned = {n: p for n, p in self._module.named_parameters() if p.requires_grad}
+        sources = {**learned, **feeds}
         for tensor in feeds.values():
             tensor.requires_grad_()
         outputs = self._run(feeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netspec.backend import need
+from netspec.backends.torch.ops import ROWS
 from netspec.ir import Graph
 
 if TYPE_CHECKING:
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 def load_into(module: nn.Module, graph: Graph, weights: Weights) -> None:
     """Copy the graph's weights into the module, in its own precision; it must have no others."""
     torch = need("torch", "torch")
-    module.load_state_dict(
-        {name: torch.from_numpy(weights[name].copy()) for name, _ in graph.weights()}
-    )
+    state = {name: torch.from_numpy(weights[name].copy()) for name, _ in graph.weights()}
+    own = module.state_dict()
+    for node in graph.nodes:
+        if node.op.kind != "input":
+            layer = ROWS[node.op](node.op, *graph.input_shapes(node))
+            names = (f"{node.name}.{name}" for name in layer.fixed)
+            state |= {name: torch.zeros_like(own[name]) for name in names}
+    module.load_state_dict(state)
 
 
 def read_from(module: nn.Module, graph: Graph) -> dict[str, Array]:

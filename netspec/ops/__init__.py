@@ -9,6 +9,7 @@ from netspec.ops import (  # noqa: F401 (each registers its ops)
     merge,
     norm,
     pool,
+    recurrent,
     reshape,
 )
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, all_ops, find, names

@@ -8,6 +8,7 @@ from netspec.backends.keras.ops import (  # noqa: F401 (each registers its rows)
     merge,
     norm,
     pool,
+    recurrent,
     reshape,
 )
 from netspec.backends.keras.rows import ROWS

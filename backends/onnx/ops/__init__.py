@@ -9,6 +9,7 @@ from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
     merge,
     norm,
     pool,
+    recurrent,
     reshape,
 )
 from netspec.backends.onnx.rows import ROWS

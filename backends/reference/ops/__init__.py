@@ -8,6 +8,7 @@ from netspec.backends.reference.ops import (  # noqa: F401 (each registers its r
     merge,
     norm,
     pool,
+    recurrent,
     reshape,
 )
 from netspec.backends.reference.rows import ROWS

@@ -8,6 +8,7 @@ from netspec.backends.torch.ops import (  # noqa: F401 (each registers its rows)
     merge,
     norm,
     pool,
+    recurrent,
     reshape,
 )
 from netspec.backends.torch.rows import ROWS

@@ -1,0 +1,127 @@
+"""Recurrent layers over sequences."""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from netspec.ops.base import Example, Init, Op, Weight, register
+from netspec.ops.fields import Count
+from netspec.shape import Shape
+
+
+class Cell(NamedTuple):
+    """One direction of one layer: the end of its weights' names, and the features that it reads."""
+
+    suffix: str
+    features: int
+    reverse: bool
+
+
+class Recurrent(Op):
+    """What recurrent layers share. The state starts at zero; weights have PyTorch's names and gate order.
+
+    A bidirectional layer reads the sequence from both ends and gives both states side by side. `last` gives
+    the final state of each direction in place of all steps: for the reverse direction that of the first step.
+    """
+
+    accepts = ("sequence",)
+    gates: ClassVar[int]
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+
+    units: Annotated[Count, Field(description="features of the state")]
+    layers: Annotated[Count, Field(description="layers, each over the states of the one below")] = 1
+    bidirectional: Annotated[
+        bool, Field(description="whether a second state runs from the end to the start")
+    ] = False
+    last: Annotated[
+        bool, Field(description="whether the final state is the result, not every step's")
+    ] = False
+
+    def cells(self, features: int) -> Iterator[tuple[Cell, ...]]:
+        """The directions of each layer, from the bottom, for an input of so many features."""
+        for layer in range(self.layers):
+            forward = Cell(f"l{layer}", features, reverse=False)
+            backward = Cell(f"l{layer}_reverse", features, reverse=True)
+            yield (forward, backward) if self.bidirectional else (forward,)
+            features = self.width
+
+    @property
+    def width(self) -> int:
+        """Features of a step's result: the states of all directions."""
+        return self.units * (2 if self.bidirectional else 1)
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`t c -> t width`, or `width` with `last`."""
+        (x,) = inputs
+        return Shape.of(self.width) if self.last else x.with_sizes(x.sizes[0], self.width)
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """For each cell `weight_ih (gates * units, c)`, `weight_hh (gates * units, units)` and biases."""
+        init, rows = Init.fan_in(self.units), self.gates * self.units
+        return tuple(
+            weight
+            for cells in self.cells(inputs[0].axis("c"))
+            for cell in cells
+            for weight in (
+                Weight(f"weight_ih_{cell.suffix}", (rows, cell.features), init),
+                Weight(f"weight_hh_{cell.suffix}", (rows, self.units), init),
+                *(Weight(f"{bias}_{cell.suffix}", (rows,), init) for bias in self.biases),
+            )
+        )
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One per weight of a matrix and step."""
+        del output
+        (x,) = inputs
+        matrices = (weight.shape for weight in self.weights(x) if len(weight.shape) == 2)
+        return x.sizes[0] * sum(rows * columns for rows, columns in matrices)
+
+
+def _examples(kind: str) -> tuple[Example, ...]:
+    return (
+        Example(f"{kind} 3", ((5, 4),), (5, 3)),
+        Example(f"{kind} 3 last=true", ((5, 4),), (3,)),
+        Example(f"{kind} 3 layers=2 bidirectional=true", ((4, 2),), (4, 6)),
+        Example(f"{kind} 2 bidirectional=true last=true", ((4, 3),), (4,)),
+        Example(f"{kind} 3 layers=2 last=true", ((1, 4),), (3,)),
+    )
+
+
+@register
+class Lstm(Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), with forget gates and one bias.
+
+    PyTorch's gates: input, forget, cell, output. Its second bias stays zero: it would only double
+    the learning rate of the first.
+    """
+
+    kind = "lstm"
+    gates = 4
+    examples: ClassVar = _examples("lstm")
+
+
+@register
+class Gru(Recurrent):
+    """Gated recurrent unit (Cho et al., 2014), the reset gate after the product, as in cuDNN.
+
+    PyTorch's gates: reset, update, new.
+    """
+
+    kind = "gru"
+    gates = 3
+    biases = ("bias_ih", "bias_hh")
+    examples: ClassVar = _examples("gru")
+
+
+@register
+class Rnn(Recurrent):
+    """A plain recurrent layer (Elman, 1990): h' = act(W x + b + R h), with one bias."""
+
+    kind = "rnn"
+    gates = 1
+    examples: ClassVar = (*_examples("rnn"), Example("rnn 3 form=relu", ((5, 4),), (5, 3)))
+
+    form: Annotated[
+        Literal["tanh", "relu"], Field(description="the activation: `tanh` or `relu`")
+    ] = "tanh"
