@@ -76,6 +76,7 @@ class GraphBuilder:
                     f"`{op.kind}` would need a tensor of {size:.3g} numbers",
                     help="use smaller sizes",
                 )
+        self._check_initial(op, shapes)
         path = self._claim(label, op.kind, "node")
         if at is not None:
             self._positions[path] = at
@@ -169,6 +170,13 @@ class GraphBuilder:
                     if op.accepts[0] == "vector"
                     else None,
                 )
+
+    def _check_initial(self, op: Op, shapes: Sequence[Shape]) -> None:
+        for weight in op.weights(*shapes):
+            reason = weight.init.reason_against(weight.shape)
+            if reason is not None:
+                sizes = " x ".join(map(str, weight.shape))
+                raise Rejected("bad-initializer", f"{reason}, and `{weight.name}` is {sizes}")
 
     def _claim(self, label: str | None, kind: str, what: str) -> str:
         """A free path for a node or a scope: a path is one or the other, never both."""

@@ -43,6 +43,11 @@ class Node(BaseModel):
     shape: Shape
 
 
+def weight_path(node: str, weight: str) -> str:
+    """The public name of a node's weight."""
+    return f"{node}.{weight}" if weight else node
+
+
 class Scope(BaseModel):
     """A named part of the network: what a block call, a labelled group or a labelled loop added.
 
@@ -118,7 +123,7 @@ class Graph(BaseModel):
     def weights_of(self, node: Node) -> tuple[tuple[str, Weight], ...]:
         """A node's weights with their public names."""
         owned = node.op.weights(*self.input_shapes(node))
-        return tuple((f"{node.name}.{weight.name}", weight) for weight in owned)
+        return tuple((weight_path(node.name, weight.name), weight) for weight in owned)
 
     def weights(self) -> Iterable[tuple[str, Weight]]:
         """Every weight of the network with its public name, in the order of the nodes."""

@@ -44,10 +44,30 @@ def _stream(seed: int, name: str) -> np.random.Generator:
 
 
 def _draw(name: str, weight: Weight, seed: int) -> Array:
-    if weight.init.distribution == "constant":
-        return np.full(weight.shape, weight.init.scale, np.float32)
-    unit = _stream(seed, name).random(weight.shape, np.float32)
-    return (unit * 2 - 1) * np.float32(weight.init.scale)
+    shape, init = weight.shape, weight.init.settled(weight.shape)
+    stream = _stream(seed, name)
+    match init.rule:
+        case "constant":
+            return np.full(shape, init.value, np.float32)
+        case "uniform":
+            return (stream.random(shape, np.float32) * 2 - 1) * np.float32(init.value)
+        case "orthogonal":
+            values = _orthogonal(stream, shape)
+        case _:
+            values = stream.standard_normal(shape)
+            while init.rule == "trunc_normal" and (outside := np.abs(values) > 2).any():
+                values[outside] = stream.standard_normal(int(outside.sum()))
+    return (values * init.value).astype(np.float32)
+
+
+def _orthogonal(stream: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """The rows, or else the columns, of `(shape[0], the rest)` are an orthonormal set (Saxe et al., 2014)."""
+    square = stream.standard_normal((shape[0], int(np.prod(shape[1:]))))
+    tall = square if len(square) >= square.shape[1] else square.T
+    q, r = np.linalg.qr(tall)
+    q *= np.sign(np.diag(r))
+    rows: Array = q if tall is square else q.T
+    return rows.reshape(shape)
 
 
 def init_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
@@ -63,13 +83,14 @@ def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """
     weights = init_weights(graph, seed)
     for name, weight in graph.weights():
-        if weight.init.distribution != "constant":
-            weights[name] *= np.float32(6**0.5)  # keep the signal's scale through ReLU layers
+        if weight.init.rule != "constant":
+            if not weight.chosen:  # keep the signal's scale through ReLU layers
+                weights[name] *= np.float32(6**0.5)
             continue
         stream = _stream(seed, name)
         if name.endswith("running_var"):
             values = stream.uniform(0.5, 1.5, weight.shape)
-        elif weight.init.scale == 1:
+        elif weight.init.value == 1:
             signs = stream.choice([1, 1, 1, -1], weight.shape)
             values = stream.uniform(0.7, 1.3, weight.shape) * signs
         else:

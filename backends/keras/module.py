@@ -25,7 +25,7 @@ from netspec.ir import Graph
 from netspec.shape import Shape
 
 _TENSOR = "KerasTensor"
-_IMPORTED = ("keras", "layers", "ops", _TENSOR)
+_IMPORTED = ("initializers", "keras", "layers", "ops", _TENSOR)
 
 
 def emit_module(graph: Graph) -> tuple[str, str]:
@@ -103,7 +103,7 @@ def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
 
 
 def _imports(code: str) -> str:
-    used = [name for name in (_TENSOR, "layers", "ops") if uses(code, name)]
+    used = [name for name in (_TENSOR, "initializers", "layers", "ops") if uses(code, name)]
     return "\n".join(["import keras", *([f"from keras import {', '.join(used)}"] if used else [])])
 
 

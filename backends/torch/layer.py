@@ -21,6 +21,7 @@ class Layer(NamedTuple):
     expression where it is more than `module(x)`. `sequential` stands in for a layer without a module
     of its own where it is an element of `nn.Sequential`. One `shared` module serves a whole class.
     `heavy` layers begin a new statement. `fixed` parameters of the module are zero and not the spec's.
+    `initials` are statements that follow the construction, with the module's place in them.
     """
 
     module: Call | None = None
@@ -29,10 +30,13 @@ class Layer(NamedTuple):
     shared: bool = False
     heavy: bool = False
     fixed: tuple[str, ...] = ()
+    initials: tuple[Call, ...] = ()
 
     @property
     def element(self) -> Call | None:
         """The call that makes this layer an element of `nn.Sequential`, or None."""
+        if self.initials:
+            return None
         if self.sequential is not None:
             return self.sequential
         return self.module if self.forward == APPLIED else None

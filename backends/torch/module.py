@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from netspec.backends.torch.initial import initials, placed
 from netspec.backends.torch.layer import Layer, applied, depth
 from netspec.backends.torch.ops import ROWS
 from netspec.backends.torch.prelude import SOURCES
@@ -75,15 +76,16 @@ def _check_names(graph: Graph) -> None:
 
 
 def _layer(graph: Graph, leaf: Leaf) -> Layer:
-    layer: Layer = ROWS[leaf.node.op](leaf.node.op, *graph.input_shapes(leaf.node))
-    return layer
+    op, shapes = leaf.node.op, graph.input_shapes(leaf.node)
+    layer: Layer = ROWS[op](op, *shapes)
+    return layer._replace(initials=initials(op.weights(*shapes)))
 
 
 def _plan(graph: Graph) -> Plan:
     def describe(leaf: Leaf) -> Sketch:
         layer = _layer(graph, leaf)
         calls = (layer.module,) if layer.module is not None else ()
-        return Sketch(calls, flat(layer.forward))
+        return Sketch((*calls, *layer.initials), flat(layer.forward))
 
     def absorb(part: Part, sketches: Mapping[str, Sketch]) -> Sketch | None:
         """A group that is a plain chain is an `nn.Sequential`."""
@@ -200,6 +202,9 @@ class _Class:
                 lines += self._container(item.local.split(".")[0], done)
             else:
                 lines += self._with_shape(_bound(attribute, item.local, calls[0]), item)
+            for initial in calls[1:]:
+                assert isinstance(initial, Call)
+                lines += layout(placed(initial, attribute), indent=2)
         return lines
 
     def _container(self, name: str, done: set[str]) -> list[str]:

@@ -11,6 +11,7 @@ from netspec.language.evaluate import Evaluator, fail, words
 from netspec.language.values import Closure, Frame, holds_tensor, plain
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
+from netspec.ops.initial import Init
 from netspec.source import Span
 
 
@@ -163,10 +164,17 @@ def _set(frame: Frame, name: str, value: object) -> None:
 def plain_arguments(frame: Frame, block: tree.Block) -> dict[str, object]:
     """What a call gave to a block, as the IR keeps it: without its tensors."""
     return {
-        parameter.name: plain(value)
+        parameter.name: _recorded(plain(value))
         for parameter in block.parameters
         if not holds_tensor(value := frame.names[parameter.name])
     }
+
+
+def _recorded(value: object) -> object:
+    """A plain value as the JSON of a graph gives it back: initializers as their calls."""
+    if isinstance(value, tuple):
+        return tuple(map(_recorded, value))
+    return str(value) if isinstance(value, Init) else value
 
 
 def called_with(frame: Frame, block: tree.Block) -> Iterator[tuple[str, object]]:

@@ -26,6 +26,7 @@ from netspec.language.values import (
 )
 from netspec.limits import Limits, exceeded
 from netspec.ops import all_ops, find, names
+from netspec.ops.initial import Mode
 from netspec.source import Span
 
 
@@ -34,7 +35,7 @@ class OverLimit(SpecError):
 
 
 _AXES = {"c": "channels", "h": "height", "w": "width", "t": "time", "d": "depth"}
-_LATER = ("linear", "normal", "trunc", "const", "uniform")
+_LATER = ("linear",)
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -75,8 +76,8 @@ def bound_names(targets: tree.Targets) -> list[str]:
 
 @cache
 def words() -> frozenset[str]:
-    """The words that some op's argument takes: `half`, `same`, `int`."""
-    found: set[str] = set()
+    """The words that an argument takes, of some op or of an initializer: `half`, `int`, `fan_out`."""
+    found: set[str] = {*get_args(Mode)}
     waiting: list[Any] = [
         field.annotation for op in all_ops() for field in op.model_fields.values()
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast, get_args
 
 from netspec.language.values import is_list
+from netspec.ops.initial import Init, Mode, Rule
 
 
 class Function(NamedTuple):
@@ -98,6 +99,27 @@ def _divisible(value: object, by: object = 8) -> int:
     return nearest + step if nearest < 0.9 * size else nearest
 
 
+def _at_least_zero(value: object) -> float:
+    number = float(_number(value))
+    if number < 0 or not math.isfinite(number):
+        raise BadArgument
+    return number
+
+
+def _init(rule: Rule) -> Callable[..., Init]:
+    """An initializer of one number: a bound, a deviation or a gain."""
+    return lambda value=1: Init(rule=rule, value=_at_least_zero(value))
+
+
+def _kaiming(rule: Rule) -> Callable[..., Init]:
+    def apply(mode: object = "fan_in") -> Init:
+        if mode not in get_args(Mode):
+            raise BadArgument
+        return Init(rule=rule, mode=cast(Mode, mode))
+
+    return apply
+
+
 FUNCTIONS: dict[str, Function] = {
     "min": Function(_extreme(min), 1, 99, "numbers, or one list of them"),
     "max": Function(_extreme(max), 1, 99, "numbers, or one list of them"),
@@ -113,4 +135,16 @@ FUNCTIONS: dict[str, Function] = {
     "sqrt": Function(_square_root, 1, 1, "a number that is not negative"),
     "log2": Function(_log2, 1, 1, "a number above 0"),
     "divisible": Function(_divisible, 1, 2, "a size, and what divides it (8)"),
+    "constant": Function(lambda value: Init.constant(_number(value)), 1, 1, "a number"),
+    "zeros": Function(lambda: Init.constant(0), 0, 0, "nothing"),
+    "ones": Function(lambda: Init.constant(1), 0, 0, "nothing"),
+    "uniform": Function(_init("uniform"), 1, 1, "a bound that is not negative"),
+    "normal": Function(_init("normal"), 1, 1, "a standard deviation"),
+    "trunc_normal": Function(_init("trunc_normal"), 1, 1, "a standard deviation"),
+    "orthogonal": Function(_init("orthogonal"), 0, 1, "nothing, or a gain"),
+    "xavier_uniform": Function(_init("xavier_uniform"), 0, 1, "nothing, or a gain"),
+    "xavier_normal": Function(_init("xavier_normal"), 0, 1, "nothing, or a gain"),
+    "kaiming_uniform": Function(_kaiming("kaiming_uniform"), 0, 1, "`fan_in` or `fan_out`"),
+    "kaiming_normal": Function(_kaiming("kaiming_normal"), 0, 1, "`fan_in` or `fan_out`"),
+    "lecun_normal": Function(lambda: Init(rule="lecun_normal"), 0, 0, "nothing"),
 }

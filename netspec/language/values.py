@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from netspec.builder import Value
 from netspec.language import tree
+from netspec.ops.initial import Init
 from netspec.source import Span
 
 
@@ -97,6 +98,8 @@ def show(value: object) -> str:
         return f"a tensor of {value.value.shape}"
     if isinstance(value, Poison):
         return "a tensor"
+    if isinstance(value, Init):
+        return str(value)
     if isinstance(value, str):
         text = f'"{value}"'
     elif isinstance(value, tuple):
@@ -116,6 +119,8 @@ def kind(value: object) -> str:
         return show(value)
     if value is None:
         return "none"
+    if isinstance(value, Init):
+        return "an initializer"
     if isinstance(value, int | float):
         return f"the number {show(value)}"
     return "a list" if isinstance(value, tuple) else f"the word {show(value)}"

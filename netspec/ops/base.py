@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from netspec.diagnostics import did_you_mean
+from netspec.ops.initial import Init as Init
 from netspec.shape import DType, Shape
 
 
@@ -29,30 +30,22 @@ class Rejected(Exception):
         self.label = label
 
 
-class Init(NamedTuple):
-    """How a weight starts: every element is `scale`, or uniform between `-scale` and `scale`."""
-
-    distribution: str
-    scale: float
-
-    @classmethod
-    def constant(cls, value: float) -> "Init":
-        """Every element starts as `value`."""
-        return cls("constant", value)
-
-    @classmethod
-    def fan_in(cls, fan_in: int) -> "Init":
-        """Uniform within 1/sqrt(fan_in): Kaiming's uniform rule with the gain that PyTorch's layers use."""
-        return cls("uniform", float(fan_in) ** -0.5)
-
-
 class Weight(NamedTuple):
-    """A tensor that belongs to an op, in PyTorch's layout; one that is not trainable is a statistic."""
+    """A tensor that belongs to an op, in PyTorch's layout; one that is not trainable is a statistic.
+
+    Its public name is its node's with its own behind a dot; with an empty name it is the node's alone.
+    `chosen` tells that the spec asked for its `init`, which targets then write out.
+    """
 
     name: str
     shape: tuple[int, ...]
     init: Init
     trainable: bool = True
+    chosen: bool = False
+
+    def starting(self, chosen: Init | None) -> "Weight":
+        """The same weight, started as the spec asked where it did."""
+        return self if chosen is None else self._replace(init=chosen, chosen=True)
 
 
 class Example(NamedTuple):

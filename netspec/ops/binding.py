@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from netspec.diagnostics import did_you_mean
 from netspec.ops.base import Op, Rejected
+from netspec.ops.initial import Init
 
 OpType = TypeVar("OpType", bound=Op)
 
@@ -112,7 +113,13 @@ def _words(annotation: Any) -> list[str]:
             if not _is_constraint(part)
             for word in _words(part)
         ]
-    plain = {int: "a whole number", float: "a number", bool: "`true` or `false`", str: "a name"}
+    plain = {
+        int: "a whole number",
+        float: "a number",
+        bool: "`true` or `false`",
+        str: "a name",
+        Init: "an initializer such as `normal(0.02)`",
+    }
     return [plain[annotation]] if annotation in plain else []
 
 

@@ -6,7 +6,17 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field
 
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
-from netspec.ops.fields import Count, Padding, Pads, PerAxis, check_windows, explicit_pads, per_axis
+from netspec.ops.fields import (
+    BiasInitial,
+    Count,
+    Initial,
+    Padding,
+    Pads,
+    PerAxis,
+    check_windows,
+    explicit_pads,
+    per_axis,
+)
 from netspec.shape import Shape, split_pads, window_extent, window_steps
 
 
@@ -25,6 +35,8 @@ class _Convolution(Op):
     dilation: Annotated[PerAxis, Field(description="distance between the window's taps")] = (1,)
     groups: Annotated[Count, Field(description="channel groups that are convolved apart")] = 1
     bias: Annotated[bool, Field(description="whether a bias is added")] = True
+    init: Initial = None
+    bias_init: BiasInitial = None
 
     def _windows(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         rank = len(x.spatial)
@@ -47,8 +59,12 @@ class _Convolution(Op):
                     help="choose `groups` so that it divides the input channels and the filters",
                 )
 
-    def _bias_weight(self, init: Init) -> tuple[Weight, ...]:
-        return (Weight("bias", (self.filters,), init),) if self.bias else ()
+    def _weights(self, shape: tuple[int, ...]) -> tuple[Weight, ...]:
+        """A kernel of that shape, and the bias."""
+        init = Init.fan_in(prod(shape[1:]))
+        weight = Weight("weight", shape, init).starting(self.init)
+        bias = Weight("bias", (self.filters,), init).starting(self.bias_init)
+        return (weight, bias) if self.bias else (weight,)
 
 
 @register
@@ -69,9 +85,9 @@ class Conv(_Convolution):
         Example("conv 8 3 padding=(0, 1, 2, 3)", ((4, 9, 9),), (8, 9, 11)),
         Example("conv 8 3 dilation=2 padding=half", ((4, 9, 9),), (8, 9, 9)),
         Example("conv 8 3 stride=2 dilation=2 padding=half", ((4, 9, 9),), (8, 5, 5)),
-        Example("conv 8 3 groups=2", ((4, 9, 9),), (8, 7, 7)),
+        Example("conv 8 3 groups=2 init=kaiming_normal(fan_out)", ((4, 9, 9),), (8, 7, 7)),
         Example("conv 8 3 groups=4 stride=(2, 1) padding=1", ((4, 9, 9),), (8, 5, 9)),
-        Example("conv 4 3 groups=4 dilation=2", ((4, 9, 9),), (4, 5, 5)),
+        Example("conv 4 3 groups=4 dilation=2 init=xavier_uniform()", ((4, 9, 9),), (4, 5, 5)),
         Example("conv 4 3 padding=1", ((2, 5, 6, 7),), (4, 5, 6, 7)),
         Example("conv 4 3 groups=2 stride=2 padding=1", ((2, 5, 6, 7),), (4, 3, 3, 4)),
     )
@@ -106,9 +122,7 @@ class Conv(_Convolution):
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (filters, c / groups, *kernel)`, `bias (filters)`."""
         (x,) = inputs
-        shape = (self.filters, x.axis("c") // self.groups, *self.kernel)
-        init = Init.fan_in(prod(shape[1:]))
-        return (Weight("weight", shape, init), *self._bias_weight(init))
+        return self._weights((self.filters, x.axis("c") // self.groups, *self.kernel))
 
     def macs(self, output: Shape, *inputs: Shape) -> int:
         """One per tap of each output element."""
@@ -200,9 +214,7 @@ class ConvTranspose(_Convolution):
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (c, filters / groups, *kernel)`, `bias (filters)`."""
         (x,) = inputs
-        shape = (x.axis("c"), self.filters // self.groups, *self.kernel)
-        init = Init.fan_in(prod(shape[1:]))
-        return (Weight("weight", shape, init), *self._bias_weight(init))
+        return self._weights((x.axis("c"), self.filters // self.groups, *self.kernel))
 
     def macs(self, output: Shape, *inputs: Shape) -> int:
         """One per tap of each input element."""

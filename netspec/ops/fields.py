@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from netspec.ops.base import Rejected
+from netspec.ops.initial import Init
 from netspec.shape import Shape, join_pads, same_pads, split_pads, window_extent
 
 LARGEST = 2**31 - 1
@@ -38,6 +39,15 @@ Pads = Annotated[
     tuple[Annotated[int, Field(ge=0, le=LARGEST)], ...],
     BeforeValidator(_as_tuple),
     Field(min_length=1, max_length=6),
+]
+Initial = Annotated[
+    Init | None,
+    Field(
+        description="how the weight starts, `normal(0.02)` for instance; as in PyTorch if not given"
+    ),
+]
+BiasInitial = Annotated[
+    Init | None, Field(description="how the bias starts; as in PyTorch if not given")
 ]
 Padding = Literal["valid", "same", "half"] | Pads
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netspec.backends.keras.initial import DEFAULTS, initials, split_limit
 from netspec.backends.keras.layer import USUAL, Held, Layer, chain
 from netspec.backends.keras.rows import (
     ROWS,
@@ -23,10 +24,16 @@ _WINDOW_DEFAULTS = {
     "groups": 1,
     "depth_multiplier": 1,
     "use_bias": True,
+    **DEFAULTS,
+    "depthwise_initializer": "glorot_uniform",
 }
 
 
-@ROWS.row(Conv)
+def _conv_limit(op: Conv, x: Shape) -> str | None:
+    return split_limit(op.init) if _is_depthwise(op.settle(x), x) else None
+
+
+@ROWS.row(Conv, limit=_conv_limit)
 def conv(op: Conv, x: Shape) -> Layer:
     """Keras's own "same" is lopsided when strided, and it takes no stride together with a dilation."""
     rank, pairs = len(op.kernel), pad_pairs(op.padding)
@@ -40,12 +47,14 @@ def conv(op: Conv, x: Shape) -> Layer:
     }
     channels = x.axis("c")
     positional: dict[str, Expr] = {"kernel_size": short(op.kernel)}
-    more: dict[str, Expr] = {"use_bias": op.bias}
+    more: dict[str, Expr] = {"use_bias": op.bias, **initials(op.weights(x))}
     held = USUAL
     if _is_depthwise(op, x):
         name, helper = "layers.DepthwiseConv2D", "depthwise_conv2d"
         multiplier = op.filters // channels
-        more = {"depth_multiplier": multiplier, **more}
+        kernel_name = {"weight": "depthwise_initializer", "bias": "bias_initializer"}
+        initial = initials(op.weights(x), own_fans=True, arguments=kernel_name)
+        more = {"depth_multiplier": multiplier, "use_bias": op.bias, **initial}
         window = tuple(range(2, 2 + rank))
         kernel = Held("kernel", (channels, multiplier, *op.kernel), (*window, 0, 1))
         held = {**USUAL, "weight": (kernel,)}
@@ -88,7 +97,7 @@ def _conv_transpose_limit(op: ConvTranspose, _x: Shape) -> str | None:
 
 
 @ROWS.row(ConvTranspose, limit=_conv_transpose_limit)
-def conv_transpose(op: ConvTranspose, _x: Shape) -> Layer:
+def conv_transpose(op: ConvTranspose, x: Shape) -> Layer:
     """The whole transpose, then cropped; Keras's "same" where the backends of Keras agree on it."""
     rank, pairs = len(op.kernel), pad_pairs(op.padding)
     surplus = [kernel - stride for kernel, stride in zip(op.kernel, op.stride, strict=True)]
@@ -108,6 +117,7 @@ def conv_transpose(op: ConvTranspose, _x: Shape) -> Layer:
         "padding": "same" if same else "valid",
         "output_padding": short(op.output_padding) if explicit else None,
         "use_bias": op.bias,
+        **initials(op.weights(x)),
     }
     func = f"layers.Conv{rank}DTranspose"
     if op.groups > 1:
