@@ -83,7 +83,8 @@ class GraphBuilder:
         self._nodes.append(
             Node(name=path, op=op, inputs=tuple(v.name for v in inputs), shape=shape)
         )
-        return Value(path, shape)
+        value = Value(path, shape)
+        return value if (last := op.sequel(shape)) is None else self.add(last, [value], at=at)
 
     @contextmanager
     def scope(

@@ -9,6 +9,7 @@ AXES_BY_RANK = {1: "c", 2: "tc", 3: "chw", 4: "cdhw"}
 KINDS = {"c": "vector", "t": "sequence", "tc": "sequence", "chw": "image", "cdhw": "volume"}
 """What tensors of the usual axes are called; one of any other axes is a `tensor`."""
 DType = Literal["float", "int"]
+_WINDOWED = frozenset({"tc", "ct", "chw", "cdhw"})
 
 
 class Shape(BaseModel):
@@ -33,8 +34,11 @@ class Shape(BaseModel):
 
     @property
     def spatial(self) -> tuple[int, ...]:
-        """The sizes of the axes that a window moves over."""
-        return self.sizes[1:] if self.kind in ("image", "volume") else ()
+        """The sizes of the axes that a window moves over: all but the channels, of sequences, images and volumes."""
+        if self.axes not in _WINDOWED:
+            return ()
+        index = self.axes.index("c")
+        return (*self.sizes[:index], *self.sizes[index + 1 :])
 
     @property
     def elements(self) -> int:
@@ -54,6 +58,15 @@ class Shape(BaseModel):
     def with_sizes(self, *sizes: int) -> "Shape":
         """The same axes with other sizes."""
         return Shape(axes=self.axes, sizes=sizes, dtype=self.dtype)
+
+    def with_map(self, channels: int, *spatial: int) -> "Shape":
+        """The same axes with other channels and other sizes of the axes that a window moves over."""
+        index = self.axes.index("c")
+        return self.with_sizes(*spatial[:index], channels, *spatial[index:])
+
+    def in_order(self, axes: str) -> "Shape":
+        """The same sizes with the axes in another order."""
+        return Shape(axes=axes, sizes=tuple(map(self.axis, axes)), dtype=self.dtype)
 
     def __str__(self) -> str:
         return " x ".join(map(str, self.sizes))

@@ -9,6 +9,7 @@ from typing import Any
 
 from netspec.backend import Step, need
 from netspec.backends.keras.module import emit_module
+from netspec.backends.keras.rows import held_axes
 from netspec.backends.keras.weights import load_into, slots
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
@@ -140,13 +141,19 @@ class KerasSession:
         }
 
     def _native(self, array: Array, node: str) -> Array:
-        """A value of that node with the channels last, in the session's precision."""
+        """A value of that node in Keras's order of axes and the session's precision."""
         shape = self._graph.by_name[node].shape
         dtype = self._precision if shape.dtype == "float" else "int32"
-        return (np.moveaxis(array, 1, -1) if shape.spatial else array).astype(dtype)
+        return _reordered(array, shape.axes, held_axes(shape.axes)).astype(dtype)
 
     def _canonical(self, value: Any, node: str) -> Array:
-        """What Keras computed for that node with the channels first."""
+        """What Keras computed for that node in the spec's order of axes."""
         array = keras.ops.convert_to_numpy(value)
-        spatial = self._graph.by_name[node].shape.spatial
-        return np.ascontiguousarray(np.moveaxis(array, -1, 1)) if spatial else array
+        axes = self._graph.by_name[node].shape.axes
+        return _reordered(array, held_axes(axes), axes)
+
+
+def _reordered(array: Array, before: str, after: str) -> Array:
+    """The array, which has a batch axis in front, with its axes in another order."""
+    order = (0, *(1 + before.index(letter) for letter in after))
+    return np.ascontiguousarray(array.transpose(order))

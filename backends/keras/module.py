@@ -13,6 +13,7 @@ from itertools import groupby
 from netspec.backends.keras.layer import Layer, Step, layer_name
 from netspec.backends.keras.ops import ROWS
 from netspec.backends.keras.prelude import SOURCES
+from netspec.backends.keras.rows import held_axes
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
@@ -114,7 +115,7 @@ def _has_layers(part: Part, layers: Mapping[str, Layer]) -> bool:
 
 def channels_last(shape: Shape) -> tuple[int, ...]:
     """The sizes in Keras's order."""
-    return (*shape.spatial, shape.axis("c")) if shape.spatial else shape.sizes
+    return shape.in_order(held_axes(shape.axes)).sizes
 
 
 class _Function:

@@ -34,7 +34,7 @@ class LowPadding{rank}D(layers.ZeroPadding{rank}D):
     """Padding of minus infinity, which never is the maximum."""
 
     def call(self, inputs):
-        padding = ((0, 0), *self.padding, (0, 0))
+        padding = ((0, 0), {padding}, (0, 0))
         return ops.pad(inputs, padding, constant_values=-float("inf"))
 '''
 
@@ -125,15 +125,24 @@ SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "gelu_tanh": _GELU_TANH,
     **{
-        f"{before}{rank}{after}": source.format(rank=rank)
+        f"{before}{rank}{after}": source.format(
+            rank=rank, padding="self.padding" if rank == 1 else "*self.padding"
+        )
         for before, after, source in (
             ("LowPadding", "D", _LOW_PADDING),
             ("PartialAveragePooling", "D", _PARTIAL_AVERAGE),
             ("GroupedConv", "DTranspose", _GROUPED_TRANSPOSE),
         )
-        for rank in (2, 3)
+        for rank in (1, 2, 3)
     },
-    "conv2d": _half_padded("conv2d", "Conv2D", 2, filters=True),
-    "conv3d": _half_padded("conv3d", "Conv3D", 3, filters=True),
-    "depthwise_conv2d": _half_padded("depthwise_conv2d", "DepthwiseConv2D", 2, filters=False),
+    **{
+        f"conv{rank}d": _half_padded(f"conv{rank}d", f"Conv{rank}D", rank, filters=True)
+        for rank in (1, 2, 3)
+    },
+    **{
+        f"depthwise_conv{rank}d": _half_padded(
+            f"depthwise_conv{rank}d", f"DepthwiseConv{rank}D", rank, filters=False
+        )
+        for rank in (1, 2)
+    },
 }

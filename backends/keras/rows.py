@@ -8,16 +8,22 @@ from typing import Any, TypeAlias
 from netspec.backend import Rows
 from netspec.backends.keras.layer import Layer, single
 from netspec.emit.source import Call, Expr, short
-from netspec.shape import Shape, same_pads, split_pads
+from netspec.shape import KINDS, Shape, same_pads, split_pads
 
 Row: TypeAlias = Callable[..., Layer]
 Pairs: TypeAlias = list[tuple[int, int]]
 ROWS: Rows[Row] = Rows("keras")
 
 
+def held_axes(axes: str) -> str:
+    """The order in which Keras holds axes: the channels of images and volumes last."""
+    is_map = KINDS.get(axes) in ("image", "volume")
+    return axes.replace("c", "") + "c" if is_map else axes
+
+
 def around(layer: str, pairs: Pairs) -> Call:
     """A layer that pads or crops, with its argument in the shortest form."""
-    sides: Expr = tuple(pairs)
+    sides: Expr = tuple(pairs) if len(pairs) > 1 else pairs[0]
     if all(before == after for before, after in pairs):
         sides = short([before for before, _ in pairs])
     return Call(f"{layer}{len(pairs)}D", {"padding": sides})

@@ -10,6 +10,8 @@ from netspec.backends.onnx.ops import ROWS
 from netspec.backends.onnx.rows import DEFAULT_OPSET, Apply, Attribute, Constant, Operand, Site
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
+from netspec.passes import Model
+from netspec.passes.sequence_layout import sequence_layout
 from netspec.shape import Shape
 from netspec.weights import Array, Weights, check_weights
 
@@ -51,6 +53,7 @@ def assemble(
     the file format, and a result that is called like an input.
     """
     _check(graph, weights, opset, itemsize=8 if double else 4)
+    written, graph = graph, sequence_layout(Model(graph)).graph
     lowered = _lower(graph, opset)
     names = _value_names(graph, lowered)
     results = {output.name for output in graph.outputs}
@@ -58,7 +61,7 @@ def assemble(
     model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name="netspec")
     model.opset_import.add(domain="", version=opset)
     model.doc_string = _signature(graph)
-    for key, text in _metadata(graph).items():
+    for key, text in _metadata(written).items():
         model.metadata_props.add(key=key, value=text)
     writer = _Writer(model.graph, names, double)
     model.graph.name = graph.name

@@ -90,6 +90,13 @@ def same_op(op_type: str, op: Op, site: Site) -> Operand:  # noqa: ARG001
     return node(op_type, *site.inputs)
 
 
+def reduced(op_type: str, site: Site, *axes: int) -> Apply:
+    """A reduction of the input that drops these axes; they are an attribute below opset 18."""
+    if site.opset < 18:
+        return node(op_type, *site.inputs, axes=axes, keepdims=0)
+    return node(op_type, *site.inputs, integers(*axes), keepdims=0)
+
+
 def axis_of(shape: Shape, name: str) -> int:
     """The place of a named axis, the batch counted."""
     return shape.axes.index(name) + 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.ops import op_conv_transpose, op_rnn
+from onnx.reference.ops import op_conv_transpose, op_max_pool, op_rnn
 
 from netspec.backend import Step
 
@@ -45,6 +45,16 @@ class RNN(op_rnn.RNN_14):  # type: ignore[misc]
         return known
 
 
+class MaxPool(op_max_pool.MaxPool):  # type: ignore[misc]
+    """ONNX's own by its general way: that for a stride of 1 fails in onnx 1.23 where only one side is padded."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, **attributes: Any) -> tuple[Array]:
+        found: tuple[Array] = self._max_pool(x, **attributes)
+        return found
+
+
 class _Inference:
     """Both kinds predict only."""
 
@@ -68,7 +78,7 @@ class ReferenceSession(_Inference):
     """ONNX's reference evaluator on a double model: ONNX Runtime lacks most double kernels."""
 
     def __init__(self, model: Any) -> None:
-        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose, RNN])
+        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose, MaxPool, RNN])
         self._outputs = list(self._evaluator.output_names)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

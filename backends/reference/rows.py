@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from netspec.backend import Rows
 from netspec.shape import Shape
 from netspec.weights import Array
@@ -40,6 +42,27 @@ class Result(NamedTuple):
 Row: TypeAlias = Callable[[Any, Applied], Result]
 
 ROWS: Rows[Row] = Rows("reference")
+
+
+def channels_first(row: Row) -> Row:
+    """A row over arrays `(n, c, *spatial)`, for inputs of any order of axes."""
+
+    def moved(op: Any, at: Applied) -> Result:
+        axis = feature_axis(at.shapes[0])
+        if axis == 1:
+            return row(op, at)
+        inputs = tuple(np.moveaxis(x, axis, 1) for x in at.inputs)
+        output, pullback, statistics = row(op, at._replace(inputs=inputs))
+
+        def moved_pullback(dy: Array) -> Gradients:
+            pulled = pullback(np.moveaxis(dy, axis, 1))
+            return Gradients(
+                tuple(np.moveaxis(dx, 1, axis) for dx in pulled.inputs), pulled.weights
+            )
+
+        return Result(np.moveaxis(output, 1, axis), moved_pullback, statistics)
+
+    return moved
 
 
 def feature_axis(shape: Shape) -> int:

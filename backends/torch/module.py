@@ -18,6 +18,8 @@ from netspec.emit.prelude import needed
 from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, flat, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
+from netspec.passes import Model
+from netspec.passes.sequence_layout import sequence_layout
 
 DEEPEST = 3
 """Calls that one expression nests before a new statement begins."""
@@ -44,6 +46,7 @@ def emit_module(graph: Graph) -> tuple[str, str]:
 
     Raises `SpecError` where PyTorch cannot realise the graph.
     """
+    graph = sequence_layout(Model(graph)).graph
     ROWS.check(graph)
     _check_names(graph)
     plan = _plan(graph)

@@ -33,7 +33,7 @@ def _plain(text: str) -> str:
 
 def _batched(shape: Shape, channels_last: bool) -> str:
     sizes = shape.sizes
-    last = channels_last and bool(shape.spatial)
+    last = channels_last and shape.kind in ("image", "volume")
     if last:
         sizes = (*sizes[1:], sizes[0])
     kind = "float32" if shape.dtype == "float" else "int64"

@@ -8,6 +8,7 @@ from netspec.ops import (  # noqa: F401 (each registers its ops)
     input,  # noqa: A004
     merge,
     norm,
+    permute,
     pool,
     recurrent,
     reshape,

@@ -1,7 +1,7 @@
 """What an op is: one frozen model with its shape rule, weights and cost. Knows nothing of text or frameworks."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -56,6 +56,15 @@ class Example(NamedTuple):
     output: tuple[int, ...]
 
 
+Layout: TypeAlias = Literal["fixed", "any", "channels_first"]
+"""What an op needs of the order in which a target holds a sequence (`passes/sequence_layout.py` has the rules):
+
+`fixed`: the order of the spec, because the op acts on the last axis or reads the elements in their order;
+`any`: none, because it acts on every element, or on axes by their names; it gives its input's order;
+`channels_first`: the channels in front, because it moves windows or has statistics for each channel.
+"""
+
+
 class Op(BaseModel):
     """A layer with its arguments. The order of the fields is the positional order in the language."""
 
@@ -67,6 +76,8 @@ class Op(BaseModel):
     dtypes: ClassVar[tuple[DType, ...]] = ("float",)
     merges: ClassVar[bool] = False
     variadic: ClassVar[str | None] = None
+    named_axes: ClassVar[bool] = False
+    layout: ClassVar[Layout] = "fixed"
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def settle(self, *inputs: Shape) -> Self:
@@ -77,6 +88,11 @@ class Op(BaseModel):
     def prelude(self, *inputs: Shape) -> "Op | None":
         """An op that must come before this one for inputs of these shapes, or None."""
         del inputs
+        return None
+
+    def sequel(self, output: Shape) -> "Op | None":
+        """An op that must come after this one for an output of this shape, or None."""
+        del output
         return None
 
     def infer(self, *inputs: Shape) -> Shape:

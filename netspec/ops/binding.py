@@ -29,7 +29,20 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
         )
     else:
         given.update(zip(fields, positional, strict=False))
+    letters = [name for name in keywords if len(name) == 1] if op.named_axes else []
+    if letters and op.variadic is not None:
+        if op.variadic in given:
+            raise Rejected(
+                "repeated-argument",
+                "sizes are given with and without names",
+                param=letters[0],
+                help=f"write `{op.kind} {' '.join(f'{name}=...' for name in letters)}`",
+            )
+        given[op.variadic] = tuple(keywords[name] for name in letters)
+        given["axes"] = "".join(letters)
     for name, value in keywords.items():
+        if name in letters:
+            continue
         if name not in fields:
             known = (
                 f"it takes {', '.join(f'`{field}`' for field in fields)}"

@@ -1,4 +1,4 @@
-"""Convolutions and transposed convolutions over the spatial axes of images and volumes."""
+"""Convolutions and transposed convolutions over the time of sequences and the positions of images and volumes."""
 
 from math import prod
 from typing import Annotated, ClassVar, Self
@@ -17,20 +17,23 @@ from netspec.ops.fields import (
     explicit_pads,
     per_axis,
 )
-from netspec.shape import Shape, split_pads, window_extent, window_steps
+from netspec.shape import Shape, join_pads, split_pads, window_extent, window_steps
 
 
 class _Convolution(Op):
     """What both directions share: arguments, and how they settle."""
 
-    accepts = ("image", "volume")
+    accepts = ("sequence", "image", "volume")
+    layout = "channels_first"
 
     filters: Annotated[Count, Field(description="output channels")]
     kernel: Annotated[PerAxis, Field(description="window size, for all axes or for each")]
     stride: Annotated[PerAxis, Field(description="step of the window")] = (1,)
     padding: Annotated[
         Padding,
-        Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side"),
+        Field(
+            description="`valid`, `half`, `same`, `causal`, one number, one per axis, or one per side"
+        ),
     ] = (0,)
     dilation: Annotated[PerAxis, Field(description="distance between the window's taps")] = (1,)
     groups: Annotated[Count, Field(description="channel groups that are convolved apart")] = 1
@@ -90,6 +93,13 @@ class Conv(_Convolution):
         Example("conv 4 3 groups=4 dilation=2 init=xavier_uniform()", ((4, 9, 9),), (4, 5, 5)),
         Example("conv 4 3 padding=1", ((2, 5, 6, 7),), (4, 5, 6, 7)),
         Example("conv 4 3 groups=2 stride=2 padding=1", ((2, 5, 6, 7),), (4, 3, 3, 4)),
+        Example("conv 6 3", ((9, 4),), (7, 6)),
+        Example("conv 6 3 padding=half stride=2 bias=false", ((8, 4),), (4, 6)),
+        Example("conv 6 4 padding=same stride=3", ((10, 4),), (4, 6)),
+        Example("conv 6 2 padding=causal dilation=4", ((9, 4),), (9, 6)),
+        Example("conv 6 3 padding=causal groups=2 stride=2 dilation=2", ((9, 4),), (5, 6)),
+        Example("conv 8 3 padding=(2, 0) groups=4", ((9, 4),), (9, 8)),
+        Example("conv 4 3 padding=causal groups=4", ((9, 4),), (9, 4)),
     )
 
     def settle(self, *inputs: Shape) -> Self:
@@ -101,7 +111,7 @@ class Conv(_Convolution):
         return self.model_copy(update=update)
 
     def infer(self, *inputs: Shape) -> Shape:
-        """`c h w -> filters h' w'`."""
+        """`c h w -> filters h' w'`, `t c -> t' filters`."""
         (x,) = inputs
         self._check_groups(x)
         assert isinstance(self.padding, tuple)
@@ -117,7 +127,7 @@ class Conv(_Convolution):
                 strict=True,
             )
         ]
-        return x.with_sizes(self.filters, *sizes)
+        return x.with_map(self.filters, *sizes)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (filters, c / groups, *kernel)`, `bias (filters)`."""
@@ -135,7 +145,7 @@ class ConvTranspose(_Convolution):
     """The transpose of a convolution (PyTorch's `ConvTranspose2d`): each input element spreads a filter.
 
     Output size per axis: (n - 1) * stride - before - after + dilation * (kernel - 1) + 1 + output_padding.
-    `padding=same` gives n * stride.
+    `padding=same` gives n * stride; so does `padding=causal`, where no output sees a later input.
     """
 
     kind = "conv_transpose"
@@ -151,6 +161,12 @@ class ConvTranspose(_Convolution):
         Example("conv_transpose 6 3 groups=2 padding=1", ((4, 5, 6),), (6, 5, 6)),
         Example("conv_transpose 6 3 dilation=2", ((4, 5, 6),), (6, 9, 10)),
         Example("conv_transpose 4 2 stride=2", ((2, 3, 4, 5),), (4, 6, 8, 10)),
+        Example("conv_transpose 6 4 stride=2 padding=1", ((5, 4),), (10, 6)),
+        Example("conv_transpose 6 3 stride=2 padding=same", ((5, 4),), (10, 6)),
+        Example("conv_transpose 6 2 stride=3 padding=same bias=false", ((5, 4),), (15, 6)),
+        Example("conv_transpose 6 3 groups=2", ((5, 4),), (7, 6)),
+        Example("conv_transpose 6 5 stride=2 padding=causal", ((5, 4),), (10, 6)),
+        Example("conv_transpose 6 3 padding=(0, 1)", ((5, 4),), (6, 6)),
     )
 
     output_padding: Annotated[
@@ -162,21 +178,19 @@ class ConvTranspose(_Convolution):
         (x,) = inputs
         kernel, stride, dilation = self._windows(x)
         extra = per_axis(self.output_padding, len(x.spatial), "output_padding")
-        if self.padding == "same":
+        pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
+        if self.padding in ("same", "causal"):
             surplus = [
                 window_extent(k, d) - s for k, s, d in zip(kernel, stride, dilation, strict=True)
             ]
-            pads = tuple(max(t, 0) // 2 for t in surplus) + tuple(
-                max(t, 0) - max(t, 0) // 2 for t in surplus
-            )
+            before = [0 if self.padding == "causal" else max(t, 0) // 2 for t in surplus]
+            pads = join_pads([(b, max(t, 0) - b) for b, t in zip(before, surplus, strict=True)])
             extra = tuple(max(-t, 0) for t in surplus)
-        else:
-            pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
         update = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": pads}
         return self.model_copy(update={**update, "output_padding": extra})
 
     def infer(self, *inputs: Shape) -> Shape:
-        """`c h w -> filters h' w'`."""
+        """`c h w -> filters h' w'`, `t c -> t' filters`."""
         (x,) = inputs
         self._check_groups(x)
         assert isinstance(self.padding, tuple)
@@ -209,7 +223,7 @@ class ConvTranspose(_Convolution):
                 param="padding",
                 help="use less padding",
             )
-        return x.with_sizes(self.filters, *sizes)
+        return x.with_map(self.filters, *sizes)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (c, filters / groups, *kernel)`, `bias (filters)`."""

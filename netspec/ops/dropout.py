@@ -14,6 +14,7 @@ class Dropout(Op):
     """Zeroes each element with probability `rate` in training and scales the rest by 1 / (1 - rate)."""
 
     kind = "dropout"
+    layout = "any"
     examples: ClassVar = (
         Example("dropout 0.5", ((6,),), (6,)),
         Example("dropout", ((3, 4, 4),), (3, 4, 4)),

@@ -49,7 +49,7 @@ Initial = Annotated[
 BiasInitial = Annotated[
     Init | None, Field(description="how the bias starts; as in PyTorch if not given")
 ]
-Padding = Literal["valid", "same", "half"] | Pads
+Padding = Literal["valid", "same", "half", "causal"] | Pads
 
 
 def per_axis(values: Sequence[int], rank: int, param: str) -> tuple[int, ...]:
@@ -80,11 +80,20 @@ def explicit_pads(
     if padding == "same":
         axes = zip(spatial, kernel, stride, dilation, strict=True)
         return join_pads([same_pads(*axis) for axis in axes])
+    if padding == "causal":
+        if rank > 1:
+            raise Rejected(
+                "wrong-kind",
+                f"`padding=causal` is for sequences, and the input has {rank} spatial axes",
+                param="padding",
+                help="only time has a past: use `padding=half` or numbers",
+            )
+        return (window_extent(kernel[0], dilation[0]) - 1, 0)
     if padding == "half":
         halves = tuple(window_extent(k, d) // 2 for k, d in zip(kernel, dilation, strict=True))
         return halves * 2
     assert isinstance(padding, tuple)
-    if len(padding) == 2 * rank and rank > 1:
+    if len(padding) == 2 * rank:
         return padding
     return per_axis(padding, rank, "padding") * 2
 

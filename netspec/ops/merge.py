@@ -12,6 +12,7 @@ class _Merge(Op):
     """Takes at least two tensors."""
 
     merges = True
+    layout = "any"
 
     def _check_count(self, inputs: tuple[Shape, ...]) -> None:
         if len(inputs) < 2:
@@ -68,7 +69,7 @@ class Subtract(_Elementwise):
 
 @register
 class Multiply(_Merge):
-    """The product of the branches. A vector of `c` gates every position of an image with `c` channels."""
+    """The product of the branches. A vector of `c` gates every position of a map or sequence with `c` channels."""
 
     kind = "mul"
     aliases = ("multiply",)
@@ -77,6 +78,7 @@ class Multiply(_Merge):
         Example("mul { @a | @b }", ((3, 4, 5), (3,)), (3, 4, 5)),
         Example("mul { @a | @b }", ((3,), (3, 4, 5)), (3, 4, 5)),
         Example("mul { @a | @b }", ((3, 2, 4, 5), (3,)), (3, 2, 4, 5)),
+        Example("mul { @a | @b }", ((3, 4), (4,)), (3, 4)),
     )
 
     def infer(self, *inputs: Shape) -> Shape:

@@ -19,13 +19,15 @@ class BatchNorm(Op):
 
     kind = "bn"
     aliases = ("batch_norm",)
-    accepts = ("vector", "image", "volume")
+    accepts = ("vector", "sequence", "image", "volume")
+    layout = "channels_first"
     examples: ClassVar = (
         Example("bn", ((5, 4, 3),), (5, 4, 3)),
         Example("bn eps=1e-3 momentum=0.01", ((5, 4, 3),), (5, 4, 3)),
         Example("bn affine=false", ((5, 4, 3),), (5, 4, 3)),
         Example("bn", ((6,),), (6,)),
         Example("bn", ((3, 2, 3, 4),), (3, 2, 3, 4)),
+        Example("bn", ((5, 4),), (5, 4)),
     )
 
     eps: Annotated[float, Field(gt=0, le=1, description="added to the variance")] = 1e-5

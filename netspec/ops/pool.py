@@ -12,7 +12,8 @@ from netspec.shape import Shape, split_pads, window_steps
 class _WindowPool(Op):
     """What both window pools share: arguments, how they settle, and the shape rule."""
 
-    accepts = ("image", "volume")
+    accepts = ("sequence", "image", "volume")
+    layout = "channels_first"
 
     kernel: Annotated[PerAxis, Field(description="window size, for all axes or for each")]
     stride: Annotated[
@@ -20,7 +21,9 @@ class _WindowPool(Op):
     ] = None
     padding: Annotated[
         Padding,
-        Field(description="`valid`, `half`, `same`, one number, one per axis, or one per side"),
+        Field(
+            description="`valid`, `half`, `same`, `causal`, one number, one per axis, or one per side"
+        ),
     ] = (0,)
     ceil: Annotated[bool, Field(description="whether a last, partly filled window counts")] = False
 
@@ -34,7 +37,7 @@ class _WindowPool(Op):
         return self.model_copy(update={"kernel": kernel, "stride": stride, "padding": pads})
 
     def infer(self, *inputs: Shape) -> Shape:
-        """`c h w -> c h' w'`."""
+        """`c h w -> c h' w'`, `t c -> t' c`."""
         (x,) = inputs
         assert isinstance(self.padding, tuple)
         assert self.stride is not None
@@ -53,7 +56,7 @@ class _WindowPool(Op):
                 x.spatial, split_pads(self.padding), self.kernel, self.stride, strict=True
             )
         ]
-        return x.with_sizes(x.axis("c"), *sizes)
+        return x.with_map(x.axis("c"), *sizes)
 
 
 def ceil_surplus(size: int, kernel: int, stride: int, pads: tuple[int, int]) -> int:
@@ -81,6 +84,9 @@ class MaxPool(_WindowPool):
         Example("pool 2x3 stride=(1, 2)", ((3, 7, 8),), (3, 6, 3)),
         Example("pool 2", ((2, 4, 6, 5),), (2, 2, 3, 2)),
         Example("pool 3 stride=2 padding=1", ((2, 4, 6, 5),), (2, 2, 3, 3)),
+        Example("pool 2", ((7, 3),), (3, 3)),
+        Example("pool 3 stride=2 padding=1 ceil=true", ((8, 3),), (5, 3)),
+        Example("pool 3 stride=1 padding=causal", ((8, 3),), (8, 3)),
     )
 
 
@@ -98,6 +104,9 @@ class AveragePool(_WindowPool):
         Example("avgpool 3 stride=2 ceil=true", ((3, 8, 8),), (3, 4, 4)),
         Example("avgpool 3 stride=2 padding=1 ceil=true", ((3, 8, 8),), (3, 5, 5)),
         Example("avgpool 2", ((2, 4, 6, 5),), (2, 2, 3, 2)),
+        Example("avgpool 3 stride=2 padding=1", ((8, 3),), (4, 3)),
+        Example("avgpool 3 stride=2 padding=same", ((8, 3),), (4, 3)),
+        Example("avgpool 3 stride=2 ceil=true", ((8, 3),), (4, 3)),
     )
 
     count_padding: Annotated[
@@ -120,12 +129,14 @@ class GlobalAveragePool(Op):
 
     kind = "gap"
     aliases = ("global_avg_pool", "global_average_pool")
-    accepts = ("image", "volume")
+    accepts = ("sequence", "image", "volume")
+    layout = "any"
     examples: ClassVar = (
         Example("gap", ((3, 4, 5),), (3,)),
         Example("gap", ((3, 4, 5, 2),), (3,)),
+        Example("gap", ((4, 3),), (3,)),
     )
 
     def infer(self, *inputs: Shape) -> Shape:
-        """`c h w -> c`."""
+        """`c h w -> c`, `t c -> c`."""
         return Shape.of(inputs[0].axis("c"))

@@ -14,7 +14,7 @@ from netspec.backends.keras.rows import (
 )
 from netspec.emit.source import Call, Expr, short
 from netspec.ops.conv import Conv, ConvTranspose
-from netspec.shape import Shape
+from netspec.shape import Shape, window_extent
 
 _WINDOW_DEFAULTS = {
     "strides": 1,
@@ -40,9 +40,12 @@ def conv(op: Conv, x: Shape) -> Layer:
     dilated = max(op.dilation) > 1 and max(op.stride) > 1
     stride = (1,) * rank if dilated else op.stride
     same = has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
+    # Keras's depthwise layers do not know "causal".
+    causal = pairs == [(window_extent(op.kernel[0], op.dilation[0]) - 1, 0)]
+    causal = causal and has_size(pairs) and not _is_depthwise(op, x)
     keywords: dict[str, Expr] = {
         "strides": short(stride),
-        "padding": "same" if same else "valid",
+        "padding": "same" if same else "causal" if causal else "valid",
         "dilation_rate": short(op.dilation),
     }
     channels = x.axis("c")
@@ -50,7 +53,7 @@ def conv(op: Conv, x: Shape) -> Layer:
     more: dict[str, Expr] = {"use_bias": op.bias, **initials(op.weights(x))}
     held = USUAL
     if _is_depthwise(op, x):
-        name, helper = "layers.DepthwiseConv2D", "depthwise_conv2d"
+        name, helper = f"layers.DepthwiseConv{rank}D", f"depthwise_conv{rank}d"
         multiplier = op.filters // channels
         kernel_name = {"weight": "depthwise_initializer", "bias": "bias_initializer"}
         initial = initials(op.weights(x), own_fans=True, arguments=kernel_name)
@@ -63,7 +66,7 @@ def conv(op: Conv, x: Shape) -> Layer:
         positional = {"filters": op.filters, **positional}
         more = {"groups": op.groups, **more}
     steps = [("", Call(name, positional, {**keywords, **more}, _WINDOW_DEFAULTS))]
-    if has_size(pairs) and not same:
+    if has_size(pairs) and not same and not causal:
         steps.insert(0, ("pad", around("layers.ZeroPadding", pairs)))
     if dilated:
         # A window of one element takes every n-th.
@@ -75,7 +78,7 @@ def conv(op: Conv, x: Shape) -> Layer:
 
 def _is_depthwise(op: Conv, x: Shape) -> bool:
     """Whether Keras has a layer for it that convolves every channel apart: not for volumes, nor for unequal strides."""
-    return op.groups == x.axis("c") > 1 and len(op.kernel) == 2 and len(set(op.stride)) == 1
+    return op.groups == x.axis("c") > 1 and len(op.kernel) < 3 and len(set(op.stride)) == 1
 
 
 def _is_half_padded(op: Conv, pairs: Pairs) -> bool:

@@ -8,6 +8,7 @@ from netspec.backends.keras.layer import Layer, Step, single
 from netspec.backends.keras.rows import (
     ROWS,
     Row,
+    held_axes,
 )
 from netspec.emit.source import Call, Code
 from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
@@ -42,10 +43,11 @@ def subtract(_op: Subtract, *xs: Shape) -> Layer:
 
 @ROWS.row(Multiply)
 def multiply(_op: Multiply, *xs: Shape) -> Layer:
-    """A vector beside images gets axes for their positions."""
-    spatial = max(len(x.spatial) for x in xs)
-    gates = [i for i, x in enumerate(xs) if len(x.spatial) < spatial]
-    spread = Call("layers.Reshape", {"target_shape": Code(f"({'1, ' * spatial}-1)")})
+    """A vector beside images or sequences gets axes for their positions."""
+    whole = max(xs, key=lambda x: len(x.sizes))
+    gates = [i for i, x in enumerate(xs) if x != whole]
+    sizes = ("-1" if letter == "c" else "1" for letter in held_axes(whole.axes))
+    spread = Call("layers.Reshape", {"target_shape": Code(f"({', '.join(sizes)})")})
     steps = [
         Step(spread, (i,), "gate" if len(gates) == 1 else f"gate{number}")
         for number, i in enumerate(gates, start=1)
@@ -57,6 +59,6 @@ def multiply(_op: Multiply, *xs: Shape) -> Layer:
 @ROWS.row(Concat)
 def concat(op: Concat, *xs: Shape) -> Layer:
     """Axes count from the batch, with the channels last."""
-    axes = xs[0].axes.replace("c", "") + "c"
-    axis = -1 if op.axis == "c" else 1 + axes.index(op.axis)
+    axes = held_axes(xs[0].axes)
+    axis = -1 if op.axis == axes[-1] else 1 + axes.index(op.axis)
     return single(Call("layers.Concatenate", {}, {"axis": axis}, {"axis": -1}), len(xs))

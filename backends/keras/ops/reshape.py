@@ -15,7 +15,7 @@ from netspec.shape import Shape
 def flatten(_op: Flatten, x: Shape) -> Layer:
     """The spec's order has the channels first."""
     rank = len(x.spatial)
-    if rank == 0 or x.axis("c") in (1, x.elements):
+    if x.kind not in ("image", "volume") or x.axis("c") in (1, x.elements):
         return single(Call("layers.Flatten"))
     first = Call("layers.Permute", {"dims": (rank + 1, *range(1, rank + 1))})
     return chain(("permute", first), ("", Call("layers.Flatten")))

@@ -8,6 +8,7 @@ from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
     input,  # noqa: A004
     merge,
     norm,
+    permute,
     pool,
     recurrent,
     reshape,

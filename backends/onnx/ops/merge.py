@@ -40,9 +40,9 @@ def subtract(op: Subtract, site: Site) -> Operand:  # noqa: ARG001
 
 @ROWS.row(Multiply)
 def multiply(op: Multiply, site: Site) -> Operand:  # noqa: ARG001
-    """A vector among images or volumes gets an axis for each of theirs."""
+    """A vector among sequences, images or volumes gets an axis for each of theirs."""
     whole = max(site.shapes, key=lambda shape: len(shape.sizes))
-    axes = range(2, len(whole.sizes) + 1)
+    axes = [axis_of(whole, letter) for letter in whole.axes if letter != "c"]
     operands: list[Operand] = [
         node("Unsqueeze", x, integers(*axes)) if shape != whole else x
         for x, shape in zip(site.inputs, site.shapes, strict=True)

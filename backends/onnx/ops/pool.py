@@ -8,8 +8,10 @@ from netspec.backends.onnx.rows import (
     ROWS,
     Operand,
     Site,
+    axis_of,
     integers,
     node,
+    reduced,
 )
 from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool, ceil_surplus
 from netspec.shape import Shape, join_pads, split_pads
@@ -65,5 +67,7 @@ def _window(op: MaxPool | AveragePool, pads: tuple[int, ...] | str) -> dict[str,
 
 @ROWS.row(GlobalAveragePool)
 def global_average_pool(op: GlobalAveragePool, site: Site) -> Operand:  # noqa: ARG001
-    """Not `ReduceMean`, before which ONNX Runtime leaves its blocked layout."""
+    """`ReduceMean` only where the channels are last: before it ONNX Runtime leaves its blocked layout."""
+    if site.shapes[0].axes == "tc":
+        return reduced("ReduceMean", site, axis_of(site.shapes[0], "t"))
     return node("Flatten", node("GlobalAveragePool", *site.inputs), axis=1)

@@ -7,6 +7,7 @@ from netspec.backends.reference.ops import (  # noqa: F401 (each registers its r
     dropout,
     merge,
     norm,
+    permute,
     pool,
     recurrent,
     reshape,

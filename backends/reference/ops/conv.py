@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
+from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result, channels_first
 from netspec.backends.reference.windows import Windows
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.weights import Array
@@ -19,6 +19,7 @@ _BLOCK = 2**22
 
 
 @ROWS.row(Conv)
+@channels_first
 def _conv(op: Conv, at: Applied) -> Result:
     (x,) = at.inputs
     weight = at.weights["weight"]
@@ -34,6 +35,7 @@ def _conv(op: Conv, at: Applied) -> Result:
 
 
 @ROWS.row(ConvTranspose)
+@channels_first
 def _conv_transpose(op: ConvTranspose, at: Applied) -> Result:
     (x,) = at.inputs
     weight = at.weights["weight"]

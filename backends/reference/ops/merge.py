@@ -44,14 +44,16 @@ def _maximum(_: Maximum, at: Applied) -> Result:
 @ROWS.row(Multiply)
 def _multiply(_: Multiply, at: Applied) -> Result:
     """A gate `(n, c)` is stretched over the spatial axes."""
-    whole = max(x.ndim for x in at.inputs)
-    factors = [x.reshape(*x.shape, *(1,) * (whole - x.ndim)) for x in at.inputs]
+    whole = max(at.shapes, key=lambda shape: len(shape.sizes))
+    others = tuple(1 + i for i, axis in enumerate(whole.axes) if axis != "c")
+    stretched = [others if shape != whole else () for shape in at.shapes]
+    factors = [np.expand_dims(x, axes) for x, axes in zip(at.inputs, stretched, strict=True)]
 
     def pullback(dy: Array) -> Gradients:
         gradients = []
-        for index, x in enumerate(at.inputs):
+        for index, axes in enumerate(stretched):
             full = prod(factors[:index] + factors[index + 1 :], start=dy)
-            gradients.append(full.sum(tuple(range(x.ndim, whole))))
+            gradients.append(full.sum(axes))
         return Gradients(tuple(gradients))
 
     return Result(prod(factors[1:], start=factors[0]), pullback)

@@ -7,7 +7,14 @@ from math import prod
 
 import numpy as np
 
-from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
+from netspec.backends.reference.rows import (
+    ROWS,
+    Applied,
+    Gradients,
+    Result,
+    channels_first,
+    feature_axis,
+)
 from netspec.backends.reference.windows import Windows
 from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool
 from netspec.weights import Array
@@ -21,6 +28,7 @@ def _windows(op: MaxPool | AveragePool, at: Applied) -> Windows:
 
 
 @ROWS.row(MaxPool)
+@channels_first
 def _max_pool(op: MaxPool, at: Applied) -> Result:
     (x,) = at.inputs
     windows = _windows(op, at)
@@ -43,6 +51,7 @@ def _max_pool(op: MaxPool, at: Applied) -> Result:
 
 
 @ROWS.row(AveragePool)
+@channels_first
 def _average_pool(op: AveragePool, at: Applied) -> Result:
     (x,) = at.inputs
     windows = _windows(op, at)
@@ -80,10 +89,11 @@ def _divisor(windows: Windows, spatial: tuple[int, ...], count_padding: bool) ->
 @ROWS.row(GlobalAveragePool)
 def _global_average_pool(_: GlobalAveragePool, at: Applied) -> Result:
     (x,) = at.inputs
-    spatial = tuple(range(2, x.ndim))
+    channels = feature_axis(at.shapes[0])
+    spatial = tuple(axis for axis in range(1, x.ndim) if axis != channels)
 
     def pullback(dy: Array) -> Gradients:
-        share = dy / prod(x.shape[2:])
+        share = dy / prod(at.shapes[0].spatial)
         return Gradients((np.broadcast_to(np.expand_dims(share, spatial), x.shape),))
 
     return Result(x.mean(spatial), pullback)

@@ -7,6 +7,7 @@ from netspec.backends.torch.ops import (  # noqa: F401 (each registers its rows)
     dropout,
     merge,
     norm,
+    permute,
     pool,
     recurrent,
     reshape,

@@ -27,12 +27,10 @@ def subtract(_op: Subtract, *xs: Shape) -> Layer:
 
 @ROWS.row(Multiply)
 def multiply(_op: Multiply, *xs: Shape) -> Layer:
-    """A vector beside images is spread over their positions."""
-    spatial = max(len(x.spatial) for x in xs)
-    gate = ":, :" + ", None" * spatial
-    factors = [
-        Subscript(arg(i), gate) if len(x.spatial) < spatial else arg(i) for i, x in enumerate(xs)
-    ]
+    """A vector beside images or sequences is spread over their positions."""
+    whole = max(xs, key=lambda x: len(x.sizes))
+    gate = ", ".join([":", *(":" if letter == "c" else "None" for letter in whole.axes)])
+    factors = [Subscript(arg(i), gate) if x != whole else arg(i) for i, x in enumerate(xs)]
     return Layer(forward=Infix("*", tuple(factors)))
 
 

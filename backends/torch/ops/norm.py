@@ -8,13 +8,11 @@ from netspec.emit.source import Call
 from netspec.ops.norm import BatchNorm
 from netspec.shape import Shape
 
-_DIM = {"vector": 1, "image": 2, "volume": 3}
-
 
 @ROWS.row(BatchNorm)
 def batch_norm(op: BatchNorm, x: Shape) -> Layer:
     """PyTorch's momentum is the weight of the new batch, as in the spec."""
     keywords = {"eps": op.eps, "momentum": op.momentum, "affine": op.affine}
     defaults = {"eps": 1e-5, "momentum": 0.1, "affine": True}
-    dim = _DIM[x.kind]
+    dim = max(len(x.spatial), 1)
     return Layer(Call(f"nn.BatchNorm{dim}d", {"num_features": x.axis("c")}, keywords, defaults))

@@ -82,4 +82,5 @@ def average_pool(op: AveragePool, _x: Shape) -> Layer:
 @ROWS.row(GlobalAveragePool)
 def global_average_pool(_op: GlobalAveragePool, x: Shape) -> Layer:
     """The mean over the spatial axes."""
-    return method("mean", dim=tuple(range(2, 2 + len(x.spatial))))
+    axes = tuple(1 + i for i, letter in enumerate(x.axes) if letter != "c")
+    return method("mean", dim=axes if len(axes) > 1 else axes[0])
