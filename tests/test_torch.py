@@ -23,6 +23,8 @@ target = load_backend("torch")
 reference = load_backend("reference")
 
 BATCHES = (1, 2, 7)
+INEXACT = ("celu", "hardsigmoid")
+"""PyTorch's derivative of these holds a constant in float32, in a float64 module too."""
 RESNET = "examples/resnet18.net"
 
 
@@ -76,14 +78,14 @@ def test_every_op_computes_what_the_reference_does(op, example):
 
 @pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
 def test_every_op_trains_as_the_reference_does(op, example):
-    check_training(example_graph(op, example))
+    check_training(example_graph(op, example), 1e-7 if op.kind in INEXACT else 1e-10)
 
 
 def test_a_tangled_network_trains_as_the_reference_does():
     check_training(graph_of(TANGLE))
 
 
-def check_training(graph):
+def check_training(graph, limit=1e-10):
     weights = random_weights(graph)
     feeds = feeds_for(graph, 7)
     draws = np.random.default_rng(0)
@@ -92,7 +94,7 @@ def check_training(graph):
     step = target.open_session(graph, weights, "float64").train_step(feeds, cotangents)
     oracle = reference.open_session(graph, weights, "float64").train_step(feeds, cotangents)
     assert_close(step.outputs, oracle.outputs, 1e-12)
-    assert_close(step.gradients, oracle.gradients, 1e-10)
+    assert_close(step.gradients, oracle.gradients, limit)
     assert_close(step.statistics, oracle.statistics, 1e-12)
 
 

@@ -28,6 +28,27 @@ def gelu_tanh(x):
     return ops.gelu(x, approximate=True)
 '''
 
+_REGLU = '''\
+def reglu(x: KerasTensor, axis: int = -1) -> KerasTensor:
+    """The second half of the features, through ReLU, gates the first."""
+    value, gate = ops.split(x, 2, axis=axis)
+    return value * ops.relu(gate)
+'''
+
+_GEGLU = '''\
+def geglu(x: KerasTensor, axis: int = -1, *, approximate: bool = False) -> KerasTensor:
+    """The second half of the features, through GELU, gates the first."""
+    value, gate = ops.split(x, 2, axis=axis)
+    return value * ops.gelu(gate, approximate=approximate)
+'''
+
+_SWIGLU = '''\
+def swiglu(x: KerasTensor, axis: int = -1) -> KerasTensor:
+    """The first half of the features, through SiLU, gates the second."""
+    gate, value = ops.split(x, 2, axis=axis)
+    return ops.silu(gate) * value
+'''
+
 _LOW_PADDING = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class LowPadding{rank}D(layers.ZeroPadding{rank}D):
@@ -124,6 +145,9 @@ def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
 SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "gelu_tanh": _GELU_TANH,
+    "reglu": _REGLU,
+    "geglu": _GEGLU,
+    "swiglu": _SWIGLU,
     **{
         f"{before}{rank}{after}": source.format(
             rank=rank, padding="self.padding" if rank == 1 else "*self.padding"

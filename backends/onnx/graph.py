@@ -210,8 +210,12 @@ class _Writer:
         )
 
     def write(self, path: str, tree: Apply) -> None:
-        """The nodes of a tree: the root is called `path`, those below it `path/Op`."""
+        """The nodes of a tree: the root is called `path`, those below it `path/Op`.
+
+        What stands in several places of it is computed once.
+        """
         inner: dict[str, int] = {}
+        written: dict[int, str] = {}
 
         def free(word: str) -> str:
             inner[word] = inner.get(word, 0) + 1
@@ -220,10 +224,15 @@ class _Writer:
         def operand(of: Operand) -> str:
             if isinstance(of, str):
                 return self._names.get(of, of)
+            if id(of) in written:
+                return written[id(of)]
             if isinstance(of, Constant):
-                return self._constant(free("constant"), of)
-            name = free(of.op_type)
-            self.apply(of, name, [operand(each) for each in of.operands], name)
+                name = self._constant(free("constant"), of)
+            else:
+                name = free(of.op_type)
+                inputs = [operand(each) for each in of.operands]
+                self.apply(of, name, inputs, name)
+            written[id(of)] = name
             return name
 
         inputs = [operand(each) for each in tree.operands]

@@ -100,3 +100,9 @@ def reduced(op_type: str, site: Site, *axes: int) -> Apply:
 def axis_of(shape: Shape, name: str) -> int:
     """The place of a named axis, the batch counted."""
     return shape.axes.index(name) + 1
+
+
+def per_channel(vector: Operand, x: Shape) -> Operand:
+    """A vector `(c)` with an axis for each that stands behind the channels of `x`."""
+    behind = len(x.axes) - 1 - x.axes.index("c")
+    return node("Unsqueeze", vector, integers(*range(1, 1 + behind))) if behind else vector

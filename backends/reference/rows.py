@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from netspec.backend import Rows
+from netspec.ops import Op
 from netspec.shape import Shape
 from netspec.weights import Array
 
@@ -65,6 +66,29 @@ def channels_first(row: Row) -> Row:
     return moved
 
 
+Pointwise: TypeAlias = Callable[[Any, Array], tuple[Array, Array]]
+"""A function of each element: its values and its derivatives, given the op and the input."""
+
+
+def pointwise(op: type[Op]) -> Callable[[Pointwise], Pointwise]:
+    """Register the decorated function of each element as the row of an op without weights."""
+
+    def register(function: Pointwise) -> Pointwise:
+        def row(op: Any, at: Applied) -> Result:
+            y, slope = function(op, at.inputs[0])
+            return Result(y, lambda dy: Gradients((dy * slope,)))
+
+        ROWS.row(op)(row)
+        return function
+
+    return register
+
+
+def axis_of(shape: Shape, letter: str) -> int:
+    """The axis of that letter in an array that has a batch axis in front."""
+    return 1 + shape.axes.index(letter)
+
+
 def feature_axis(shape: Shape) -> int:
     """The axis of the features (`c`) in an array that has a batch axis in front."""
-    return 1 + shape.axes.index("c")
+    return axis_of(shape, "c")

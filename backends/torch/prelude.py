@@ -13,4 +13,49 @@ class {name}(nn.{name}):
                 nn.init.zeros_(parameter).requires_grad_(False)
 '''
 
-SOURCES = {name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")}
+_REGLU = '''\
+class ReGLU(nn.Module):
+    """The second half of the features, through ReLU, gates the first."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = x.chunk(2, dim=self.dim)
+        return value * F.relu(gate)
+'''
+
+_GEGLU = '''\
+class GEGLU(nn.Module):
+    """The second half of the features, through GELU, gates the first."""
+
+    def __init__(self, dim: int, approximate: str = "none") -> None:
+        super().__init__()
+        self.dim = dim
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = x.chunk(2, dim=self.dim)
+        return value * F.gelu(gate, approximate=self.approximate)
+'''
+
+_SWIGLU = '''\
+class SwiGLU(nn.Module):
+    """The first half of the features, through SiLU, gates the second."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = x.chunk(2, dim=self.dim)
+        return F.silu(gate) * value
+'''
+
+SOURCES = {
+    **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
+    "ReGLU": _REGLU,
+    "GEGLU": _GEGLU,
+    "SwiGLU": _SWIGLU,
+}

@@ -5,6 +5,7 @@ from netspec.ops import (  # noqa: F401 (each registers its ops)
     conv,
     dense,
     dropout,
+    gated,
     input,  # noqa: A004
     merge,
     norm,

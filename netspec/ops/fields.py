@@ -21,6 +21,14 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _letters(value: Any) -> Any:
+    """The letters of all words; a JSON array reaches a validator as a list."""
+    words = (value,) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        return value
+    return tuple(letter for word in words for letter in word.split())
+
+
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Rate = Annotated[
     float, BeforeValidator(lambda v: float(v) if type(v) is int else v), Field(ge=0, le=1)
@@ -49,6 +57,11 @@ Initial = Annotated[
 BiasInitial = Annotated[
     Init | None, Field(description="how the bias starts; as in PyTorch if not given")
 ]
+Letters = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_letters),
+]
+"""Axes by their letters: `h w`, or in one string `"h w"`."""
 Padding = Literal["valid", "same", "half", "causal"] | Pads
 
 
@@ -64,6 +77,19 @@ def per_axis(values: Sequence[int], rank: int, param: str) -> tuple[int, ...]:
             help=f"give one value, or {rank}",
         )
     return tuple(values)
+
+
+def place_of(x: Shape, letter: str, param: str = "axis") -> int:
+    """Where the axis of that letter stands, the batch not counted. Raises `Rejected` where there is none."""
+    index = x.axes.find(letter) if len(letter) == 1 else -1
+    if index < 0:
+        raise Rejected(
+            "unknown-axis",
+            f"a tensor of {x} has no axis `{letter}`",
+            param=param,
+            help=f"its axes are {', '.join(x.axes)}",
+        )
+    return index
 
 
 def explicit_pads(

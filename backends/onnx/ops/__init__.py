@@ -5,6 +5,7 @@ from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
     conv,
     dense,
     dropout,
+    gated,
     input,  # noqa: A004
     merge,
     norm,

@@ -5,6 +5,7 @@ from netspec.backends.reference.ops import (  # noqa: F401 (each registers its r
     conv,
     dense,
     dropout,
+    gated,
     merge,
     norm,
     permute,

@@ -5,6 +5,7 @@ from netspec.backends.torch.ops import (  # noqa: F401 (each registers its rows)
     conv,
     dense,
     dropout,
+    gated,
     merge,
     norm,
     permute,

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.backends.torch.layer import Layer
-from netspec.backends.torch.rows import ROWS, Row
-from netspec.emit.source import Call
+from netspec.backends.torch.layer import Layer, X
+from netspec.backends.torch.rows import ROWS, Row, applied_to
+from netspec.emit.source import Call, Infix, call
 from netspec.ops.activation import (
+    Celu,
+    Elu,
     Gelu,
+    Hardshrink,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
     LeakyRelu,
+    LogSigmoid,
     LogSoftmax,
+    Mish,
+    Prelu,
+    QuickGelu,
     Relu,
     Relu6,
+    ReluSquared,
+    Selu,
     Sigmoid,
     Silu,
     Softmax,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Squareplus,
     Tanh,
+    Tanhshrink,
+    Threshold,
 )
 from netspec.shape import Shape
 
@@ -34,15 +52,42 @@ for _op, _func in (
     (Sigmoid, "nn.Sigmoid"),
     (Tanh, "nn.Tanh"),
     (Silu, "nn.SiLU"),
+    (Selu, "nn.SELU"),
+    (Mish, "nn.Mish"),
+    (HardSwish, "nn.Hardswish"),
+    (HardSigmoid, "nn.Hardsigmoid"),
+    (HardTanh, "nn.Hardtanh"),
+    (Softsign, "nn.Softsign"),
+    (LogSigmoid, "nn.LogSigmoid"),
+    (Tanhshrink, "nn.Tanhshrink"),
 ):
     ROWS.row(_op)(_activation(_func))
 
 
-@ROWS.row(LeakyRelu)
-def leaky_relu(op: LeakyRelu, _x: Shape) -> Layer:
-    """The same default slope as the spec's."""
-    call_ = Call("nn.LeakyReLU", {}, {"negative_slope": op.slope}, {"negative_slope": 0.01})
-    return Layer(call_, shared=True)
+def _parametric(func: str, theirs: str, ours: str, default: float) -> Row:
+    """The row of an activation with one number."""
+
+    def row(op: Any, _x: Shape) -> Layer:
+        return Layer(Call(func, {}, {theirs: getattr(op, ours)}, {theirs: default}), shared=True)
+
+    return row
+
+
+for _parametric_op, _func, _theirs, _ours, _default in (
+    (LeakyRelu, "nn.LeakyReLU", "negative_slope", "slope", 0.01),
+    (Elu, "nn.ELU", "alpha", "alpha", 1.0),
+    (Celu, "nn.CELU", "alpha", "alpha", 1.0),
+    (Softplus, "nn.Softplus", "beta", "beta", 1.0),
+    (Softshrink, "nn.Softshrink", "lambd", "threshold", 0.5),
+    (Hardshrink, "nn.Hardshrink", "lambd", "threshold", 0.5),
+):
+    ROWS.row(_parametric_op)(_parametric(_func, _theirs, _ours, _default))
+
+
+@ROWS.row(Threshold)
+def threshold(op: Threshold, _x: Shape) -> Layer:
+    """The same two numbers."""
+    return Layer(Call("nn.Threshold", {"threshold": op.threshold, "value": op.value}), shared=True)
 
 
 @ROWS.row(Gelu)
@@ -54,13 +99,49 @@ def gelu(op: Gelu, _x: Shape) -> Layer:
     )
 
 
+@ROWS.row(QuickGelu)
+def quick_gelu(_op: QuickGelu, _x: Shape) -> Layer:
+    """By its definition."""
+    gate = call("torch.sigmoid", Infix("*", (1.702, X)))
+    return Layer(forward=Infix("*", (X, gate)), heavy=True)
+
+
+@ROWS.row(ReluSquared)
+def relu_squared(_op: ReluSquared, _x: Shape) -> Layer:
+    """By its definition."""
+    return Layer(forward=call("square", on=call("F.relu", X)))
+
+
+@ROWS.row(Squareplus)
+def squareplus(op: Squareplus, _x: Shape) -> Layer:
+    """By its definition."""
+    root = call("torch.sqrt", Infix("+", (call("square", on=X), op.b)))
+    return Layer(forward=Infix("/", (Infix("+", (X, root)), 2)), heavy=True)
+
+
+@ROWS.row(Prelu)
+def prelu(op: Prelu, x: Shape) -> Layer:
+    """PyTorch's channels stand behind the batch."""
+    channels, place = 1 if op.shared else x.axis("c"), 1 + x.axes.index("c")
+    module = Call(
+        "nn.PReLU",
+        {},
+        {"num_parameters": channels, "init": op.init},
+        {"num_parameters": 1, "init": 0.25},
+    )
+    if op.shared or place == 1:
+        return Layer(module)
+    moved = call("movedim", place, 1, on=X)
+    return Layer(module, call("movedim", 1, place, on=applied_to(moved)))
+
+
 @ROWS.row(Softmax)
-def softmax(_op: Softmax, x: Shape) -> Layer:
-    """Along the features."""
-    return Layer(Call("nn.Softmax", {}, {"dim": 1 + x.axes.index("c")}), shared=True)
+def softmax(op: Softmax, x: Shape) -> Layer:
+    """Axes count from the batch."""
+    return Layer(Call("nn.Softmax", {}, {"dim": 1 + x.axes.index(op.axis)}), shared=True)
 
 
 @ROWS.row(LogSoftmax)
-def log_softmax(_op: LogSoftmax, x: Shape) -> Layer:
-    """Along the features."""
-    return Layer(Call("nn.LogSoftmax", {}, {"dim": 1 + x.axes.index("c")}), shared=True)
+def log_softmax(op: LogSoftmax, x: Shape) -> Layer:
+    """Axes count from the batch."""
+    return Layer(Call("nn.LogSoftmax", {}, {"dim": 1 + x.axes.index(op.axis)}), shared=True)
