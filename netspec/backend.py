@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    runtime_checkable,
+)
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.dim import Dim, UnknownSize
 from netspec.ir import Graph, Node
 from netspec.ops import Op
 from netspec.ops.input import Input
+from netspec.shape import Shape
+from netspec.sizes import bind_op, unknowns_of
 
 if TYPE_CHECKING:
     from netspec.weights import Array, Weights
@@ -21,6 +34,10 @@ _SHIPPED = (*TARGETS, "reference")
 _GROUP = "netspec.backends"
 
 RowT = TypeVar("RowT")
+Attempt: TypeAlias = Callable[[RowT, Op, tuple[Shape, ...], tuple[str, ...]], object]
+
+_MARK = "unknown_size_"
+"""In front of the unknowns' names while a row is tried."""
 
 
 class Step(NamedTuple):
@@ -84,8 +101,13 @@ class Trainable(Backend, Protocol):
 class Rows(Generic[RowT]):
     """One row for each op: how a target realises it, or the reason why it does not."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, attempt: Attempt[RowT] | None = None) -> None:
+        """`attempt(row, op, input_shapes, weight_names)` gives what the row makes of a node.
+
+        Without it a row is a function of the op and its input shapes.
+        """
         self.target = target
+        self._attempt = attempt or _apply
         self._rows: dict[type[Op], RowT] = {}
         self._refusals: dict[type[Op], str] = {}
         self._limits: dict[type[Op], Callable[..., str | None]] = {}
@@ -124,8 +146,31 @@ class Rows(Generic[RowT]):
             return None
         if kind in self._refusals or kind not in self._rows:
             return self._refusals.get(kind, f"the {self.target} backend has no row for it")
-        limit = self._limits.get(kind)
-        return limit(node.op, *graph.input_shapes(node)) if limit is not None else None
+        shapes, limit = graph.input_shapes(node), self._limits.get(kind)
+        try:
+            reason = limit(node.op, *shapes) if limit is not None else None
+        except UnknownSize as unknown:
+            return _needs_number(unknown.size)
+        if reason is not None or not unknowns_of(node.op, *shapes):
+            return reason
+        owned = tuple(name for name, _ in graph.weights_of(node))
+        return self._needed_number(node.op, shapes, owned)
+
+    def _needed_number(
+        self, op: Op, shapes: tuple[Shape, ...], weights: tuple[str, ...]
+    ) -> str | None:
+        """Whether a row does without the sizes that are known only at run time, found by trying it.
+
+        Their names are marked: what the row makes must not hold one, neither as a value nor as text.
+        """
+        marked = {name: Dim.unknown(_MARK + name) for name in unknowns_of(op, *shapes)}
+        given = tuple(shape.bind(marked) for shape in shapes)
+        try:
+            made = self._attempt(self[op], bind_op(op, marked), given, weights)
+        except UnknownSize as unknown:
+            return _needs_number(unknown.size.replace(_MARK, ""))
+        found = re.search(rf"{_MARK}(\w+)", repr(made))
+        return None if found is None else _needs_number(found[1])
 
     def check(self, graph: Graph) -> None:
         """Raise one `SpecError` for all nodes that the target cannot realise."""
@@ -141,6 +186,14 @@ class Rows(Generic[RowT]):
         ]
         if mistakes:
             raise SpecError(*mistakes)
+
+
+def _apply(row: Any, op: Op, shapes: tuple[Shape, ...], _weights: tuple[str, ...]) -> object:
+    return row(op, *shapes)
+
+
+def _needs_number(size: str) -> str:
+    return f"there it needs the size `{size}` as a number, and that is known only at run time"
 
 
 def load_backend(name: str) -> Backend:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from keyword import iskeyword
 from typing import NamedTuple
 
+from netspec.dim import Dim, UnknownSize, below, written
 from netspec.ir import Graph, Node, Output, Scope
-from netspec.ops import Op, Rejected
+from netspec.ops import Op, Rejected, Weight
+from netspec.ops.input import Input
 from netspec.shape import Shape
 from netspec.source import Position
 
@@ -45,6 +47,7 @@ class GraphBuilder:
         self._positions: dict[str, Position] = {}
         self._taken: dict[str, str] = {}
         self._levels = [_Level("")]
+        self._unknowns: frozenset[str] = frozenset()
 
     def add(
         self,
@@ -60,23 +63,19 @@ class GraphBuilder:
         """
         shapes = [value.shape for value in inputs]
         self._check_inputs(op, shapes)
-        if (first := op.prelude(*shapes)) is not None:
-            inputs = [self.add(first, inputs, at=at)]
-            shapes = [inputs[0].shape]
-        self._check_kinds(op, shapes)
-        op = op.settle(*shapes)
-        shape = op.infer(*shapes)
-        for size in (
-            shape.elements,
-            *(Shape(axes="", sizes=w.shape).elements for w in op.weights(*shapes)),
-        ):
-            if size > MAX_ELEMENTS:
-                raise Rejected(
-                    "too-large",
-                    f"`{op.kind}` would need a tensor of {size:.3g} numbers",
-                    help="use smaller sizes",
-                )
+        try:
+            if (first := op.prelude(*shapes)) is not None:
+                inputs = [self.add(first, inputs, at=at)]
+                shapes = [inputs[0].shape]
+            self._check_kinds(op, shapes)
+            op = op.settle(*shapes)
+            shape = op.infer(*shapes)
+            _check_size(op, shape, op.weights(*shapes))
+        except UnknownSize as unknown:
+            raise _needs_number(op, unknown, shapes) from None
         self._check_initial(op, shapes)
+        if isinstance(op, Input):
+            self._unknowns |= _determined(op, self._unknowns)
         path = self._claim(label, op.kind, "node")
         if at is not None:
             self._positions[path] = at
@@ -100,7 +99,13 @@ class GraphBuilder:
         Without a label the scope is named by its block and its place: `basic1`.
         """
         path = self._claim(label, block or "group", "scope")
-        self._scopes.append(Scope(path=path, block=block, arguments=dict(arguments or {})))
+        self._scopes.append(
+            Scope(
+                path=path,
+                block=block,
+                arguments={name: written(value) for name, value in (arguments or {}).items()},
+            )
+        )
         if at is not None:
             self._positions[path] = at
         self._levels.append(_Level(path + "."))
@@ -214,6 +219,49 @@ class GraphBuilder:
             path = f"{level.prefix}{kind}{level.counts[kind]}"
             if path not in self._taken:
                 return path
+
+
+def _check_size(op: Op, shape: Shape, weights: Sequence[Weight]) -> None:
+    """Raise `Rejected` for tensors beyond all measure, `UnknownSize` for weights without one."""
+    owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
+    for weight in owned:
+        for size in weight.sizes:
+            if isinstance(size, Dim):
+                raise UnknownSize(str(size))
+    for elements in (each.elements for each in (shape, *owned)):
+        if below(MAX_ELEMENTS, elements):
+            raise Rejected(
+                "too-large",
+                f"`{op.kind}` would need a tensor of {elements:.3g} numbers",
+                help="use smaller sizes",
+            )
+
+
+def _needs_number(op: Op, unknown: UnknownSize, shapes: Sequence[Shape]) -> Rejected:
+    """The refusal of an op that cannot do without a size that is known only at run time."""
+    features = [shape.axis("c") for shape in shapes if "c" in shape.axes]
+    return Rejected(
+        "unknown-size",
+        f"`{op.kind}` cannot do without a number: {unknown}",
+        help="`gap` makes a vector of an image of any size"
+        if any(isinstance(size, Dim) for size in features)
+        else "give the input that size as a number",
+    )
+
+
+def _determined(op: Input, known: frozenset[str]) -> frozenset[str]:
+    """The unknowns that an input's sizes give; raises `Rejected` where they do not tell one."""
+    sizes = [size for size in op.sizes if isinstance(size, Dim)]
+    found = frozenset(size.affine[0] for size in sizes if size.affine is not None)
+    for size in sizes:
+        if missing := size.unknowns - found - known:
+            raise Rejected(
+                "undetermined-size",
+                f"the size `{size}` does not tell what `{min(missing)}` is",
+                param="sizes",
+                help="an input's size is an unknown by itself, or times and plus a number: `4*?T + 1`",
+            )
+    return found
 
 
 def _parents(path: str) -> list[str]:

@@ -41,7 +41,7 @@ def parse(
     folder: str | Path | None = None,
     net: str | None = None,
     overrides: Mapping[str, object] | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int | str] | None = None,
     limits: Limits = DEFAULT,
 ) -> Graph:
     """The shaped graph of a spec.

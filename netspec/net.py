@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from netspec.builder import GraphBuilder, Value
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.dim import Unknowns
 from netspec.ir import Graph
 from netspec.ops.base import Rejected, find, unknown_op
 from netspec.ops.binding import bind
@@ -57,10 +58,15 @@ class Net:
 
     def __init__(self, name: str) -> None:
         self._builder = GraphBuilder(name)
+        self._unknowns = Unknowns()
 
-    def input(self, *sizes: int, dtype: str = "float", label: str | None = None) -> Tensor:
-        """A tensor that the caller gives, channels first, without its batch axis."""
-        return self._add("input", [], list(sizes), {"dtype": dtype}, label)
+    def input(self, *sizes: int | str, dtype: str = "float", label: str | None = None) -> Tensor:
+        """A tensor that the caller gives, channels first, without its batch axis.
+
+        A size that is known only at run time is `"?"`, or `"?T"` where several are equal.
+        """
+        read = [self._unknowns.read(size) for size in sizes]
+        return self._add("input", [], read, {"dtype": dtype}, label)
 
     @contextmanager
     def block(self, name: str, *, label: str | None = None, **arguments: object) -> Iterator[None]:

@@ -1,9 +1,11 @@
 """Tensor shapes with named axes, and window arithmetic. The batch axis is always there and never written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from netspec.dim import Size, bind, unknowns
 
 AXES_BY_RANK = {1: "c", 2: "tc", 3: "chw", 4: "cdhw"}
 KINDS = {"c": "vector", "t": "sequence", "tc": "sequence", "chw": "image", "cdhw": "volume"}
@@ -13,12 +15,15 @@ _WINDOWED = frozenset({"tc", "ct", "chw", "cdhw"})
 
 
 class Shape(BaseModel):
-    """The shape of one example: `axes` names each axis with a letter, `sizes` counts elements along it."""
+    """The shape of one example: `axes` names each axis with a letter, `sizes` counts elements along it.
+
+    A size that is known only at run time is a `Dim`.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
     axes: str
-    sizes: tuple[int, ...]
+    sizes: tuple[Size, ...]
     dtype: DType = "float"
 
     @classmethod
@@ -47,6 +52,15 @@ class Shape(BaseModel):
         for size in self.sizes:
             product *= size
         return product
+
+    @property
+    def unknowns(self) -> frozenset[str]:
+        """The names of the sizes that are known only at run time."""
+        return unknowns(self.sizes)
+
+    def bind(self, values: Mapping[str, int]) -> "Shape":
+        """The shape with the unknown sizes known that `values` has."""
+        return self.with_sizes(*bind(self.sizes, values))
 
     def axis(self, name: str) -> int:
         """The size along a named axis; KeyError where the shape has none."""
@@ -78,10 +92,18 @@ def window_extent(kernel: int, dilation: int) -> int:
 
 
 def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Padding before and after, by ONNX's SAME_UPPER and TensorFlow's SAME: the odd element goes to the end."""
-    wanted = -(-size // stride)
+    """Padding before and after, by ONNX's SAME_UPPER and TensorFlow's SAME: the odd element goes to the end.
+
+    Raises `UnknownSize` where it depends on a size that is not known.
+    """
+    wanted = same_steps(size, stride)
     total = max((wanted - 1) * stride + window_extent(kernel, dilation) - size, 0)
     return total // 2, total - total // 2
+
+
+def same_steps(size: int, stride: int) -> int:
+    """How many windows `same` padding gives: every position at stride 1, every n-th otherwise."""
+    return -(-size // stride)
 
 
 def window_steps(padded: int, extent: int, stride: int) -> int:

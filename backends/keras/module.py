@@ -15,6 +15,7 @@ from netspec.backends.keras.ops import ROWS
 from netspec.backends.keras.prelude import SOURCES
 from netspec.backends.keras.rows import held_axes
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.dim import Dim
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
 from netspec.emit.names import Names, snake
@@ -118,6 +119,11 @@ def channels_last(shape: Shape) -> tuple[int, ...]:
     return shape.in_order(held_axes(shape.axes)).sizes
 
 
+def _known(sizes: tuple[int, ...]) -> tuple[int | None, ...]:
+    """The sizes, with None for those that are known only at run time."""
+    return tuple([None if isinstance(size, Dim) else size for size in sizes])
+
+
 class _Function:
     """One definition as the lines of a function."""
 
@@ -172,7 +178,7 @@ class _Function:
         for node in self.graph.inputs if self.whole else ():
             more: dict[str, Expr] = {"dtype": "int32"} if node.shape.dtype == "int" else {}
             made = call(
-                "keras.Input", channels_last(node.shape), name=layer_name(node.name), **more
+                "keras.Input", _known(channels_last(node.shape)), name=layer_name(node.name), **more
             )
             lines += layout(made, before=f"{self.variables[node.name]} = ", indent=1)
         return lines

@@ -75,7 +75,7 @@ class PartialAveragePooling{rank}D(layers.AveragePooling{rank}D):
 
     def compute_output_shape(self, input_shape):
         batch, *sizes, channels = input_shape
-        sizes = [size + sum(pair) for size, pair in zip(sizes, self.margins)]
+        sizes = [size and size + sum(pair) for size, pair in zip(sizes, self.margins)]
         return super().compute_output_shape((batch, *sizes, channels))
 
     def get_config(self):

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from netspec.backend import Rows
 from netspec.backends.keras.layer import Layer, single
+from netspec.dim import UnknownSize
 from netspec.emit.source import Call, Expr, short
 from netspec.shape import KINDS, Shape, same_pads, split_pads
 
@@ -41,16 +42,18 @@ def has_size(pairs: Pairs) -> bool:
 
 
 def pad_pairs(padding: str | tuple[int, ...]) -> Pairs:
-    """Settled padding as (before, after) of each axis."""
-    assert isinstance(padding, tuple)
-    return split_pads(padding)
+    """Settled padding as (before, after) of each axis; nothing for `same`, which Keras applies at run time."""
+    return [] if isinstance(padding, str) else split_pads(padding)
 
 
 def same_padding(
     x: Shape, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> Pairs:
-    """What Keras's `padding="same"` pads."""
-    return [same_pads(*axis) for axis in zip(x.spatial, kernel, stride, dilation, strict=True)]
+) -> Pairs | None:
+    """What Keras's `padding="same"` pads; None where that depends on sizes known only at run time."""
+    try:
+        return [same_pads(*axis) for axis in zip(x.spatial, kernel, stride, dilation, strict=True)]
+    except UnknownSize:
+        return None
 
 
 def constant(layer: Call) -> Row:

@@ -9,10 +9,12 @@ from netspec.backend import need
 from netspec.backends.onnx.ops import ROWS
 from netspec.backends.onnx.rows import DEFAULT_OPSET, Apply, Attribute, Constant, Operand, Site
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.dim import Dim
 from netspec.ir import Graph
 from netspec.passes import Model
 from netspec.passes.sequence_layout import sequence_layout
 from netspec.shape import Shape
+from netspec.sizes import unknowns
 from netspec.weights import Array, Weights, check_weights
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def assemble(
     model.doc_string = _signature(graph)
     for key, text in _metadata(written).items():
         model.metadata_props.add(key=key, value=text)
-    writer = _Writer(model.graph, names, double)
+    writer = _Writer(model.graph, names, _batch_name(graph), double)
     model.graph.name = graph.name
     for node in graph.inputs:
         writer.declare(model.graph.input, node.name, node.shape)
@@ -176,6 +178,14 @@ def _signature(graph: Graph) -> str:
     return f"{', '.join(given)} -> {', '.join(results)}"
 
 
+def _batch_name(graph: Graph) -> str:
+    """What the batch axis is called: `N`, unless the spec calls another size so."""
+    name = BATCH
+    while name in unknowns(graph):
+        name += "_"
+    return name
+
+
 def _metadata(graph: Graph) -> dict[str, str]:
     return {
         "netspec.name": graph.name,
@@ -187,7 +197,8 @@ def _metadata(graph: Graph) -> dict[str, str]:
 class _Writer:
     """Fills a `GraphProto`. Messages are added in place, since protobuf copies what is appended."""
 
-    def __init__(self, proto: Any, names: Mapping[str, str], double: bool) -> None:
+    def __init__(self, proto: Any, names: Mapping[str, str], batch: str, double: bool) -> None:
+        self._batch = batch
         self._proto = proto
         self._names = names
         self._float = onnx.TensorProto.DOUBLE if double else onnx.TensorProto.FLOAT
@@ -198,9 +209,12 @@ class _Writer:
         info = infos.add(name=name)
         tensor = info.type.tensor_type
         tensor.elem_type = onnx.TensorProto.INT64 if shape.dtype == "int" else self._float
-        tensor.shape.dim.add(dim_param=BATCH)
+        tensor.shape.dim.add(dim_param=self._batch)
         for size in shape.sizes:
-            tensor.shape.dim.add(dim_value=size)
+            if isinstance(size, Dim):
+                tensor.shape.dim.add(dim_param=str(size))
+            else:
+                tensor.shape.dim.add(dim_value=size)
 
     def weight(self, name: str, array: Array) -> None:
         """An initializer in the model's float type."""

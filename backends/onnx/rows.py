@@ -52,7 +52,12 @@ Row = Callable[[Any, Site], Operand]
 """Gives the tree whose root computes the op, or a name where the op only passes a value on."""
 
 
-ROWS: Rows[Row] = Rows("onnx")
+def _attempt(row: Row, op: Op, shapes: tuple[Shape, ...], weights: tuple[str, ...]) -> Operand:
+    inputs = tuple(f"x{number}" for number in range(len(shapes)))
+    return row(op, Site(inputs, shapes, weights, DEFAULT_OPSET))
+
+
+ROWS: Rows[Row] = Rows("onnx", _attempt)
 
 
 def node(op_type: str, *operands: Operand, **attributes: Any) -> Apply:
@@ -95,6 +100,11 @@ def reduced(op_type: str, site: Site, *axes: int) -> Apply:
     if site.opset < 18:
         return node(op_type, *site.inputs, axes=axes, keepdims=0)
     return node(op_type, *site.inputs, integers(*axes), keepdims=0)
+
+
+def padded(pads: str | tuple[int, ...]) -> dict[str, Any]:
+    """Settled padding as attributes; `same` where its numbers are known only at run time."""
+    return {"auto_pad": "SAME_UPPER"} if pads == "same" else {"pads": pads}
 
 
 def axis_of(shape: Shape, name: str) -> int:

@@ -42,7 +42,8 @@ class Result(NamedTuple):
 
 Row: TypeAlias = Callable[[Any, Applied], Result]
 
-ROWS: Rows[Row] = Rows("reference")
+ROWS: Rows[Row] = Rows("reference", lambda *_: None)
+"""A session knows all sizes before it applies a row."""
 
 
 def channels_first(row: Row) -> Row:

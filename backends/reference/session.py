@@ -10,21 +10,29 @@ import numpy as np
 from netspec.backend import Step
 from netspec.backends.reference.rows import ROWS, Applied, Result
 from netspec.ir import Graph, Node
+from netspec.sizes import bind, measure, unknowns
 from netspec.weights import Array, Weights
 
 
 class ReferenceSession:
-    """A network in one precision. A training step leaves its weights as they are."""
+    """A network in one precision. A training step leaves its weights as they are.
+
+    Where sizes are known only at run time, every call finds them in its arrays and runs the graph of
+    these sizes. Raises `SpecError` where they do not fit the network.
+    """
 
     def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
         self._graph = graph
         self._dtype = np.dtype(precision)
+        self._unknowns = unknowns(graph)
         self._weights = {
             name: np.asarray(weights[name], self._dtype) for name, _ in graph.weights()
         }
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, in inference mode. An array is dropped once its last reader has run."""
+        if self._unknowns:
+            return self._sized(inputs).predict(inputs)
         values = self._feed(inputs)
         unread = Counter(output.node for output in self._graph.outputs)
         for node in self._layers:
@@ -39,6 +47,8 @@ class ReferenceSession:
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """One forward and backward pass in training mode."""
+        if self._unknowns:
+            return self._sized(inputs).train_step(inputs, cotangents)
         results: dict[str, Result] = {}
         values = self._feed(inputs)
         for node in self._layers:
@@ -53,6 +63,12 @@ class ReferenceSession:
                 for name, array in result.statistics.items()
             },
         )
+
+    def _sized(self, inputs: Mapping[str, Array]) -> ReferenceSession:
+        """The session of the graph whose sizes are those of the arrays."""
+        shapes = {name: np.shape(array)[1:] for name, array in inputs.items()}
+        graph = bind(self._graph, measure(self._graph, shapes))
+        return ReferenceSession(graph, self._weights, self._dtype.name)
 
     @property
     def _layers(self) -> Iterator[Node]:

@@ -1,4 +1,4 @@
-"""Classes that an emitted file brings along where PyTorch has no module that means what the spec means."""
+"""What an emitted file brings along where PyTorch has nothing that means what the spec means."""
 
 from __future__ import annotations
 
@@ -53,7 +53,19 @@ class SwiGLU(nn.Module):
         return F.silu(gate) * value
 '''
 
+_SAME_PADDING = '''\
+def same_padding(x: Tensor, window: list[int], stride: list[int]) -> list[int]:
+    """Padding for `F.pad` that gives every stride a window; an odd element goes to the end."""
+    padding: list[int] = []
+    for axis in range(1, len(window) + 1):
+        covered = (x.shape[-axis] - 1) % stride[-axis] + 1
+        total = max(window[-axis] - covered, 0)
+        padding += [total // 2, total - total // 2]
+    return padding
+'''
+
 SOURCES = {
+    "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,

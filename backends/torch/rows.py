@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from netspec.backend import Rows
 from netspec.backends.torch.layer import MODULE, Layer
-from netspec.emit.source import Call, Expr
-from netspec.shape import split_pads
+from netspec.emit.source import Call, Expr, Items, call
+from netspec.shape import split_pads, window_extent
 
 Row: TypeAlias = Callable[..., Layer]
 
@@ -24,6 +24,14 @@ def symmetric(pads: Sequence[int]) -> bool:
 def around(pads: Sequence[int]) -> tuple[int, ...]:
     """Padding in the order of `F.pad`: the last axis first, before and after together."""
     return tuple(side for pair in reversed(split_pads(pads)) for side in pair)
+
+
+def padded_at_run_time(
+    x: Expr, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int] = ()
+) -> Call:
+    """What `F.pad` adds for `same` padding around `x`, of whose sizes some are known only at run time."""
+    extents = map(window_extent, kernel, dilation or (1,) * len(kernel))
+    return call("same_padding", x, Items(tuple(extents)), Items(tuple(stride)))
 
 
 def applied_to(expr: Expr) -> Call:

@@ -48,21 +48,25 @@ def _colour() -> bool:
 
 
 class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
-    """`1x28x28`."""
+    """`1x28x28`, `3x?x?`, `?Tx64`."""
 
     name = "CxHxW"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The sizes as whole numbers."""
+        """The sizes as whole numbers; those known only at run time stay words, in which is no `x`."""
         if isinstance(value, tuple):
             return value
-        if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){0,3}", value):
+        words = value.split("x")
+        if len(words) > 4 or not all(
+            re.fullmatch(r"[0-9]{1,9}|\?([A-Za-z]\w*)?", w, re.A) for w in words
+        ):
             self.fail(
-                f"{value!r} is no shape: write channels first and without the batch, as in 1x28x28",
+                f"{value!r} is no shape: write channels first and without the batch, as in 1x28x28, "
+                "and `?` or `?T` for a size known only at run time",
                 param,
                 ctx,
             )
-        return tuple(map(int, value.split("x")))
+        return tuple([word if word[0] == "?" else int(word) for word in words])
 
 
 def spec_options(command: Command) -> Command:
@@ -117,7 +121,7 @@ def read_spec(path: str) -> tuple[str, str]:
 
 
 def load_graph(
-    spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int, ...] | None
+    spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int | str, ...] | None
 ) -> Graph:
     """The graph of a spec in a file or on stdin, as the shared options select and size it."""
     from netspec.compiler import load, parse

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.dim import Dim, Unknowns, UnknownSize
 from netspec.language import library, tree
 from netspec.language.functions import FUNCTIONS, BadArgument
 from netspec.language.values import (
@@ -28,6 +29,26 @@ from netspec.limits import Limits, exceeded
 from netspec.ops import all_ops, find, names
 from netspec.ops.initial import Mode
 from netspec.source import Span
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """Whether two values are equal; raises `UnknownSize` where that depends on a size."""
+    if is_list(first) and is_list(second) and len(first) == len(second):
+        unknown: UnknownSize | None = None
+        for a, b in zip(first, second, strict=True):
+            try:
+                if not _equal(a, b):
+                    return False
+            except UnknownSize as error:
+                unknown = error
+        if unknown is not None:
+            raise unknown
+        return True
+    sizes = [value for value in (first, second) if isinstance(value, Dim)]
+    others = [value for value in (first, second) if type(value) is int]
+    if len(sizes) + len(others) == 2 and isinstance(first - second, Dim):
+        raise UnknownSize(str(sizes[0]))
+    return bool(first == second)
 
 
 class OverLimit(SpecError):
@@ -100,6 +121,7 @@ class Evaluator:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.unknowns = Unknowns()
         self._steps = 0
         self._by_type: dict[type, Callable[[Any, Frame], object]] = {
             tree.Literal: self._literal,
@@ -119,10 +141,30 @@ class Evaluator:
     def value(self, node: tree.Expression, frame: Frame) -> Any:
         """What an expression stands for. Raises SpecError, or Poisoned after an earlier failure."""
         self.charge(1, node.span)
-        found = self._by_type[type(node)](node, frame)
+        try:
+            found = self._by_type[type(node)](node, frame)
+        except UnknownSize as unknown:
+            self.need_known(unknown, node.span)
         if isinstance(found, Poison):
             raise Poisoned
         return found
+
+    def truth(self, node: tree.Expression, frame: Frame) -> bool:
+        """Whether a condition holds."""
+        value = self.value(node, frame)
+        try:
+            return bool(value)
+        except UnknownSize as unknown:
+            self.need_known(unknown, node.span)
+
+    def need_known(self, unknown: UnknownSize, span: Span) -> NoReturn:
+        """Report that a size is known only at run time where a number is needed."""
+        fail(
+            "unknown-size",
+            f"this must be known when the net is compiled: {unknown}",
+            span,
+            help="such sizes can be added, multiplied and floor-divided, and given to ops that take them",
+        )
 
     def charge(self, steps: int, span: Span) -> None:
         """Count work before it is done."""
@@ -201,8 +243,16 @@ class Evaluator:
             )
         return frame.current
 
-    def _dynamic(self, node: tree.Dynamic, _: Frame) -> NoReturn:
-        fail("not-supported-yet", "sizes known only at run time are not supported yet", node.span)
+    def _dynamic(self, node: tree.Dynamic, _: Frame) -> Dim:
+        size = self.unknowns.size(f"?{node.name}")
+        if size is None:
+            fail(
+                "bad-name",
+                f"`?{node.name}` cannot name a size",
+                node.span,
+                help="a name is letters, digits and `_`, and begins with a letter: `?T`",
+            )
+        return size
 
     # ---- values ----
 
@@ -218,7 +268,7 @@ class Evaluator:
         result = []
         for item in self.items(node.iterable, frame):
             self.bind(node.targets, item, inner)
-            if node.condition is None or self.value(node.condition, inner):
+            if node.condition is None or self.truth(node.condition, inner):
                 result.append(self.value(node.item, inner))
         return self._sized(result, node.span)
 
@@ -273,6 +323,9 @@ class Evaluator:
                 raise BadArgument
             result = function.apply(*arguments)
         except (BadArgument, OverflowError):
+            for argument in arguments:
+                if isinstance(argument, Dim):
+                    raise UnknownSize(str(argument)) from None
             message = f"`{name}` takes {function.wants}, got ({given})"
             fail("bad-function-argument", message, node.span)
         if isinstance(result, range | tuple):
@@ -310,6 +363,8 @@ class Evaluator:
             fail(
                 "wrong-type", f"`[...]` takes an element of a list, not of {kind(value)}", node.span
             )
+        if isinstance(index, Dim):
+            raise UnknownSize(str(index))
         if isinstance(index, bool) or not isinstance(index, int):
             fail("wrong-type", f"an index is a whole number, not {kind(index)}", node.key.span)
         if not -len(value) <= index < len(value):
@@ -318,14 +373,14 @@ class Evaluator:
         return value[index]
 
     def _unary(self, node: tree.Unary, frame: Frame) -> object:
-        value = self.value(node.operand, frame)
         if node.operator == "not":
-            return not value
+            return not self.truth(node.operand, frame)
+        value = self.value(node.operand, frame)
         self._need_numbers("-", (value,), node.span)
         return -value
 
     def _choice(self, node: tree.Choice, frame: Frame) -> object:
-        chosen = node.then if self.value(node.condition, frame) else node.otherwise
+        chosen = node.then if self.truth(node.condition, frame) else node.otherwise
         return self.value(chosen, frame)
 
     def _chain(self, node: tree.Chain, frame: Frame) -> object:
@@ -349,7 +404,7 @@ class Evaluator:
 
     def _compare(self, sign: str, first: Any, second: Any, span: Span) -> bool:
         if sign in ("==", "!="):
-            return bool(first == second) is (sign == "==")
+            return _equal(first, second) is (sign == "==")
         self._need_numbers(sign, (first, second), span)
         return _ORDER[sign](first, second)
 
@@ -363,7 +418,7 @@ class Evaluator:
         self._need_numbers(sign, (first, second), span)
         if sign in ("/", "//", "%") and second == 0:
             fail("division-by-zero", f"`{show(first)} {sign} {show(second)}` divides by zero", span)
-        if sign == "**":
+        if sign == "**" and not isinstance(first, Dim) and not isinstance(second, Dim):
             self._check_power(first, second, span)
         try:
             return self._checked(_ARITHMETIC[sign](first, second), span)
@@ -381,7 +436,7 @@ class Evaluator:
 
     def _need_numbers(self, sign: str, values: Iterable[object], span: Span) -> None:
         for value in values:
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, int | float | Dim):
                 fail("wrong-type", f"`{sign}` takes numbers, not {kind(value)}", span)
 
     def _checked(self, value: Any, span: Span) -> object:

@@ -8,6 +8,7 @@ from functools import partial
 
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
+from netspec.dim import Dim, UnknownSize
 from netspec.ir import Graph
 from netspec.language import tree
 from netspec.language.arguments import OpArguments, bind_block, called_with, plain_arguments
@@ -43,7 +44,7 @@ def expand(
     *,
     net: str | None = None,
     overrides: Mapping[str, object] | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int | str] | None = None,
     read: Reader | None = None,
     limits: Limits = DEFAULT,
 ) -> Graph:
@@ -65,7 +66,7 @@ class _Expansion:
         entry: Entry,
         used: Sequence[Contents],
         overrides: dict[str, object],
-        input_shape: Sequence[int] | None,
+        input_shape: Sequence[int | str] | None,
         limits: Limits,
     ) -> None:
         self.entry = entry
@@ -280,7 +281,7 @@ class _Expansion:
 
     def _if(self, frame: Frame, step: tree.If, first: tree.If) -> Walk:
         """An `if`, or an `else if` of the `first` one, which has the label."""
-        chosen = step.body if self.evaluator.value(step.condition, frame) else step.otherwise
+        chosen = step.body if self.evaluator.truth(step.condition, frame) else step.otherwise
         if isinstance(chosen, tree.If):
             yield self._if(frame, chosen, first)
         elif chosen is not None:
@@ -290,6 +291,8 @@ class _Expansion:
     def _repeat(self, frame: Frame, step: tree.Repeat) -> Walk:
         count = self.evaluator.value(step.rounds, frame)
         span = step.rounds.span
+        if isinstance(count, Dim):
+            self.evaluator.need_known(UnknownSize(str(count)), span)
         if type(count) is not int or count < 0:
             fail("wrong-type", f"`repeat` takes a whole number of rounds, not {kind(count)}", span)
         if count > self.limits.nodes:
@@ -431,7 +434,7 @@ class _Expansion:
                     "`residual` takes `when=condition` and no other argument",
                     argument.span,
                 )
-            shortcut = bool(self.evaluator.value(argument.value, frame))
+            shortcut = self.evaluator.truth(argument.value, frame)
         if step.branches is None or len(step.branches) != 1:
             fail(
                 "wrong-branches",

@@ -22,7 +22,7 @@ class Placer:
     """The builder, and what the caller asked of the net's inputs."""
 
     def __init__(
-        self, builder: GraphBuilder, evaluator: Evaluator, input_shape: Sequence[int] | None
+        self, builder: GraphBuilder, evaluator: Evaluator, input_shape: Sequence[int | str] | None
     ) -> None:
         self.builder = builder
         self.evaluator = evaluator
@@ -113,13 +113,17 @@ class Placer:
     def input_in_front(self) -> Tensors:
         """The input of a net that has none, as the caller asked for it."""
         try:
-            op = bind(Input, list(self.input_shape or ()), {})
+            op = bind(Input, self._asked_sizes(), {})
             value = self.builder.add(op, [])
         except Rejected as error:
             raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
         self.inputs += 1
         self.nodes += 1
         return Flowing(value, None)
+
+    def _asked_sizes(self) -> list[object]:
+        """The caller's sizes; those that are known only at run time are words: `?T`."""
+        return [self.evaluator.unknowns.read(size) for size in self.input_shape or ()]
 
     def sized_input(self, op: Op, step: tree.Invoke) -> Op:
         """An input of the net, in the size that the caller asked for."""
@@ -130,7 +134,7 @@ class Placer:
             message = "the net has several inputs, and one size is given for all"
             fail("several-inputs", message, step.name.span, help="change the sizes in the file")
         try:
-            return bind(Input, list(self.input_shape), {"dtype": getattr(op, "dtype", "float")})
+            return bind(Input, self._asked_sizes(), {"dtype": getattr(op, "dtype", "float")})
         except Rejected as error:
             raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
 

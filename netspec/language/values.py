@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from netspec.builder import Value
+from netspec.dim import Dim
 from netspec.language import tree
 from netspec.ops.initial import Init
 from netspec.source import Span
@@ -123,6 +124,8 @@ def kind(value: object) -> str:
         return "an initializer"
     if isinstance(value, int | float):
         return f"the number {show(value)}"
+    if isinstance(value, Dim):
+        return f"the size `{value}`, which is known only at run time"
     return "a list" if isinstance(value, tuple) else f"the word {show(value)}"
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 
 from netspec.diagnostics import did_you_mean
+from netspec.dim import Dim
 from netspec.ops.base import Op, Rejected
 from netspec.ops.initial import Init
 
@@ -92,6 +93,13 @@ def _explain(op: type[Op], given: Mapping[str, object], error: ValidationError) 
     first = next((each for each in mine if each["type"] in bounds), mine[0])
     places = [step for step in first["loc"][1:] if isinstance(step, int)]
     value = _innermost(given[name], places)
+    if isinstance(value, Dim):
+        return Rejected(
+            "unknown-size",
+            f"`{name}` must be a number, and the size `{value}` is known only at run time",
+            param=name,
+            help=op.model_fields[name].description,
+        )
     context: dict[str, Any] = first.get("ctx", {})
     if first["type"] in bounds:
         words, key = bounds[first["type"]]
@@ -127,6 +135,7 @@ def _words(annotation: Any) -> list[str]:
             for word in _words(part)
         ]
     plain = {
+        Dim: "a size like `?T`",
         int: "a whole number",
         float: "a number",
         bool: "`true` or `false`",

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from netspec.dim import below
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import (
     BiasInitial,
@@ -16,8 +17,16 @@ from netspec.ops.fields import (
     check_windows,
     explicit_pads,
     per_axis,
+    settled_pads,
 )
-from netspec.shape import Shape, join_pads, split_pads, window_extent, window_steps
+from netspec.shape import (
+    Shape,
+    join_pads,
+    same_steps,
+    split_pads,
+    window_extent,
+    window_steps,
+)
 
 
 class _Convolution(Op):
@@ -103,10 +112,10 @@ class Conv(_Convolution):
     )
 
     def settle(self, *inputs: Shape) -> Self:
-        """Kernel, stride and dilation per axis; padding as numbers."""
+        """Kernel, stride and dilation per axis; padding as numbers, or `same` where they are unknown."""
         (x,) = inputs
         kernel, stride, dilation = self._windows(x)
-        pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
+        pads = settled_pads(self.padding, x.spatial, kernel, stride, dilation)
         update = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": pads}
         return self.model_copy(update=update)
 
@@ -114,6 +123,8 @@ class Conv(_Convolution):
         """`c h w -> filters h' w'`, `t c -> t' filters`."""
         (x,) = inputs
         self._check_groups(x)
+        if self.padding == "same":
+            return x.with_map(self.filters, *map(same_steps, x.spatial, self.stride))
         assert isinstance(self.padding, tuple)
         check_windows(self.kind, x, self.kernel, self.dilation, self.padding)
         sizes = [
@@ -178,7 +189,9 @@ class ConvTranspose(_Convolution):
         (x,) = inputs
         kernel, stride, dilation = self._windows(x)
         extra = per_axis(self.output_padding, len(x.spatial), "output_padding")
-        pads = explicit_pads(self.padding, x.spatial, kernel, stride, dilation)
+        # What `same` pads depends on the windows alone here, not on the input's size.
+        padding = "valid" if self.padding == "same" else self.padding
+        pads = explicit_pads(padding, x.spatial, kernel, stride, dilation)
         if self.padding in ("same", "causal"):
             surplus = [
                 window_extent(k, d) - s for k, s, d in zip(kernel, stride, dilation, strict=True)
@@ -216,7 +229,7 @@ class ConvTranspose(_Convolution):
                 strict=True,
             )
         ]
-        if min(sizes) < 1:
+        if any(below(size, 1) for size in sizes):
             raise Rejected(
                 "empty-output",
                 f"`{self.kind}` would give an output of {' x '.join(map(str, sizes))}",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from netspec.dim import Dim, UnknownSize, below
 from netspec.ops.base import Rejected
 from netspec.ops.initial import Init
 from netspec.shape import Shape, join_pads, same_pads, split_pads, window_extent
@@ -124,25 +125,41 @@ def explicit_pads(
     return per_axis(padding, rank, "padding") * 2
 
 
+def settled_pads(
+    padding: str | tuple[int, ...],
+    spatial: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> Literal["same"] | tuple[int, ...]:
+    """What `explicit_pads` gives, or `same` where its numbers depend on sizes known only at run time."""
+    try:
+        return explicit_pads(padding, spatial, kernel, stride, dilation)
+    except UnknownSize:
+        return "same"
+
+
 def check_windows(
     kind: str, x: Shape, kernel: Sequence[int], dilation: Sequence[int], pads: Sequence[int]
 ) -> None:
-    """Raise `Rejected` where a window does not fit into its padded input."""
+    """Raise `Rejected` where a window surely does not fit into its padded input."""
     extents = [window_extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
     around = split_pads(pads)
     padded = [
         size + before + after for size, (before, after) in zip(x.spatial, around, strict=True)
     ]
-    if all(extent <= size for extent, size in zip(extents, padded, strict=True)):
+    short = [i for i, extent in enumerate(extents) if below(padded[i], extent)]
+    if not short:
         return
     window, room = " x ".join(map(str, extents)), " x ".join(map(str, x.spatial))
-    axis = next(i for i, extent in enumerate(extents) if extent > padded[i])
+    axis = short[0]
     before, after = around[axis]
     raise Rejected(
         "window-too-large",
         f"`{kind}` looks through a {window} window at a {room} input",
         param="kernel",
         label=f"needs at least {window}",
-        help=f"use a window of {min(padded)} or less, or `padding=same` "
+        help=f"use a window of {min(size for size in padded if not isinstance(size, Dim))} or less, "
+        "or `padding=same` "
         f"({x.spatial[axis]} + {before} + {after} - {extents[axis]} = {padded[axis] - extents[axis]})",
     )

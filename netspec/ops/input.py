@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from netspec.dim import Dim
 from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Count
 from netspec.ops.permute import Permute
@@ -36,9 +37,9 @@ class Input(Op):
     )
 
     sizes: Annotated[
-        tuple[Count, ...],
+        tuple[Count | Dim, ...],
         BeforeValidator(_flat),
-        Field(description="size of each axis, channels first"),
+        Field(description="size of each axis, channels first; `?T` is one known only at run time"),
     ]
     dtype: Annotated[DType, Field(description="`float`, or `int` for token ids")] = "float"
     axes: Annotated[

@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from netspec.dim import Dim
 from netspec.ops.base import Example, Op, Rejected, register
-from netspec.ops.fields import Padding, PerAxis, check_windows, explicit_pads, per_axis
-from netspec.shape import Shape, split_pads, window_steps
+from netspec.ops.fields import Padding, PerAxis, check_windows, per_axis, settled_pads
+from netspec.shape import Shape, same_steps, split_pads, window_steps
 
 
 class _WindowPool(Op):
@@ -28,19 +29,21 @@ class _WindowPool(Op):
     ceil: Annotated[bool, Field(description="whether a last, partly filled window counts")] = False
 
     def settle(self, *inputs: Shape) -> Self:
-        """Kernel and stride per axis; padding as numbers."""
+        """Kernel and stride per axis; padding as numbers, or `same` where they are unknown."""
         (x,) = inputs
         rank = len(x.spatial)
         kernel = per_axis(self.kernel, rank, "kernel")
         stride = kernel if self.stride is None else per_axis(self.stride, rank, "stride")
-        pads = explicit_pads(self.padding, x.spatial, kernel, stride, (1,) * rank)
+        pads = settled_pads(self.padding, x.spatial, kernel, stride, (1,) * rank)
         return self.model_copy(update={"kernel": kernel, "stride": stride, "padding": pads})
 
     def infer(self, *inputs: Shape) -> Shape:
         """`c h w -> c h' w'`, `t c -> t' c`."""
         (x,) = inputs
-        assert isinstance(self.padding, tuple)
         assert self.stride is not None
+        if self.padding == "same":
+            return x.with_map(x.axis("c"), *map(same_steps, x.spatial, self.stride))
+        assert isinstance(self.padding, tuple)
         check_windows(self.kind, x, self.kernel, (1,) * len(self.kernel), self.padding)
         for (before, after), kernel in zip(split_pads(self.padding), self.kernel, strict=True):
             if max(before, after) >= kernel:
@@ -51,7 +54,9 @@ class _WindowPool(Op):
                     help=f"use a padding of {kernel - 1} or less",
                 )
         sizes = [
-            window_steps(size + sum(pads) + ceil_surplus(size, k, s, pads) * self.ceil, k, s)
+            window_steps(
+                size + sum(pads) + (ceil_surplus(size, k, s, pads) if self.ceil else 0), k, s
+            )
             for size, pads, k, s in zip(
                 x.spatial, split_pads(self.padding), self.kernel, self.stride, strict=True
             )
@@ -60,7 +65,13 @@ class _WindowPool(Op):
 
 
 def ceil_surplus(size: int, kernel: int, stride: int, pads: tuple[int, int]) -> int:
-    """Positions that `ceil` adds after the padding, by PyTorch's rule: a window must start before the end padding."""
+    """Positions that `ceil` adds after the padding, by PyTorch's rule: a window must start before the end padding.
+
+    Where the size is unknown there are `stride - 1` of them, in which no window more fits than would
+    have begun in front of them; where the rule may forbid the last one, raises `UnknownSize`.
+    """
+    if isinstance(size, Dim) and pads[1] + stride <= kernel:
+        return stride - 1
     padded = size + sum(pads)
     windows = -(-(padded - kernel) // stride) + 1
     if (windows - 1) * stride >= size + pads[0]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from netspec.dim import UnknownSize, below
 from netspec.ir import Graph, Node
 from netspec.ops import Rejected
 from netspec.shape import Shape
@@ -82,7 +83,8 @@ def _inference(node: Node, inputs: tuple[Shape, ...]) -> str | None:
         if (
             len(set(shape.axes)) != len(shape.axes)
             or len(shape.axes) != len(shape.sizes)
-            or min(shape.sizes, default=0) < 1
+            or not shape.sizes
+            or any(below(size, 1) for size in shape.sizes)
         ):
             return f"`{node.name}` meets a shape of axes `{shape.axes}`, sizes {shape.sizes}"
     if not op.merges and len(inputs) != (0 if op.kind == "input" else 1):
@@ -96,6 +98,8 @@ def _inference(node: Node, inputs: tuple[Shape, ...]) -> str | None:
         inferred = op.infer(*inputs)
     except Rejected as rejected:
         return f"`{node.name}` cannot be: {rejected.message}"
+    except UnknownSize as unknown:
+        return f"`{node.name}` cannot be: {unknown}"
     if inferred != node.shape:
         return f"`{node.name}` is {node.shape}, but its op gives {inferred}"
     return None

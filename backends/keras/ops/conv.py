@@ -30,6 +30,10 @@ _WINDOW_DEFAULTS = {
 
 
 def _conv_limit(op: Conv, x: Shape) -> str | None:
+    if op.padding == "same" and max(op.dilation) > 1:
+        return (
+            "Keras takes no stride together with a dilation, and a size is known only at run time"
+        )
     return split_limit(op.init) if _is_depthwise(op.settle(x), x) else None
 
 
@@ -39,7 +43,9 @@ def conv(op: Conv, x: Shape) -> Layer:
     rank, pairs = len(op.kernel), pad_pairs(op.padding)
     dilated = max(op.dilation) > 1 and max(op.stride) > 1
     stride = (1,) * rank if dilated else op.stride
-    same = has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
+    same = op.padding == "same" or (
+        has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
+    )
     # Keras's depthwise layers do not know "causal".
     causal = pairs == [(window_extent(op.kernel[0], op.dilation[0]) - 1, 0)]
     causal = causal and has_size(pairs) and not _is_depthwise(op, x)

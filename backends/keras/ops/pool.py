@@ -42,6 +42,8 @@ def _pool(func: str, op: MaxPool | AveragePool, **keywords: Expr) -> Call:
 def max_pool(op: MaxPool, x: Shape) -> Layer:
     """Padding is minus infinity, as in Keras's own "same"."""
     assert op.stride is not None
+    if op.padding == "same":
+        return single(_pool("layers.MaxPooling", op, padding="same"))
     pairs = _sum(pad_pairs(op.padding), _surplus(op, x))
     if not has_size(pairs):
         return single(_pool("layers.MaxPooling", op))
@@ -50,7 +52,13 @@ def max_pool(op: MaxPool, x: Shape) -> Layer:
     return chain(("pad", around("LowPadding", pairs)), ("", _pool("layers.MaxPooling", op)))
 
 
-@ROWS.row(AveragePool)
+def _average_pool_limit(op: AveragePool, _x: Shape) -> str | None:
+    if op.padding == "same":
+        return "some of Keras's backends count uneven padding, and a size is known only at run time"
+    return None
+
+
+@ROWS.row(AveragePool, limit=_average_pool_limit)
 def average_pool(op: AveragePool, x: Shape) -> Layer:
     """Padding that counts is a layer of its own; of what does not count, Keras's "same" knows the even kind.
 

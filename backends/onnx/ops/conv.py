@@ -9,11 +9,19 @@ from netspec.backends.onnx.rows import (
     Operand,
     Site,
     node,
+    padded,
 )
 from netspec.ops.conv import Conv, ConvTranspose
+from netspec.shape import Shape
 
 
-@ROWS.row(Conv)
+def _conv_limit(op: Conv, _x: Shape) -> str | None:
+    if op.padding == "same" and max(op.dilation) > 1:
+        return "ONNX Runtime has no `auto_pad` for a dilated window, and a size is known only at run time"
+    return None
+
+
+@ROWS.row(Conv, limit=_conv_limit)
 def convolution(op: Conv, site: Site) -> Operand:
     """`Conv` has PyTorch's layouts and netspec's padding."""
     return node("Conv", *site.inputs, *site.weights, **_convolution_attributes(op))
@@ -37,6 +45,6 @@ def _convolution_attributes(op: Conv | ConvTranspose) -> dict[str, Any]:
         "kernel_shape": op.kernel,
         "strides": op.stride,
         "dilations": op.dilation,
-        "pads": op.padding,
+        **padded(op.padding),
         "group": op.groups,
     }

@@ -11,6 +11,7 @@ from netspec.backends.onnx.rows import (
     axis_of,
     integers,
     node,
+    padded,
     reduced,
 )
 from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool, ceil_surplus
@@ -20,15 +21,20 @@ from netspec.shape import Shape, join_pads, split_pads
 @ROWS.row(MaxPool)
 def max_pool(op: MaxPool, site: Site) -> Operand:
     """`MaxPool`; padding counts as minus infinity."""
-    return node(
-        "MaxPool", *site.inputs, **_window(op, _with_surplus(op, op.padding, site.shapes[0]))
+    pads = (
+        op.padding if isinstance(op.padding, str) else _with_surplus(op, op.padding, site.shapes[0])
     )
+    return node("MaxPool", *site.inputs, **_window(op, pads))
 
 
 @ROWS.row(AveragePool)
 def average_pool(op: AveragePool, site: Site) -> Operand:
     """`AveragePool`; padding may count, but the surplus of `ceil` never does."""
     (x,), (shape,) = site.inputs, site.shapes
+    if op.padding == "same":
+        return node(
+            "AveragePool", x, **_window(op, "same"), count_include_pad=int(op.count_padding or 0)
+        )
     assert isinstance(op.padding, tuple)
     none = (0,) * len(op.padding)
     surplus = _with_surplus(op, none, shape)
@@ -38,15 +44,12 @@ def average_pool(op: AveragePool, site: Site) -> Operand:
     if surplus == none:
         return node("AveragePool", x, **_window(op, op.padding), count_include_pad=1)
     rim = [(0, 0), (0, 0), *split_pads(op.padding)]
-    padded = node("Pad", x, integers(*join_pads(rim))) if any(op.padding) else x
-    return node("AveragePool", padded, **_window(op, surplus), count_include_pad=0)
+    framed = node("Pad", x, integers(*join_pads(rim))) if any(op.padding) else x
+    return node("AveragePool", framed, **_window(op, surplus), count_include_pad=0)
 
 
-def _with_surplus(
-    op: MaxPool | AveragePool, pads: tuple[int, ...] | str, x: Shape
-) -> tuple[int, ...]:
+def _with_surplus(op: MaxPool | AveragePool, pads: tuple[int, ...], x: Shape) -> tuple[int, ...]:
     """`pads` with what `ceil` adds behind them: `ceil_mode` counts otherwise below opset 22."""
-    assert isinstance(pads, tuple)
     assert isinstance(op.padding, tuple)
     assert op.stride is not None
     if not op.ceil:
@@ -62,7 +65,7 @@ def _with_surplus(
 
 
 def _window(op: MaxPool | AveragePool, pads: tuple[int, ...] | str) -> dict[str, Any]:
-    return {"kernel_shape": op.kernel, "strides": op.stride, "pads": pads}
+    return {"kernel_shape": op.kernel, "strides": op.stride, **padded(pads)}
 
 
 @ROWS.row(GlobalAveragePool)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netspec.backends.torch.layer import Layer, X
-from netspec.backends.torch.rows import ROWS, applied_to, around, symmetric
-from netspec.emit.source import Call, call, short
+from netspec.backends.torch.rows import ROWS, applied_to, around, padded_at_run_time, symmetric
+from netspec.emit.source import Call, Expr, call, short
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.shape import Shape, split_pads
 
@@ -21,14 +21,14 @@ _CONV_DEFAULTS = {
 @ROWS.row(Conv)
 def conv(op: Conv, x: Shape) -> Layer:
     """Uneven padding is a step of its own: PyTorch's convolutions pad both sides alike."""
-    assert isinstance(op.padding, tuple)
-    even = symmetric(op.padding)
+    pads = op.padding if isinstance(op.padding, tuple) else None
+    even = pads is not None and symmetric(pads)
     module = Call(
         f"nn.Conv{len(op.kernel)}d",
         {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": short(op.kernel)},
         {
             "stride": short(op.stride),
-            "padding": short(op.padding[: len(op.kernel)]) if even else 0,
+            "padding": short(pads[: len(op.kernel)]) if pads and even else 0,
             "dilation": short(op.dilation),
             "groups": op.groups,
             "bias": op.bias,
@@ -37,7 +37,10 @@ def conv(op: Conv, x: Shape) -> Layer:
     )
     if even:
         return Layer(module, heavy=True)
-    return Layer(module, applied_to(call("F.pad", X, around(op.padding))), heavy=True)
+    sides: Expr = (
+        padded_at_run_time(X, op.kernel, op.stride, op.dilation) if pads is None else around(pads)
+    )
+    return Layer(module, applied_to(call("F.pad", X, sides)), heavy=True)
 
 
 @ROWS.row(ConvTranspose)
