@@ -221,7 +221,8 @@ class _Function:
                 lines += layout(value, before=f"{target} = ", indent=1)
                 value = Code(target)
             inputs.append(value)
-        return lines + layout(self._applied(item, own, last, inputs), before=before, indent=1)
+        value = self._applied(item, own, last, inputs)
+        return lines if before == f"{value} = " else lines + layout(value, before=before, indent=1)
 
     def _applied(self, item: Item, step: Step, made: Expr, values: list[Expr]) -> Expr:
         """`layers.Conv2D(..., name=...)(x)`, `helper(x, ..., name=...)`, or the expression alone."""

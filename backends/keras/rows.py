@@ -63,3 +63,14 @@ def constant(layer: Call) -> Row:
         return single(layer)
 
     return row
+
+
+def held_order(x: Shape) -> tuple[int, ...]:
+    """The places of the spec's axes in the order in which Keras holds them."""
+    return tuple(x.axes.index(letter) for letter in held_axes(x.axes))
+
+
+def held_axis(x: Shape, letter: str) -> int:
+    """Where Keras holds a named axis, the batch counted; -1 for the last."""
+    place = held_axes(x.axes).index(letter)
+    return -1 if place == len(x.sizes) - 1 else 1 + place

@@ -255,7 +255,8 @@ class _Class:
                 finished = True
             else:
                 target = ", ".join(variables[value] for value in item.outputs)
-                body += layout(expr, before=f"{target} = ", indent=2)
+                if expr != Code(target):
+                    body += layout(expr, before=f"{target} = ", indent=2)
         if not finished:
             body.append(f"{INDENT * 2}return {', '.join(variables[value] for value in results)}")
         inputs = [f"{variables[value]}: Tensor" for value in self.part.inputs]

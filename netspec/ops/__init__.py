@@ -11,6 +11,7 @@ from netspec.ops import (  # noqa: F401 (each registers its ops)
     norm,
     permute,
     pool,
+    positions,
     recurrent,
     reshape,
 )

@@ -77,6 +77,8 @@ class Op(BaseModel):
     merges: ClassVar[bool] = False
     variadic: ClassVar[str | None] = None
     named_axes: ClassVar[bool] = False
+    naming: ClassVar[str | None] = None
+    """The field that takes the keywords which name no field, as (name, value) pairs: sizes of axes."""
     layout: ClassVar[Layout] = "fixed"
     examples: ClassVar[tuple[Example, ...]] = ()
 

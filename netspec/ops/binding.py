@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from netspec.diagnostics import did_you_mean
 from netspec.dim import Dim
 from netspec.ops.base import Op, Rejected
+from netspec.ops.fields import LARGEST
 from netspec.ops.initial import Init
 
 OpType = TypeVar("OpType", bound=Op)
@@ -20,6 +21,7 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
     """
     fields = list(op.model_fields)
     given: dict[str, object] = {}
+    named: list[tuple[str, object]] = []
     if op.variadic is not None and positional:
         given[op.variadic] = tuple(positional)
     elif len(positional) > len(fields):
@@ -44,6 +46,9 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
     for name, value in keywords.items():
         if name in letters:
             continue
+        if name not in fields and op.naming is not None:
+            named.append((name, _size(name, value)))
+            continue
         if name not in fields:
             known = (
                 f"it takes {', '.join(f'`{field}`' for field in fields)}"
@@ -59,6 +64,8 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
         if name in given:
             raise Rejected("repeated-argument", f"`{name}` is given twice", param=name)
         given[name] = value
+    if op.naming is not None and named:
+        given[op.naming] = tuple(named)
     for name, field in op.model_fields.items():
         if field.is_required() and name not in given:
             raise Rejected(
@@ -70,6 +77,16 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
         return op(**given)
     except ValidationError as error:
         raise _explain(op, given, error) from None
+
+
+def _size(name: str, value: object) -> object:
+    """A keyword that names an axis gives its size."""
+    if type(value) is not int or not 1 <= value <= LARGEST:
+        message = (
+            f"`{name}` is the size of an axis, a whole number of at least 1, got {plain(value)}"
+        )
+        raise Rejected("bad-argument", message, param=name)
+    return value
 
 
 def _count(number: int, noun: str) -> str:

@@ -49,6 +49,15 @@ Pads = Annotated[
     BeforeValidator(_as_tuple),
     Field(min_length=1, max_length=6),
 ]
+NamedSizes = Annotated[
+    tuple[tuple[str, int], ...],
+    BeforeValidator(lambda v: tuple(map(tuple, v)) if isinstance(v, list) else v),
+]
+Letters = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_letters),
+]
+"""Axes by their letters: `h w`, or in one string `"h w"`."""
 Initial = Annotated[
     Init | None,
     Field(

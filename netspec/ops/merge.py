@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from netspec.ops.base import Example, Op, Rejected, register
+from netspec.ops.fields import place_of
 from netspec.shape import Shape
 
 
@@ -132,14 +133,7 @@ class Concat(_Merge):
         """The sizes along `axis` add up; all others must be equal."""
         self._check_count(inputs)
         first = inputs[0]
-        index = first.axes.find(self.axis) if len(self.axis) == 1 else -1
-        if index < 0:
-            raise Rejected(
-                "unknown-axis",
-                f"a tensor of {first} has no axis `{self.axis}`",
-                param="axis",
-                help=f"its axes are {', '.join(first.axes)}",
-            )
+        index = place_of(first, self.axis)
         for number, shape in enumerate(inputs[1:], start=2):
             if shape.axes != first.axes or any(
                 a != b

@@ -9,6 +9,7 @@ from netspec.backends.keras.rows import (
     ROWS,
     Row,
     held_axes,
+    held_axis,
 )
 from netspec.emit.source import Call, Code
 from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
@@ -59,6 +60,5 @@ def multiply(_op: Multiply, *xs: Shape) -> Layer:
 @ROWS.row(Concat)
 def concat(op: Concat, *xs: Shape) -> Layer:
     """Axes count from the batch, with the channels last."""
-    axes = held_axes(xs[0].axes)
-    axis = -1 if op.axis == axes[-1] else 1 + axes.index(op.axis)
+    axis = held_axis(xs[0], op.axis)
     return single(Call("layers.Concatenate", {}, {"axis": axis}, {"axis": -1}), len(xs))

@@ -11,6 +11,7 @@ from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
     norm,
     permute,
     pool,
+    positions,
     recurrent,
     reshape,
 )

@@ -10,6 +10,7 @@ from netspec.backends.reference.ops import (  # noqa: F401 (each registers its r
     norm,
     permute,
     pool,
+    positions,
     recurrent,
     reshape,
 )

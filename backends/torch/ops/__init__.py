@@ -10,6 +10,7 @@ from netspec.backends.torch.ops import (  # noqa: F401 (each registers its rows)
     norm,
     permute,
     pool,
+    positions,
     recurrent,
     reshape,
 )

@@ -1,11 +1,13 @@
-"""Ops that only rearrange: how PyTorch realises them."""
+"""Ops that give a tensor other axes: how PyTorch realises them."""
 
 from __future__ import annotations
 
-from netspec.backends.torch.layer import Layer, method
+from collections.abc import Sequence
+
+from netspec.backends.torch.layer import Layer, X, method
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Call
-from netspec.ops.reshape import Flatten
+from netspec.emit.source import Call, Expr, call
+from netspec.ops.reshape import Flatten, Rearrange, Regroup, Reshape, Squeeze, Unsqueeze
 from netspec.shape import Shape
 
 
@@ -13,3 +15,48 @@ from netspec.shape import Shape
 def flatten(_op: Flatten, _x: Shape) -> Layer:
     """PyTorch's own layout is the spec's."""
     return method("flatten", 1, sequential=Call("nn.Flatten"))
+
+
+@ROWS.row(Reshape)
+def reshape(op: Reshape, x: Shape) -> Layer:
+    """PyTorch's own layout is the spec's."""
+    return Layer(forward=shaped(X, x.sizes, op.infer(x).sizes))
+
+
+@ROWS.row(Rearrange, Squeeze, Unsqueeze)
+def regroup(op: Regroup, x: Shape) -> Layer:
+    """A reshape, a transpose and a reshape, or those of them that are needed."""
+    grouping = op.grouping(x)
+    split, order, joined = grouping.moves()
+    value = shaped(X, x.sizes, split or x.sizes)
+    if order is not None:
+        sizes = split or x.sizes
+        moved = tuple(sizes[axis] for axis in order)
+        return Layer(forward=shaped(_moved(value, order), moved, joined or moved))
+    return Layer(forward=shaped(value, x.sizes, joined or x.sizes))
+
+
+def _moved(value: Expr, order: Sequence[int]) -> Expr:
+    """`transpose` where two axes change places, else `permute`."""
+    out_of_place = [1 + i for i, axis in enumerate(order) if i != axis]
+    if len(out_of_place) == 2:
+        return call("transpose", *out_of_place, on=value)
+    return call("permute", 0, *(1 + axis for axis in order), on=value)
+
+
+def shaped(value: Expr, given: Sequence[int], wanted: Sequence[int]) -> Expr:
+    """`flatten` or `unflatten` where one axis tells the change, else `reshape`; sizes without the batch."""
+    if tuple(given) == tuple(wanted):
+        return value
+    same = zip(given, wanted, strict=False)
+    before = next((i for i, (a, b) in enumerate(same) if a != b), min(len(given), len(wanted)))
+    same = zip(reversed(given[before:]), reversed(wanted[before:]), strict=False)
+    after = next((i for i, (a, b) in enumerate(same) if a != b), 0)
+    old, new = given[before : len(given) - after], wanted[before : len(wanted) - after]
+    first, last = 1 + before, before + len(old)
+    if len(new) == 1 and len(old) > 1:
+        end = () if after == 0 else (last,)
+        return call("flatten", first, *end, on=value)
+    if len(old) == 1 and len(new) > 1:
+        return call("unflatten", first, tuple(new), on=value)
+    return call("reshape", -1, *wanted, on=value)
