@@ -168,6 +168,15 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             (*broken, end) = _broken(inner, before, "", indent)
             applied = call(Code(end.strip()), *expr.positional.values())
             return [*broken, *layout(applied, after=after, indent=indent)]
+        case Call() if len(links := _links(expr)) > 2:
+            if before:
+                inside = layout(expr, indent=indent + 1)
+                return [f"{pad}{before}(", *inside, f"{pad}){after}"]
+            (first, *others, last) = links
+            rows = [*layout(first, indent=indent)]
+            for link in others:
+                rows += layout(link, before=".", indent=indent)
+            return [*rows, *layout(last, before=".", after=after, indent=indent)]
         case Call() if expr.positional or expr.written_keywords():
             head, tail = f"{before}{_callee(expr)}(", f"){after}"
             parts = [("", value) for value in expr.positional.values()]
@@ -190,6 +199,14 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
         case _:
             return [f"{pad}{before}{flat(expr)}{after}"]
     return [f"{pad}{head}", *_inside(parts, indent + 1), f"{pad}{tail}"]
+
+
+def _links(expr: Call) -> list[Expr]:
+    """`a.b(1).c(2).d(3)` as `a.b(1)`, `c(2)`, `d(3)`: a chain of methods that breaks before its dots."""
+    if not isinstance(expr.on, Call | Subscript):
+        return [expr]
+    link = Call(expr.func, expr.positional, expr.keywords, expr.defaults)
+    return [*(_links(expr.on) if isinstance(expr.on, Call) else [expr.on]), link]
 
 
 def _inside(parts: list[tuple[str, Expr]], indent: int) -> list[str]:
