@@ -24,6 +24,8 @@ NETWORKS = {
     "resnet50": {"input_shape": (3, 64, 64), "overrides": {"depths": (1, 2, 1, 1)}},
     "mobilenet_v2": {"input_shape": (3, 64, 64), "overrides": {"width": 0.25}},
     "densenet121": {"input_shape": (3, 64, 64), "overrides": {"depths": (2, 3, 1, 2)}},
+    "tcn": {"overrides": {"t": 24, "widths": (5, 5, 6), "k": 3, "rate": 0.1}},
+    "wavenet": {"overrides": {"t": 24, "q": 8, "c": 4, "s": 6, "layers": 3, "stacks": 2}},
 }
 
 

@@ -64,9 +64,19 @@ def same_padding(x: Tensor, window: list[int], stride: list[int]) -> list[int]:
     return padding
 '''
 
+_CAUSAL_CONV = '''\
+class CausalConv1d(nn.Conv1d):
+    """Convolution over time that is padded with the past: no window sees what comes later."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        past = self.dilation[0] * (self.kernel_size[0] - 1)
+        return self._conv_forward(F.pad(x, (past, 0)), self.weight, self.bias)
+'''
+
 SOURCES = {
     "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
+    "CausalConv1d": _CAUSAL_CONV,
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,

@@ -134,7 +134,8 @@ class Placer:
             message = "the net has several inputs, and one size is given for all"
             fail("several-inputs", message, step.name.span, help="change the sizes in the file")
         try:
-            return bind(Input, self._asked_sizes(), {"dtype": getattr(op, "dtype", "float")})
+            kept = {name: getattr(op, name) for name in ("dtype", "axes")}
+            return bind(Input, self._asked_sizes(), kept)
         except Rejected as error:
             raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
 

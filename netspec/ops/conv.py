@@ -140,6 +140,11 @@ class Conv(_Convolution):
         ]
         return x.with_map(self.filters, *sizes)
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether the padding of a settled op is the past of a sequence, as long as a window reaches back."""
+        return self.padding == (window_extent(self.kernel[0], self.dilation[0]) - 1, 0)
+
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (filters, c / groups, *kernel)`, `bias (filters)`."""
         (x,) = inputs

@@ -14,7 +14,7 @@ from netspec.backends.keras.rows import (
 )
 from netspec.emit.source import Call, Expr, short
 from netspec.ops.conv import Conv, ConvTranspose
-from netspec.shape import Shape, window_extent
+from netspec.shape import Shape
 
 _WINDOW_DEFAULTS = {
     "strides": 1,
@@ -47,8 +47,7 @@ def conv(op: Conv, x: Shape) -> Layer:
         has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
     )
     # Keras's depthwise layers do not know "causal".
-    causal = pairs == [(window_extent(op.kernel[0], op.dilation[0]) - 1, 0)]
-    causal = causal and has_size(pairs) and not _is_depthwise(op, x)
+    causal = op.is_causal and has_size(pairs) and not _is_depthwise(op, x)
     keywords: dict[str, Expr] = {
         "strides": short(stride),
         "padding": "same" if same else "causal" if causal else "valid",

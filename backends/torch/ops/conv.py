@@ -23,8 +23,9 @@ def conv(op: Conv, x: Shape) -> Layer:
     """Uneven padding is a step of its own: PyTorch's convolutions pad both sides alike."""
     pads = op.padding if isinstance(op.padding, tuple) else None
     even = pads is not None and symmetric(pads)
+    causal = op.is_causal and not even
     module = Call(
-        f"nn.Conv{len(op.kernel)}d",
+        "CausalConv1d" if causal else f"nn.Conv{len(op.kernel)}d",
         {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": short(op.kernel)},
         {
             "stride": short(op.stride),
@@ -35,7 +36,7 @@ def conv(op: Conv, x: Shape) -> Layer:
         },
         _CONV_DEFAULTS,
     )
-    if even:
+    if even or causal:
         return Layer(module, heavy=True)
     sides: Expr = (
         padded_at_run_time(X, op.kernel, op.stride, op.dilation) if pads is None else around(pads)
