@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from netspec.backend import Rows
-from netspec.backends.keras.layer import Layer, single
+from netspec.backends.keras.layer import Layer, Step, expression, single
 from netspec.dim import UnknownSize
 from netspec.emit.source import Call, Expr, short
 from netspec.shape import KINDS, Shape, same_pads, split_pads
@@ -74,3 +74,13 @@ def held_axis(x: Shape, letter: str) -> int:
     """Where Keras holds a named axis, the batch counted; -1 for the last."""
     place = held_axes(x.axes).index(letter)
     return -1 if place == len(x.sizes) - 1 else 1 + place
+
+
+def in_order(template: Expr, axes: str, y: Shape, inputs: int = 1) -> Layer:
+    """An expression that gives its axes in some order, and what brings them into that of its result's shape."""
+    wanted = held_axes(y.axes)
+    if axes == wanted:
+        return expression(template, inputs)
+    dims = tuple(1 + axes.index(letter) for letter in wanted)
+    first = Step(template, tuple(range(inputs)), expression=True)
+    return Layer((first, Step(Call("layers.Permute", {"dims": dims}), (inputs,))))

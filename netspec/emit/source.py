@@ -81,6 +81,19 @@ def short(values: Sequence[int]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
+def index_along(place: int, rank: int, index: str) -> str:
+    """The text of a subscript that applies to one axis: `:, 1:3`, or `..., 1:3` for the last of many."""
+    if place == rank - 1 > 1:
+        return f"..., {index}"
+    return ", ".join([*[":"] * place, index])
+
+
+def range_text(start: int, stop: int, step: int, size: int) -> str:
+    """`start:stop:step` of an axis of that size, without what needs not be said."""
+    first, last = str(start) if start else "", str(stop) if stop < size else ""
+    return f"{first}:{last}" + (f":{step}" if step > 1 else "")
+
+
 def arg(number: int) -> Code:
     """Stands for the value of that number in a template."""
     return Code(f"<{number}>")

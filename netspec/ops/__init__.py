@@ -14,6 +14,7 @@ from netspec.ops import (  # noqa: F401 (each registers its ops)
     positions,
     recurrent,
     reshape,
+    slicing,
 )
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, all_ops, find, names
 

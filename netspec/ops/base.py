@@ -116,6 +116,14 @@ class Op(BaseModel):
         return {"kind": self.kind, **handler(self)}
 
 
+class Parting(Op):
+    """Makes several tensors of one. It is no node: its `parts` are."""
+
+    def parts(self, x: Shape) -> "tuple[Op, ...]":
+        """The ops that give its results, in order. Raises `Rejected` where the tensor cannot be parted so."""
+        raise NotImplementedError
+
+
 _REGISTRY: dict[str, type[Op]] = {}
 
 
@@ -141,8 +149,17 @@ def names() -> tuple[str, ...]:
 
 
 def all_ops() -> Iterator[type[Op]]:
-    """Every op once, by name."""
-    return iter(sorted(set(_REGISTRY.values()), key=lambda op: op.kind))
+    """Every op that a node may have, once, by name."""
+    return (op for op in _known() if not issubclass(op, Parting))
+
+
+def partings() -> "Iterator[type[Parting]]":
+    """Every op that stands for several nodes, once, by name."""
+    return (op for op in _known() if issubclass(op, Parting))
+
+
+def _known() -> list[type[Op]]:
+    return sorted(set(_REGISTRY.values()), key=lambda op: op.kind)
 
 
 def unknown_op(name: str, *more: str) -> Rejected:

@@ -47,7 +47,7 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
         if name in letters:
             continue
         if name not in fields and op.naming is not None:
-            named.append((name, _size(name, value)))
+            named.append((name, _whole(name, value)))
             continue
         if name not in fields:
             known = (
@@ -79,12 +79,10 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
         raise _explain(op, given, error) from None
 
 
-def _size(name: str, value: object) -> object:
-    """A keyword that names an axis gives its size."""
-    if type(value) is not int or not 1 <= value <= LARGEST:
-        message = (
-            f"`{name}` is the size of an axis, a whole number of at least 1, got {plain(value)}"
-        )
+def _whole(name: str, value: object) -> object:
+    """A keyword that names an axis gives a whole number; whether it may be negative, the op knows."""
+    if type(value) is not int or abs(value) > LARGEST:
+        message = f"`{name}` must be a whole number, got {plain(value)}"
         raise Rejected("bad-argument", message, param=name)
     return value
 

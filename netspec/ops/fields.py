@@ -67,11 +67,6 @@ Initial = Annotated[
 BiasInitial = Annotated[
     Init | None, Field(description="how the bias starts; as in PyTorch if not given")
 ]
-Letters = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_letters),
-]
-"""Axes by their letters: `h w`, or in one string `"h w"`."""
 Padding = Literal["valid", "same", "half", "causal"] | Pads
 
 
@@ -100,6 +95,18 @@ def place_of(x: Shape, letter: str, param: str = "axis") -> int:
             help=f"its axes are {', '.join(x.axes)}",
         )
     return index
+
+
+def with_axis(x: Shape, letter: str, before: str | None) -> str:
+    """The tensor's axes with a new one: before the axis of that letter, or in front of all."""
+    if len(letter) != 1 or not letter.isalpha() or letter in x.axes:
+        raise Rejected(
+            "bad-argument",
+            f"`axis` must be a letter that no axis of {' '.join(x.axes)} has, got `{letter}`",
+            param="axis",
+        )
+    place = 0 if before is None else place_of(x, before, "before")
+    return x.axes[:place] + letter + x.axes[place:]
 
 
 def explicit_pads(

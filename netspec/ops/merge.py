@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from netspec.ops.base import Example, Op, Rejected, register
-from netspec.ops.fields import place_of
+from netspec.ops.fields import place_of, with_axis
 from netspec.shape import Shape
 
 
@@ -148,3 +148,28 @@ class Concat(_Merge):
         sizes = list(first.sizes)
         sizes[index] = sum(shape.sizes[index] for shape in inputs)
         return first.with_sizes(*sizes)
+
+
+@register
+class Stack(_Elementwise):
+    """The branches one behind another along a new axis."""
+
+    kind = "stack"
+    dtypes = ("float", "int")
+    examples: ClassVar = (
+        Example("stack t { @a | @b | @c }", _TRIPLE, (3, 6)),
+        Example("stack n { @a | @b }", _PAIR, (2, 3, 4, 5)),
+        Example("stack d before=h { @a | @b }", _PAIR, (3, 2, 4, 5)),
+    )
+
+    axis: Annotated[str, Field(description="the letter of the new axis")]
+    before: Annotated[
+        str | None, Field(description="the axis that it stands before; the first if not given")
+    ] = None
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """One more axis, with a position for each branch."""
+        x = super().infer(*inputs)
+        axes = with_axis(x, self.axis, self.before)
+        sizes = dict(zip(x.axes, x.sizes, strict=True)) | {self.axis: len(inputs)}
+        return Shape(axes=axes, sizes=tuple(sizes[letter] for letter in axes), dtype=x.dtype)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field
 
 from netspec.ops.base import Example, Op, Rejected, register
-from netspec.ops.fields import Letters, NamedSizes, place_of
+from netspec.ops.fields import Letters, NamedSizes, place_of, with_axis
 from netspec.ops.grouping import Group, Grouping, letters, parse_pattern, solve
 from netspec.shape import AXES_BY_RANK, Shape
 
@@ -227,14 +227,7 @@ class Unsqueeze(Regroup):
 
     def axes(self, x: Shape) -> str:
         """The new one among them."""
-        if len(self.axis) != 1 or not self.axis.isalpha() or self.axis in x.axes:
-            raise Rejected(
-                "bad-argument",
-                f"`axis` must be a letter that no axis of {' '.join(x.axes)} has, got `{self.axis}`",
-                param="axis",
-            )
-        place = 0 if self.before is None else place_of(x, self.before, "before")
-        return x.axes[:place] + self.axis + x.axes[place:]
+        return with_axis(x, self.axis, self.before)
 
     def grouping(self, x: Shape) -> Grouping:
         """The others stay."""

@@ -13,6 +13,7 @@ from netspec.backends.keras.ops import (  # noqa: F401 (each registers its rows)
     positions,
     recurrent,
     reshape,
+    slicing,
 )
 from netspec.backends.keras.rows import ROWS
 

@@ -10,9 +10,10 @@ from netspec.backends.keras.rows import (
     Row,
     held_axes,
     held_axis,
+    in_order,
 )
-from netspec.emit.source import Call, Code
-from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
+from netspec.emit.source import Call, Code, Items, arg, call
+from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Stack, Subtract
 from netspec.shape import Shape
 
 
@@ -62,3 +63,12 @@ def concat(op: Concat, *xs: Shape) -> Layer:
     """Axes count from the batch, with the channels last."""
     axis = held_axis(xs[0], op.axis)
     return single(Call("layers.Concatenate", {}, {"axis": axis}, {"axis": -1}), len(xs))
+
+
+@ROWS.row(Stack)
+def stack(op: Stack, *xs: Shape) -> Layer:
+    """In the order in which Keras holds the branches, and from there into that of the result."""
+    x, y = xs[0], op.infer(*xs)
+    branches = Items(tuple(arg(i) for i in range(len(xs))))
+    stacked = call("ops.stack", branches, axis=1)
+    return in_order(stacked, op.axis + held_axes(x.axes), y, len(xs))

@@ -14,6 +14,7 @@ from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
     positions,
     recurrent,
     reshape,
+    slicing,
 )
 from netspec.backends.onnx.rows import ROWS
 

@@ -12,7 +12,7 @@ from netspec.backends.onnx.rows import (
     integers,
     node,
 )
-from netspec.ops.merge import Add, Concat, Multiply, Subtract
+from netspec.ops.merge import Add, Concat, Multiply, Stack, Subtract
 
 
 @ROWS.row(Concat)
@@ -48,3 +48,10 @@ def multiply(op: Multiply, site: Site) -> Operand:  # noqa: ARG001
         for x, shape in zip(site.inputs, site.shapes, strict=True)
     ]
     return _pairwise("Mul", tuple(operands))
+
+
+@ROWS.row(Stack)
+def stack(op: Stack, site: Site) -> Operand:
+    """Each with the new axis, then side by side along it."""
+    axis = axis_of(op.infer(*site.shapes), op.axis)
+    return node("Concat", *(node("Unsqueeze", x, integers(axis)) for x in site.inputs), axis=axis)

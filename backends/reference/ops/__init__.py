@@ -13,6 +13,7 @@ from netspec.backends.reference.ops import (  # noqa: F401 (each registers its r
     positions,
     recurrent,
     reshape,
+    slicing,
 )
 from netspec.backends.reference.rows import ROWS
 

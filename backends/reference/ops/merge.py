@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
-from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
+from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Stack, Subtract
 from netspec.weights import Array
 
 
@@ -65,4 +65,13 @@ def _concat(op: Concat, at: Applied) -> Result:
     ends = np.cumsum([x.shape[axis] for x in at.inputs])[:-1]
     return Result(
         np.concatenate(at.inputs, axis), lambda dy: Gradients(tuple(np.split(dy, ends, axis)))
+    )
+
+
+@ROWS.row(Stack)
+def _stack(op: Stack, at: Applied) -> Result:
+    axis = 1 + op.infer(*at.shapes).axes.index(op.axis)
+    return Result(
+        np.stack(at.inputs, axis),
+        lambda dy: Gradients(tuple(np.moveaxis(dy, axis, 0))),
     )

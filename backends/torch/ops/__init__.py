@@ -13,6 +13,7 @@ from netspec.backends.torch.ops import (  # noqa: F401 (each registers its rows)
     positions,
     recurrent,
     reshape,
+    slicing,
 )
 from netspec.backends.torch.rows import ROWS
 

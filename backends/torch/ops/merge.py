@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.backends.torch.layer import Layer, X, function
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.source import Expr, Infix, Items, Subscript, arg, call
-from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Subtract
+from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Stack, Subtract
 from netspec.shape import Shape
 
 
@@ -54,3 +54,10 @@ def concat(op: Concat, *xs: Shape) -> Layer:
     """Axes count from the batch."""
     branches = Items(tuple(arg(i) for i in range(len(xs))))
     return function("torch.cat", branches, dim=1 + xs[0].axes.index(op.axis))
+
+
+@ROWS.row(Stack)
+def stack(op: Stack, *xs: Shape) -> Layer:
+    """Axes count from the batch."""
+    branches = Items(tuple(arg(i) for i in range(len(xs))))
+    return function("torch.stack", branches, dim=1 + op.infer(*xs).axes.index(op.axis))

@@ -1,0 +1,46 @@
+"""Ops that keep a part of a tensor, or put its elements elsewhere: how Keras realises them."""
+
+from __future__ import annotations
+
+from netspec.backends.keras.layer import Layer, expression
+from netspec.backends.keras.rows import ROWS, held_axes, held_axis, in_order
+from netspec.emit.source import Expr, Subscript, arg, call, index_along, range_text
+from netspec.ops.slicing import Flip, Roll, Slice, Take
+from netspec.shape import Shape
+
+
+@ROWS.row(Slice)
+def slice_(op: Slice, x: Shape) -> Layer:
+    """Indices, as in NumPy."""
+    assert op.stop is not None
+    kept = range_text(op.start, op.stop, op.step, x.axis(op.axis))
+    return expression(Subscript(arg(0), _along(x, op.axis, kept)))
+
+
+@ROWS.row(Take)
+def take(op: Take, x: Shape) -> Layer:
+    """An index; what is left may stand in another order than Keras holds it in."""
+    left = held_axes(x.axes).replace(op.axis, "")
+    return in_order(Subscript(arg(0), _along(x, op.axis, str(op.index))), left, op.infer(x))
+
+
+def _along(x: Shape, letter: str, index: str) -> str:
+    rank = 1 + len(x.sizes)
+    return index_along(held_axis(x, letter) % rank, rank, index)
+
+
+@ROWS.row(Flip)
+def flip(op: Flip, x: Shape) -> Layer:
+    """Axes count from the batch."""
+    axes = tuple(held_axis(x, letter) for letter in op.axes)
+    return expression(call("ops.flip", arg(0), axis=axes[0] if len(axes) == 1 else axes))
+
+
+@ROWS.row(Roll)
+def roll(op: Roll, x: Shape) -> Layer:
+    """Axes count from the batch."""
+    axes: Expr = tuple(held_axis(x, letter) for letter, _ in op.shifts)
+    shifts: Expr = tuple(shift for _, shift in op.shifts)
+    if len(op.shifts) == 1:
+        axes, shifts = held_axis(x, op.shifts[0][0]), op.shifts[0][1]
+    return expression(call("ops.roll", arg(0), shifts, axis=axes))
