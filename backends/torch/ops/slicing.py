@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netspec.backends.torch.layer import Layer, X, method
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Subscript, index_along
+from netspec.emit.source import Subscript, index_along, range_text
 from netspec.ops.slicing import Flip, Roll, Slice, Take
 from netspec.shape import Shape
 
