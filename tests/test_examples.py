@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ NETWORKS = {
     "resnet18": {"input_shape": (3, 64, 64)},
     "resnet50": {"input_shape": (3, 64, 64), "overrides": {"depths": (1, 2, 1, 1)}},
     "mobilenet_v2": {"input_shape": (3, 64, 64), "overrides": {"width": 0.25}},
+    "inception_v3": {"input_shape": (3, 96, 96), "overrides": {"auxiliary": False}},
     "densenet121": {"input_shape": (3, 64, 64), "overrides": {"depths": (2, 3, 1, 2)}},
     "tcn": {"overrides": {"t": 24, "widths": (5, 5, 6), "k": 3, "rate": 0.1}},
     "wavenet": {"overrides": {"t": 24, "q": 8, "c": 4, "s": 6, "layers": 3, "stacks": 2}},
@@ -51,22 +51,6 @@ def test_every_example_is_here():
 )
 def test_the_reference_networks_are_what_their_tutorials_say(name, kinds):
     assert [node.op.kind for node in load(name).nodes][1:] == kinds.split()
-
-
-@pytest.mark.parametrize(
-    ("name", "trainable"),
-    [
-        ("resnet18", 11_689_512),
-        ("resnet50", 25_557_032),
-        ("mobilenet_v2", 3_504_872),
-        ("densenet121", 7_978_856),
-    ],
-)
-def test_the_known_networks_have_torchvisions_numbers_of_parameters(name, trainable):
-    weights = (
-        weight for _, weight in netspec.load(EXAMPLES / f"{name}.net").weights() if weight.trainable
-    )
-    assert sum(math.prod(weight.shape) for weight in weights) == trainable
 
 
 @pytest.mark.slow

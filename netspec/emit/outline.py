@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -65,7 +65,8 @@ def outline(graph: Graph, *, groups: bool) -> Part:
 
     `groups` keeps labelled groups as parts of their own; otherwise only blocks are, and what stands
     in a group belongs to the part around it under a dotted local name. What is not in one piece in
-    the order of the nodes never is a part. Inputs of the network are the root's `inputs`.
+    the order of the nodes never is a part, nor is a group of numbers with gaps. Inputs of the network
+    are the root's `inputs`.
     """
     root = Part(path="")
     layers = [node for node in graph.nodes if node.op.kind != "input"]
@@ -88,7 +89,25 @@ def _containers(graph: Graph, groups: bool) -> dict[str, tuple[str | None, dict[
                 runs[prefix] = runs.get(prefix, 0) + 1
         previous = prefixes
     whole = {path: found.get(path, (None, {})) for path, count in runs.items() if count == 1}
-    return {path: (block, given) for path, (block, given) in whole.items() if groups or block}
+    gaps = _with_gaps(runs, graph)
+    return {
+        path: (block, given)
+        for path, (block, given) in whole.items()
+        if block or (groups and path not in gaps)
+    }
+
+
+def _with_gaps(scopes: Iterable[str], graph: Graph) -> set[str]:
+    """The scopes whose items are numbers, but not 0, 1, 2 ...: places in a list that has others too."""
+    items: dict[str, set[str]] = {}
+    for path in (*scopes, *(node.name for node in graph.nodes)):
+        outer, _, local = path.rpartition(".")
+        items.setdefault(outer, set()).add(local)
+    return {
+        path
+        for path, names in items.items()
+        if any(name.isdigit() for name in names) and names != set(map(str, range(len(names))))
+    }
 
 
 def _prefixes(path: str) -> list[str]:
