@@ -29,6 +29,13 @@ def _revive(value: Any) -> Any:
     return op.model_validate_json(json.dumps(fields))
 
 
+def _frozen(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    if isinstance(value, Mapping):
+        return {name: _frozen(each) for name, each in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
 AnyOp = Annotated[SerializeAsAny[Op], BeforeValidator(_revive)]
 
 
@@ -59,7 +66,7 @@ class Scope(BaseModel):
 
     path: str
     block: str | None = None
-    arguments: dict[str, Any] = {}
+    arguments: Annotated[dict[str, Any], BeforeValidator(_frozen)] = {}
 
 
 class Output(BaseModel):
