@@ -28,6 +28,18 @@ def gelu_tanh(x):
     return ops.gelu(x, approximate=True)
 '''
 
+_LOCAL_RESPONSE_NORM = '''\
+def local_response_norm(
+    x: KerasTensor, *, size: int, alpha: float, beta: float, k: float
+) -> KerasTensor:
+    """Each channel over a power of the squares of `size` channels around it."""
+    margin, channels = size // 2, x.shape[-1]
+    padding = [(0, 0)] * (len(x.shape) - 1) + [(margin, margin)]
+    squares = ops.pad(ops.square(x), padding)
+    total = sum(squares[..., first : first + channels] for first in range(size))
+    return x / ops.power(k + alpha / size * total, beta)
+'''
+
 _REGLU = '''\
 def reglu(x: KerasTensor, axis: int = -1) -> KerasTensor:
     """The second half of the features, through ReLU, gates the first."""
@@ -145,6 +157,7 @@ def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
 SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "gelu_tanh": _GELU_TANH,
+    "local_response_norm": _LOCAL_RESPONSE_NORM,
     "reglu": _REGLU,
     "geglu": _GEGLU,
     "swiglu": _SWIGLU,

@@ -56,7 +56,7 @@ def assemble(
     """
     _check(graph, weights, opset, itemsize=8 if double else 4)
     written, graph = graph, sequence_layout(Model(graph)).graph
-    lowered = _lower(graph, opset)
+    lowered = _lower(graph, opset, double)
     names = _value_names(graph, lowered)
     results = {output.name for output in graph.outputs}
 
@@ -143,13 +143,13 @@ def _check(graph: Graph, weights: Weights, opset: int, itemsize: int) -> None:
         raise SpecError(*mistakes)
 
 
-def _lower(graph: Graph, opset: int) -> dict[str, _Lowered]:
+def _lower(graph: Graph, opset: int, double: bool) -> dict[str, _Lowered]:
     """Every row applied, in the order of the nodes."""
     lowered: dict[str, _Lowered] = {}
     for node in graph.nodes:
         owned = tuple(name for name, _ in graph.weights_of(node))
         inputs = tuple(lowered[name].origin for name in node.inputs) or (node.name,)
-        tree = ROWS[node.op](node.op, Site(inputs, graph.input_shapes(node), owned, opset))
+        tree = ROWS[node.op](node.op, Site(inputs, graph.input_shapes(node), owned, opset, double))
         if isinstance(tree, Apply):
             lowered[node.name] = _Lowered(tree, node.name, owned)
         else:

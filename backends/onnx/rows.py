@@ -38,12 +38,13 @@ Operand = str | Constant | Apply
 
 
 class Site(NamedTuple):
-    """Where a row is applied: the values read, their shapes, its weights, the opset."""
+    """Where a row is applied: the values read, their shapes, its weights, the opset, whether numbers are float64."""
 
     inputs: tuple[str, ...]
     shapes: tuple[Shape, ...]
     weights: tuple[str, ...]
     opset: int
+    double: bool = False
 
 
 Row = Callable[[Any, Site], Operand]
@@ -95,16 +96,29 @@ def same_op(op_type: str, op: Op, site: Site) -> Operand:  # noqa: ARG001
     return node(op_type, *site.inputs)
 
 
-def reduced(op_type: str, site: Site, *axes: int) -> Apply:
-    """A reduction of the input that drops these axes; they are an attribute below opset 18."""
-    if site.opset < 18:
-        return node(op_type, *site.inputs, axes=axes, keepdims=0)
-    return node(op_type, *site.inputs, integers(*axes), keepdims=0)
+def reduced(
+    op_type: str, site: Site, *axes: int, of: Operand | None = None, keep: bool = False
+) -> Apply:
+    """A reduction of the input, or `of` another value, over these axes; they are an attribute below opset 18."""
+    value = site.inputs[0] if of is None else of
+    if site.opset < (13 if op_type == "ReduceSum" else 18):
+        return node(op_type, value, axes=axes, keepdims=int(keep))
+    return node(op_type, value, integers(*axes), keepdims=int(keep))
 
 
 def padded(pads: str | tuple[int, ...]) -> dict[str, Any]:
     """Settled padding as attributes; `same` where its numbers are known only at run time."""
     return {"auto_pad": "SAME_UPPER"} if pads == "same" else {"pads": pads}
+
+
+def moved_last(apply: Callable[[Operand], Operand], x: Operand, shape: Shape) -> Operand:
+    """What works on the last axis, applied to the channels."""
+    count, place = len(shape.axes), shape.axes.index("c") + 1
+    if place == count:
+        return apply(x)
+    order = (*(i for i in range(count + 1) if i != place), place)
+    back = tuple(order.index(i) for i in range(count + 1))
+    return node("Transpose", apply(node("Transpose", x, perm=order)), perm=back)
 
 
 def axis_of(shape: Shape, name: str) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 from onnx.reference.ops import op_conv_transpose, op_max_pool, op_rnn
 
 from netspec.backend import Step
@@ -45,6 +46,19 @@ class RNN(op_rnn.RNN_14):  # type: ignore[misc]
         return known
 
 
+class LRN(OpRun):  # type: ignore[misc]
+    """Local response norm, whose last channel onnx 1.23 leaves out of each sum."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, **attributes: Any) -> tuple[Array]:
+        size, alpha, beta, bias = (attributes[name] for name in ("size", "alpha", "beta", "bias"))
+        margin, channels = size // 2, x.shape[1]
+        squares = np.pad(x * x, [(0, 0), (margin, margin)] + [(0, 0)] * (x.ndim - 2))
+        total = np.add.reduce([squares[:, first : first + channels] for first in range(size)])
+        return ((x / (bias + alpha / size * total) ** beta),)
+
+
 class MaxPool(op_max_pool.MaxPool):  # type: ignore[misc]
     """ONNX's own by its general way: that for a stride of 1 fails in onnx 1.23 where only one side is padded."""
 
@@ -78,7 +92,7 @@ class ReferenceSession(_Inference):
     """ONNX's reference evaluator on a double model: ONNX Runtime lacks most double kernels."""
 
     def __init__(self, model: Any) -> None:
-        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose, MaxPool, RNN])
+        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose, LRN, MaxPool, RNN])
         self._outputs = list(self._evaluator.output_names)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -73,6 +73,16 @@ class CausalConv1d(nn.Conv1d):
         return self._conv_forward(F.pad(x, (past, 0)), self.weight, self.bias)
 '''
 
+_LAYER_NORM = '''\
+class LayerNorm{rank}d(nn.LayerNorm):
+    """Layer norm over the channels at each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.movedim(1, -1)
+        x = F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return x.movedim(-1, 1)
+'''
+
 SOURCES = {
     "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
@@ -80,4 +90,5 @@ SOURCES = {
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,
+    **{f"LayerNorm{rank}d": _LAYER_NORM.format(rank=rank) for rank in (2, 3)},
 }

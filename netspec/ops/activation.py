@@ -278,6 +278,8 @@ class Prelu(_Elementwise):
 class _AlongAxis(Op):
     """Works along one axis and keeps the shape."""
 
+    layout = "any"
+
     axis: Annotated[str, Field(description="the letter of the axis")] = "c"
 
     def infer(self, *inputs: Shape) -> Shape:

@@ -21,6 +21,8 @@ def _examples(kind: str) -> tuple[Example, ...]:
 class _Gated(Op):
     """Splits the features into halves a and b."""
 
+    layout = "any"
+
     def infer(self, *inputs: Shape) -> Shape:
         """Half the channels."""
         (x,) = inputs

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from netspec.backends.keras.layer import Held, Layer, single
+from netspec.backends.keras.layer import Held, Layer, expression, single
 from netspec.backends.keras.rows import (
     ROWS,
+    axis_of,
+    held_axes,
 )
-from netspec.emit.source import Call, Expr
-from netspec.ops.norm import BatchNorm
+from netspec.emit.source import Call, Code, Expr, arg, call
+from netspec.ops.norm import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    L2Normalise,
+    LayerNorm,
+    LocalResponseNorm,
+    RmsNorm,
+)
 from netspec.shape import Shape
 
 
@@ -30,3 +40,74 @@ def batch_norm(op: BatchNorm, _x: Shape) -> Layer:
         "running_var": (Held("moving_variance"),),
     }
     return single(Call("BatchNorm", {}, keywords, defaults), held=held)
+
+
+_AFFINE = {"weight": (Held("gamma"),), "bias": (Held("beta"),)}
+
+
+@ROWS.row(LayerNorm)
+def layer_norm(op: LayerNorm, x: Shape) -> Layer:
+    """Keras's eps is 1e-3 by default; its tensors over all axes lie in its order of them."""
+    held, axis, holding = held_axes(x.axes), f"{axis_of(x, 'c')}", _AFFINE
+    if op.over == "all":
+        axis = repr(list(range(1, 1 + len(held))))
+        order = tuple(map(x.axes.index, held))
+        holding = {name: (Held(name_there, order=order),) for name, name_there in _NAMES.items()}
+    keywords: dict[str, Expr] = {
+        "axis": Code(axis),
+        "epsilon": op.eps,
+        "center": op.affine and op.bias,
+        "scale": op.affine,
+    }
+    defaults = {"axis": Code("-1"), "center": True, "scale": True}
+    return single(Call("layers.LayerNormalization", {}, keywords, defaults), held=holding)
+
+
+_NAMES = {"weight": "gamma", "bias": "beta"}
+
+
+def _group_norm(groups: int, eps: float, affine: bool, x: Shape) -> Layer:
+    keywords: dict[str, Expr] = {
+        "groups": groups,
+        "axis": axis_of(x, "c"),
+        "epsilon": eps,
+        "center": affine,
+        "scale": affine,
+    }
+    defaults = {"groups": 32, "axis": -1, "center": True, "scale": True}
+    return single(Call("layers.GroupNormalization", {}, keywords, defaults), held=_AFFINE)
+
+
+@ROWS.row(GroupNorm)
+def group_norm(op: GroupNorm, x: Shape) -> Layer:
+    """Keras's eps is 1e-3 by default."""
+    return _group_norm(op.groups, op.eps, op.affine, x)
+
+
+@ROWS.row(InstanceNorm)
+def instance_norm(op: InstanceNorm, x: Shape) -> Layer:
+    """A group norm with a group for each channel, which Keras calls -1."""
+    return _group_norm(-1, op.eps, op.affine, x)
+
+
+@ROWS.row(RmsNorm)
+def rms_norm(op: RmsNorm, x: Shape) -> Layer:
+    """Keras's layer always learns a scale."""
+    keywords: dict[str, Expr] = {"axis": axis_of(x, "c"), "epsilon": op.eps}
+    if op.affine:
+        made = Call("layers.RMSNormalization", {}, keywords, {"axis": -1})
+        return single(made, held={"weight": (Held("scale"),)})
+    return expression(Call("ops.rms_normalization", {"x": arg(0)}, keywords, {"axis": -1}))
+
+
+@ROWS.row(LocalResponseNorm)
+def local_response_norm(op: LocalResponseNorm, _x: Shape) -> Layer:
+    """A function of the file: Keras has none."""
+    keywords: dict[str, Expr] = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "k": op.k}
+    return expression(Call("local_response_norm", {"x": arg(0)}, keywords))
+
+
+@ROWS.row(L2Normalise)
+def l2_normalise(op: L2Normalise, x: Shape) -> Layer:
+    """The same as the spec's."""
+    return expression(call("ops.normalize", arg(0), axis=axis_of(x, op.axis), epsilon=op.eps))

@@ -6,7 +6,7 @@ from typing import Any
 
 from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, Row, applied_to
-from netspec.emit.source import Call, Infix, call
+from netspec.emit.source import Call, Expr, Infix, call
 from netspec.ops.activation import (
     Celu,
     Elu,
@@ -122,13 +122,9 @@ def squareplus(op: Squareplus, _x: Shape) -> Layer:
 @ROWS.row(Prelu)
 def prelu(op: Prelu, x: Shape) -> Layer:
     """PyTorch's channels stand behind the batch."""
-    channels, place = 1 if op.shared else x.axis("c"), 1 + x.axes.index("c")
-    module = Call(
-        "nn.PReLU",
-        {},
-        {"num_parameters": channels, "init": op.init},
-        {"num_parameters": 1, "init": 0.25},
-    )
+    channels, place = x.axis("c"), 1 + x.axes.index("c")
+    positional: dict[str, Expr] = {} if op.shared else {"num_parameters": channels}
+    module = Call("nn.PReLU", positional, {"init": op.init}, {"init": 0.25})
     if op.shared or place == 1:
         return Layer(module)
     moved = call("movedim", place, 1, on=X)
