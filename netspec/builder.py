@@ -259,7 +259,7 @@ def _determined(op: Input, known: frozenset[str]) -> frozenset[str]:
                 "undetermined-size",
                 f"the size `{size}` does not tell what `{min(missing)}` is",
                 param="sizes",
-                help="an input's size is an unknown by itself, or times and plus a number: `4*?T + 1`",
+                help="an input's size is an unknown by itself, or times and plus a number: `(4*?T + 1)`",
             )
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Dim, UnknownSize
@@ -11,6 +11,9 @@ from netspec.dim import unknowns as names_in
 from netspec.ir import Graph, Node
 from netspec.ops import Op, Rejected
 from netspec.shape import Shape
+
+_TRIED = (4, 8, 16, 32, 64, 128, 256, 512, 2, 1)
+"""Least sizes to try, one after another."""
 
 
 def unknowns(graph: Graph) -> tuple[str, ...]:
@@ -54,6 +57,24 @@ def bind(graph: Graph, sizes: Mapping[str, int]) -> Graph:
         raise SpecError(Diagnostic("impossible-size", message, position=at))
     kept = {field: getattr(graph, field) for field in Graph.model_fields if field != "nodes"}
     return Graph(**kept, nodes=tuple(nodes))
+
+
+def propose(graph: Graph, draw: Callable[[int, int], int]) -> dict[str, int]:
+    """Sizes that the graph can take, small ones where it can; `draw(low, high)` chooses below `high`.
+
+    Raises `SpecError` where none are found.
+    """
+    reason: SpecError | None = None
+    for least in _TRIED:
+        sizes = {name: draw(least, 2 * least) for name in unknowns(graph)}
+        try:
+            bind(graph, sizes)
+        except SpecError as error:
+            reason = reason or error
+        else:
+            return sizes
+    assert reason is not None
+    raise reason
 
 
 def bind_op(op: Op, sizes: Mapping[str, int]) -> Op:

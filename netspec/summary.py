@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from math import prod
 from typing import NamedTuple
 
+from netspec.dim import Dim, UnknownSize
 from netspec.ir import Graph
 
 FLOAT_BYTES = 4
+LONGEST = 32
+"""Characters of a formula in a table."""
+UNREADABLE = "depends on the sizes"
 
 
 class Row(NamedTuple):
-    """One layer. Shapes and counts are for one example."""
+    """One layer. Shapes and counts are for one example, formulas where sizes are known only at run time."""
 
     name: str
     op: str
@@ -23,15 +28,18 @@ class Row(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """All layers, and what they come to. Bytes are those of float32."""
+    """All layers, and what they come to. Bytes are those of float32.
+
+    What depends on sizes known only at run time is a formula, or None where that would be beyond reading.
+    """
 
     name: str
     rows: tuple[Row, ...]
     trainable: int
     fixed: int
-    macs: int
-    input_bytes: int
-    activation_bytes: int
+    macs: int | None
+    input_bytes: int | None
+    activation_bytes: int | None
     weight_bytes: int
 
 
@@ -46,18 +54,25 @@ def summarize(graph: Graph) -> Summary:
         macs = node.op.macs(node.shape, *graph.input_shapes(node))
         rows.append(Row(node.name, node.op.kind, node.shape.sizes, trainable, fixed, macs))
     trainable, fixed = sum(row.trainable for row in rows), sum(row.fixed for row in rows)
-    inputs = sum(node.shape.elements for node in graph.inputs)
-    everything = sum(node.shape.elements for node in graph.nodes)
+    computed = [node for node in graph.nodes if node.op.kind != "input"]
     return Summary(
         graph.name,
         tuple(rows),
         trainable,
         fixed,
-        sum(row.macs for row in rows),
-        inputs * FLOAT_BYTES,
-        (everything - inputs) * FLOAT_BYTES,
+        _total(row.macs for row in rows),
+        _total(node.shape.elements * FLOAT_BYTES for node in graph.inputs),
+        _total(node.shape.elements * FLOAT_BYTES for node in computed),
         (trainable + fixed) * FLOAT_BYTES,
     )
+
+
+def _total(counts: Iterable[int]) -> int | None:
+    """The sum, or None where it is no readable formula."""
+    try:
+        return sum(counts)
+    except UnknownSize:
+        return None
 
 
 def to_table(summary: Summary) -> str:
@@ -69,7 +84,7 @@ def to_table(summary: Summary) -> str:
             row.op,
             " x ".join(map(str, row.shape)),
             f"{row.trainable + row.fixed:,}" if row.trainable + row.fixed else "-",
-            f"{row.macs:,}" if row.macs else "-",
+            "-" if row.macs == 0 else _readable(row.macs),
         )
         for row in summary.rows
     ]
@@ -85,7 +100,7 @@ def to_table(summary: Summary) -> str:
         ("parameters", f"{summary.trainable + summary.fixed:,}"),
         ("  trainable", f"{summary.trainable:,}"),
         ("  not trainable", f"{summary.fixed:,}"),
-        ("multiply-adds", f"{summary.macs:,}"),
+        ("multiply-adds", _readable(summary.macs)),
         ("input", _megabytes(summary.input_bytes)),
         ("activations", _megabytes(summary.activation_bytes)),
         ("weights", _megabytes(summary.weight_bytes)),
@@ -96,11 +111,20 @@ def to_table(summary: Summary) -> str:
     return "\n".join([title, rule, line(head), rule, *map(line, body), rule, *lines, ""])
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 2**20:,.2f} MiB"
+def _readable(count: int | None) -> str:
+    """A number, a formula, or that it is one too long for a table."""
+    text = "" if count is None else f"{count:,}"
+    return text if 0 < len(text) <= LONGEST else UNREADABLE
+
+
+def _megabytes(count: int | None) -> str:
+    if count is not None and not isinstance(count, Dim):
+        return f"{count / 2**20:,.2f} MiB"
+    formula = _readable(count)
+    return formula if formula == UNREADABLE else f"{formula} bytes"
 
 
 def to_json(summary: Summary) -> str:
     """The summary for programs."""
     content = {**summary._asdict(), "rows": [row._asdict() for row in summary.rows]}
-    return json.dumps(content, indent=2) + "\n"
+    return json.dumps(content, indent=2, default=str) + "\n"

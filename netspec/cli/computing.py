@@ -133,7 +133,7 @@ def run(
         from netspec.compiler import compile as compile_graph
 
         bare = None if isinstance(arrays, dict) else tuple(arrays.shape[1:])
-        graph = _sized_graph(model, net, settings, bare)
+        graph = _fitted(_sized_graph(model, net, settings, bare), arrays)
         given = read_weights(graph, weights, seed)
         content = compile_graph(
             graph, target="onnx", weights=given, seed=seed, fold_bn=fold_bn
@@ -166,6 +166,18 @@ def _sized_graph(
         if shape is None or spec == STDIN or [d.id for d in error.diagnostics] != ["no-input"]:
             raise
         return load_graph(spec, net, settings, shape)
+
+
+def _fitted(graph: Graph, arrays: Any) -> Graph:
+    """The graph with its unknown sizes known from the arrays; arrays that do not fit it are judged later."""
+    from netspec.sizes import bind, measure
+
+    given = arrays if isinstance(arrays, dict) else {node.name: arrays for node in graph.inputs}
+    shapes = {name: array.shape[1:] for name, array in given.items()}
+    ranks = {node.name: len(node.shape.sizes) for node in graph.inputs}
+    if {name: len(shape) for name, shape in shapes.items()} != ranks:
+        return graph
+    return bind(graph, measure(graph, shapes))
 
 
 @click.group("weights")

@@ -87,7 +87,7 @@ def spec_options(command: Command) -> Command:
             "--input",
             "input_shape",
             type=Sizes(),
-            help="The input of a spec that has none, or its size.",
+            help="The input of a spec that has none, or its size: 3x224x224, 3x?x?.",
         ),
     ]
     for option in reversed(options):

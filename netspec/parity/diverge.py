@@ -8,6 +8,7 @@ from typing import NamedTuple
 from netspec.ir import Graph, Node, Output
 from netspec.parity.compare import Check
 from netspec.parity.exchange import Exercise
+from netspec.sizes import bind, measure
 from netspec.weights import Array, np
 
 
@@ -40,8 +41,10 @@ def expose_exercise(graph: Graph, exercise: Exercise, prediction: int) -> Exerci
     if exercise.step_inputs is None or exercise.cotangents is None:
         return Exercise(chosen)
     batch = len(next(iter(exercise.cotangents.values())))
+    given = {name: array.shape[1:] for name, array in exercise.step_inputs.items()}
+    sized = bind(graph, measure(graph, given))
     cotangents: dict[str, Array] = {
-        node.name: np.zeros((batch, *node.shape.sizes), np.float32) for node in _layers(graph)
+        node.name: np.zeros((batch, *node.shape.sizes), np.float32) for node in _layers(sized)
     }
     for output in graph.outputs:
         if output.node in cotangents:

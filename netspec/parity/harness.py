@@ -17,6 +17,7 @@ from netspec.parity.report import Report, Row, Skipped
 from netspec.parity.runner import Crash, Job, run_jobs
 from netspec.passes import Model, Pass
 from netspec.passes.fold_batchnorm import fold_batchnorm
+from netspec.sizes import bind, propose
 from netspec.weights import Weights, check_weights, np, random_weights
 
 TRAINING_BATCH = 7
@@ -60,7 +61,7 @@ def verify(
     given = random_weights(graph, seed) if weights is None else weights
     check_weights(graph, given)
     weights = {name: array.astype(np.float32) for name, array in given.items()}
-    exercise = _draw(graph, batches, seed, train=not fold_bn)
+    exercise, sizes = _draw(graph, batches, seed, train=not fold_bn)
     task = original = _task(graph, weights, exercise)
     if fold_bn:
         task = _task(graph, weights, exercise, fold_batchnorm)
@@ -85,6 +86,7 @@ def verify(
         network=graph.name,
         fingerprint=graph.fingerprint,
         batches=tuple(batches),
+        sizes=sizes,
         seed=seed,
         folded=fold_bn,
         rows=tuple(rows),
@@ -149,11 +151,21 @@ def _versions(targets: Iterable[str]) -> dict[str, str]:
     return {module: version(owners[module][0]) for module in modules if module in owners}
 
 
-def _draw(graph: Graph, batches: Sequence[int], seed: int, *, train: bool) -> Exercise:
-    """Float32 numbers, so that every precision is given the same."""
-    generator = np.random.default_rng(seed)
+def _draw(
+    graph: Graph, batches: Sequence[int], seed: int, *, train: bool
+) -> tuple[Exercise, tuple[Mapping[str, int], ...]]:
+    """Float32 numbers, so that every precision is given the same, and what unknown sizes are in each run.
 
-    def draw(batch: int, nodes: Mapping[str, str]) -> Arrays:
+    Those are drawn anew for each batch, and for the training step.
+    """
+    generator = np.random.default_rng(seed)
+    runs = len(batches) + train
+    sizes = tuple(
+        propose(graph, lambda low, high: int(generator.integers(low, high))) for _ in range(runs)
+    )
+    sized = [bind(graph, each) for each in sizes]
+
+    def draw(graph: Graph, batch: int, nodes: Mapping[str, str]) -> Arrays:
         shapes = {name: graph.by_name[node].shape for name, node in nodes.items()}
         return {
             name: generator.standard_normal((batch, *shape.sizes), np.float32)
@@ -161,11 +173,14 @@ def _draw(graph: Graph, batches: Sequence[int], seed: int, *, train: bool) -> Ex
         }
 
     inputs = {node.name: node.name for node in graph.inputs}
-    predictions = tuple(draw(batch, inputs) for batch in batches)
+    predictions = tuple(
+        draw(own, batch, inputs) for own, batch in zip(sized, batches, strict=False)
+    )
     if not train:
-        return Exercise(predictions)
+        return Exercise(predictions), sizes
     outputs = {output.name: output.node for output in graph.outputs}
-    return Exercise(predictions, draw(TRAINING_BATCH, inputs), draw(TRAINING_BATCH, outputs))
+    step, cotangents = (draw(sized[-1], TRAINING_BATCH, nodes) for nodes in (inputs, outputs))
+    return Exercise(predictions, step, cotangents), sizes
 
 
 def _task(

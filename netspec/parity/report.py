@@ -48,11 +48,15 @@ class Skipped(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The result of `verify`."""
+    """The result of `verify`.
+
+    `sizes` are what was chosen for the unknown sizes, for each batch and then for the training step.
+    """
 
     network: str
     fingerprint: str
     batches: tuple[int, ...]
+    sizes: tuple[Mapping[str, int], ...]
     seed: int
     folded: bool
     rows: tuple[Row, ...]
@@ -77,6 +81,7 @@ class Report(NamedTuple):
             "network": self.network,
             "fingerprint": self.fingerprint,
             "batches": self.batches,
+            "sizes": [dict(each) for each in self.sizes],
             "seed": self.seed,
             "folded": self.folded,
             "passed": self.passed,
@@ -96,6 +101,10 @@ class Report(NamedTuple):
         folded = ", batch norms folded" if self.folded else ""
         about = f"batches {batches}; seed {self.seed}{folded}"
         yield f"{self.network} against the float64 reference ({about})"
+        runs = [f"batch {batch}" for batch in self.batches] + ["training"]
+        for run, sizes in zip(runs, self.sizes, strict=False):
+            if sizes:
+                yield f"{run}: {', '.join(f'{name} = {size}' for name, size in sizes.items())}"
         yield ""
         yield from _align([_HEADER, *map(_cells, self.rows)])
         yield ""
