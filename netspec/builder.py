@@ -114,8 +114,8 @@ class GraphBuilder:
         finally:
             self._levels.pop()
 
-    def finish(self, outputs: Sequence[tuple[str | None, Value]]) -> Graph:
-        """The graph that computes these results; steps that lead to none of them are not part of it.
+    def finish(self, outputs: Sequence[tuple[str | None, Value]], *, prune: bool = True) -> Graph:
+        """The graph that computes these results; steps that lead to none of them are no part of it, if pruned.
 
         A result without a name is called `output`, or `output1`, `output2`... where there are several.
         Raises `Rejected` where two have one name, or one has the name of an input that it is not.
@@ -131,7 +131,7 @@ class GraphBuilder:
         needed = {output.node for output in named}
         nodes: list[Node] = []
         for node in reversed(self._nodes):
-            if node.name in needed or node.op.kind == "input":
+            if not prune or node.name in needed or node.op.kind == "input":
                 nodes.append(node)
                 needed.update(node.inputs)
         used = {path for node in nodes for path in (node.name, *_parents(node.name))}

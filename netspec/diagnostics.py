@@ -1,9 +1,25 @@
 """What a user's mistake becomes. Knows nothing of terminals (`render.py`) or of where mistakes are found."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from netspec.source import Position, Span
+
+Severity = Literal["error", "warning"]
+
+
+class Edit(NamedTuple):
+    """A text that takes the place of what a span covers."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """Edits that together cure a mistake; `message` says in the imperative what they do."""
+
+    message: str
+    edits: tuple[Edit, ...]
 
 
 class Note(NamedTuple):
@@ -17,7 +33,8 @@ class Diagnostic(NamedTuple):
     """One mistake: `message` states the fact (lowercase, no full stop), `help` the cure.
 
     `label` stands under the caret, `notes` point at other places that matter, `trace` is how expansion came here,
-    innermost first. A mistake found where the text is no longer at hand has a `position` only.
+    innermost first. A mistake found where the text is no longer at hand has a `position` only. A warning is
+    a habit that the linter advises against: what it stands for compiles.
     """
 
     id: str
@@ -28,6 +45,8 @@ class Diagnostic(NamedTuple):
     notes: tuple[Note, ...] = ()
     trace: tuple[Note, ...] = ()
     position: Position | None = None
+    severity: Severity = "error"
+    fix: Fix | None = None
 
 
 class SpecError(Exception):

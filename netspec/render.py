@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from netspec.diagnostics import Diagnostic, Note
+from netspec.diagnostics import Diagnostic, Fix, Note
 from netspec.source import Position, Source, Span
 
-_RED, _BLUE, _BOLD, _OFF = "\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
+_RED, _YELLOW, _BLUE, _BOLD, _OFF = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
+_COLOURS = {"error": _RED, "warning": _YELLOW}
 _WIDEST = 160
 
 
@@ -24,8 +25,9 @@ class _Mark(NamedTuple):
 
 def render(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:
     """The diagnostics one after another, ending in a newline."""
-    blocks = [_one(diagnostic) for diagnostic in diagnostics]
-    text = "\n\n".join("\n".join(_paint(lines, colour)) for lines in blocks)
+    blocks = [(_one(diagnostic), _COLOURS[diagnostic.severity]) for diagnostic in diagnostics]
+    painted = (_paint(lines, accent if colour else "") for lines, accent in blocks)
+    text = "\n\n".join("\n".join(lines) for lines in painted)
     return text + "\n" if text else ""
 
 
@@ -34,23 +36,26 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
     return [
         {
             "id": diagnostic.id,
+            "severity": diagnostic.severity,
             "message": diagnostic.message,
             "position": _place(diagnostic),
             "label": diagnostic.label,
             "help": diagnostic.help,
             "notes": [_note(note) for note in diagnostic.notes],
             "trace": [_note(note) for note in diagnostic.trace],
+            "fix": None if diagnostic.fix is None else _fix(diagnostic.fix),
         }
         for diagnostic in diagnostics
     ]
 
 
-def _position(diagnostic: Diagnostic) -> Position | None:
+def position_of(diagnostic: Diagnostic) -> Position | None:
+    """Where a mistake is, if it is anywhere."""
     return diagnostic.position if diagnostic.span is None else diagnostic.span.position
 
 
 def _place(diagnostic: Diagnostic) -> dict[str, Any] | None:
-    position = _position(diagnostic)
+    position = position_of(diagnostic)
     return None if position is None else position._asdict()
 
 
@@ -59,10 +64,15 @@ def _note(note: Note) -> dict[str, Any]:
     return {"message": note.message, "position": place}
 
 
+def _fix(fix: Fix) -> dict[str, Any]:
+    edits = [{"position": edit.span.position._asdict(), "text": edit.text} for edit in fix.edits]
+    return {"message": fix.message, "edits": edits}
+
+
 def _one(diagnostic: Diagnostic) -> list[tuple[str, str]]:
     """The lines of one diagnostic, each with the role of its beginning."""
-    lines = [("head", f"error[{diagnostic.id}]: {_safe(diagnostic.message)}")]
-    span, position, margin = diagnostic.span, _position(diagnostic), ""
+    lines = [("head", f"{diagnostic.severity}[{diagnostic.id}]: {_safe(diagnostic.message)}")]
+    span, position, margin = diagnostic.span, position_of(diagnostic), ""
     if position is not None:
         where = f"{_safe(position.file)}:{position.line}:{position.column}"
         marks = [] if span is None else _marks(span, diagnostic)
@@ -77,6 +87,8 @@ def _one(diagnostic: Diagnostic) -> list[tuple[str, str]]:
         lines.append(("tail", f"{margin} = note: {_safe(note.message)}{_at(note.span)}"))
     if diagnostic.help:
         lines.append(("tail", f"{margin} = help: {_safe(diagnostic.help)}"))
+    if diagnostic.fix is not None:
+        lines.append(("tail", f"{margin} = fix: {_safe(diagnostic.fix.message)}"))
     return lines
 
 
@@ -140,16 +152,17 @@ def _safe(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
-def _paint(lines: Iterable[tuple[str, str]], colour: bool) -> Iterable[str]:
+def _paint(lines: Iterable[tuple[str, str]], accent: str) -> Iterable[str]:
+    """The lines in colour; without an accent they stay as they are."""
     for role, line in lines:
-        if not colour:
+        if not accent:
             yield line
         elif role == "head":
             name, _, message = line.partition(": ")
-            yield f"{_RED}{name}{_OFF}{_BOLD}: {message}{_OFF}"
+            yield f"{accent}{name}{_OFF}{_BOLD}: {message}{_OFF}"
         elif role == "error":
             before, bar, after = line.partition("|")
-            yield f"{_BLUE}{before}{bar}{_OFF}{_RED}{after}{_OFF}"
+            yield f"{_BLUE}{before}{bar}{_OFF}{accent}{after}{_OFF}"
         elif role == "line":
             before, bar, after = line.partition("|")
             yield f"{_BLUE}{before}{bar}{_OFF}{after}"

@@ -101,6 +101,7 @@ def test_json_holds_all_of_it() -> None:
     (plain,) = json.loads(json.dumps(to_json([WINDOW])))
     assert plain == {
         "id": "window-too-large",
+        "severity": "error",
         "message": "`conv` looks through a 7 x 7 window at a 4 x 4 input",
         "position": {
             "file": "lenet.net",
@@ -124,5 +125,6 @@ def test_json_holds_all_of_it() -> None:
             }
         ],
         "trace": [],
+        "fix": None,
     }
     assert to_json([Diagnostic("a", "b")])[0]["position"] is None

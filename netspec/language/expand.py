@@ -47,15 +47,17 @@ def expand(
     input_shape: Sequence[int | str] | None = None,
     read: Reader | None = None,
     limits: Limits = DEFAULT,
+    prune: bool = True,
 ) -> Graph:
     """The graph of a file's net. Raises SpecError with every independent mistake.
 
     `overrides` replace the net's parameters. `input_shape` replaces the size of its one input, or
-    puts an input in front of a net that has none. `read` gives the files that it uses.
+    puts an input in front of a net that has none. `read` gives the files that it uses. Without
+    `prune`, steps that lead to no result stay.
     """
     main, used = link(file, read, limits)
     entry = select(main, net)
-    return _Expansion(entry, used, dict(overrides or {}), input_shape, limits).graph()
+    return _Expansion(entry, used, dict(overrides or {}), input_shape, limits).graph(prune)
 
 
 class _Expansion:
@@ -85,7 +87,7 @@ class _Expansion:
 
     # ---- a whole net ----
 
-    def graph(self) -> Graph:
+    def graph(self, prune: bool) -> Graph:
         """Run the net and give its graph, or raise what was found."""
         frame = self.net_frame
         try:
@@ -97,7 +99,7 @@ class _Expansion:
         if self.reports.found:
             raise self.reports.error()
         return self.placer.builder.finish(
-            [(name, flow.value) for name, flow in self.results.items()]
+            [(name, flow.value) for name, flow in self.results.items()], prune=prune
         )
 
     def _net(self, frame: Frame) -> Walk:

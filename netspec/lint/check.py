@@ -1,0 +1,145 @@
+"""One text checked: its mistakes, or else what rules object to; and fixed until nothing changes. Reads no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.ir import Graph
+from netspec.language import tree
+from netspec.language.expand import expand
+from netspec.language.modules import Reader, link
+from netspec.language.syntax import parse
+from netspec.limits import DEFAULT
+from netspec.lint.edits import apply_fixes
+from netspec.lint.ignores import read_ignores
+from netspec.lint.rule import all_rules, matching
+from netspec.lint.subject import Subject
+from netspec.source import Source
+
+ROUNDS = 20  # of fixes that make room for others
+
+
+class Options(NamedTuple):
+    """What the caller asks of the nets: as `netspec.language.expand.expand` takes it."""
+
+    net: str | None = None
+    overrides: Mapping[str, object] | None = None
+    input_shape: Sequence[int] | None = None
+
+
+class Report(NamedTuple):
+    """What was found in a text. Without mistakes there are the graphs of its nets, dead steps included."""
+
+    source: Source
+    graphs: tuple[Graph, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def has_mistakes(self) -> bool:
+        """Whether the text does not compile."""
+        return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
+
+
+def check_source(
+    source: Source,
+    rules: frozenset[str],
+    read: Reader | None = None,
+    options: Options = Options(),  # noqa: B008 (it is immutable)
+) -> Report:
+    """The mistakes of a text; where there are none, what these rules object to, in the text's order.
+
+    Every net is expanded, unless the options choose one. A text of blocks alone has no net, and is
+    checked as far as it can be.
+    """
+    try:
+        file = parse(source)
+        graphs = _expanded(file, read, options)
+    except SpecError as error:
+        return Report(source, (), tuple(error.diagnostics))
+    subject = Subject(file, graphs, rules, read_ignores(source))
+    found: list[Diagnostic] = []
+    for rule in all_rules():
+        if rule.id in rules:
+            found += (each for each in rule.apply(subject) if not _silenced(each, subject))
+    found.sort(key=lambda each: each.span.start if each.span else -1)
+    return Report(source, graphs, tuple(found))
+
+
+def _silenced(diagnostic: Diagnostic, subject: Subject) -> bool:
+    """Whether a comment silences a warning. All that do so are marked as useful."""
+    if not subject.ignores:
+        return False
+    assert diagnostic.span is not None
+    line, _ = diagnostic.span.source.place(diagnostic.span.start)
+    silenced = False
+    for ignore in subject.ignores:
+        for word in ignore.words:
+            if ignore.covers(line) and diagnostic.id in matching(word.text):
+                ignore.silenced.add(word.text)
+                silenced = True
+    return silenced
+
+
+def _expanded(file: tree.File, read: Reader | None, options: Options) -> tuple[Graph, ...]:
+    """The graph of each net that the options do not exclude. Raises SpecError with the mistakes of all."""
+    nets = [
+        item.name.name
+        for item in file.items
+        if isinstance(item, tree.Block) and item.keyword == "net"
+    ]
+    wanted: Sequence[str | None] = nets if options.net is None and len(nets) > 1 else [options.net]
+    if not nets and options.net is None and _only_declares(file):
+        link(file, read, DEFAULT)
+        return ()
+    graphs = []
+    mistakes: dict[object, Diagnostic] = {}
+    for name in wanted:
+        try:
+            graphs.append(
+                expand(
+                    file,
+                    net=name,
+                    overrides=options.overrides,
+                    input_shape=options.input_shape,
+                    read=read,
+                    prune=False,
+                )
+            )
+        except SpecError as error:
+            for each in error.diagnostics:
+                key = (each.id, each.message, each.span and each.span[1:])
+                mistakes.setdefault(key, each)
+    if mistakes:
+        raise SpecError(*mistakes.values())
+    return tuple(graphs)
+
+
+def _only_declares(file: tree.File) -> bool:
+    """Whether a text is there for others to use: it has blocks, and no step outside of them."""
+    return any(isinstance(item, tree.Block | tree.Use) for item in file.items) and all(
+        isinstance(item, tree.Block | tree.Use | tree.Let) for item in file.items
+    )
+
+
+def fix_source(
+    source: Source,
+    rules: frozenset[str],
+    read: Reader | None = None,
+    options: Options = Options(),  # noqa: B008 (it is immutable)
+) -> tuple[Report, int]:
+    """The report of a text after all fixes of these rules, whose source has the new text, and their number.
+
+    A text with mistakes stays as it is. A fix that makes a mistake is a bug: it raises, and nothing is written.
+    """
+    report, total = check_source(source, rules, read, options), 0
+    for _ in range(ROUNDS):
+        fixes = [each.fix for each in report.diagnostics if each.fix is not None]
+        if not fixes:
+            break
+        text, count = apply_fixes(report.source, fixes)
+        report = check_source(Source(source.name, text), rules, read, options)
+        assert not report.has_mistakes, f"a fix broke {source.name}: {report.diagnostics[0]}"
+        total += count
+    return report, total
