@@ -1,13 +1,26 @@
-"""Reads and writes files whole. Knows nothing of what is in them."""
+"""Finds, reads and writes files whole, and shows how they would change. Knows nothing of what is in them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.limits import DEFAULT, Limits
+
+
+def spec_files(paths: Iterable[str]) -> Iterator[str]:
+    """The paths, with each folder's `.net` files in its place. Hidden folders are passed over."""
+    for path in paths:
+        if not os.path.isdir(path):
+            yield path
+            continue
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (str(Path(folder, name)) for name in sorted(files) if name.endswith(".net"))
 
 
 def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
@@ -68,3 +81,14 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def unified_diff(name: str, before: str, after: str) -> str:
+    """What would change in a file, as `patch` reads it."""
+    from difflib import unified_diff as lines  # slow to import
+
+    found = lines(StringIO(before).readlines(), StringIO(after).readlines(), name, name)
+    ended = (
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
+    )
+    return "".join(ended)

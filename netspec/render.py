@@ -1,4 +1,4 @@
-"""Diagnostics as text and as JSON: the only module that knows colour and layout."""
+"""Diagnostics as text, as JSON and as commands of GitHub's: the only module that knows colour and layout."""
 
 from __future__ import annotations
 
@@ -47,6 +47,29 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
         }
         for diagnostic in diagnostics
     ]
+
+
+def to_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """The diagnostics as workflow commands, which GitHub shows beside the changed lines."""
+    lines = []
+    for diagnostic in diagnostics:
+        fields = {"title": f"netspec ({diagnostic.id})"}
+        position = position_of(diagnostic)
+        if position is not None:
+            fields |= {"file": position.file, "line": str(position.line)}
+            fields |= {"endLine": str(position.end_line), "col": str(position.column)}
+            if position.end_line == position.line:
+                fields["endColumn"] = str(position.end_column)
+        properties = ",".join(f"{name}={_escape(value, ':,')}" for name, value in fields.items())
+        cure = diagnostic.help if diagnostic.fix is None else diagnostic.fix.message
+        message = diagnostic.message + (f" ({cure})" if cure else "")
+        lines.append(f"::{diagnostic.severity} {properties}::{_escape(message)}\n")
+    return "".join(lines)
+
+
+def _escape(text: str, more: str = "") -> str:
+    """What would end a part of a workflow command, as GitHub reads it back."""
+    return "".join(f"%{ord(c):02X}" if c in f"%\r\n{more}" else c for c in text)
 
 
 def position_of(diagnostic: Diagnostic) -> Position | None:

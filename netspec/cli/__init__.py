@@ -1,7 +1,8 @@
 """Command line: arguments, files, exit codes. No logic; what a command needs is imported when it runs.
 
-Exit codes: 0 done, 1 the spec or its data are wrong, 2 the command line is wrong, 3 the machine cannot
-do it (a provider that is not there). Anything else is a bug and shows its traceback.
+Exit codes: 0 done, 1 the spec or its data are wrong (for `check`, warnings too), 2 the command line or
+the configuration is wrong, 3 the machine cannot do it (a provider that is not there). Anything else is
+a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 
 import click
 
-from netspec.cli import compiling, computing
+from netspec.cli import checking, compiling, computing
 from netspec.cli.shared import CommandGroup
 
 
@@ -32,7 +33,8 @@ def main() -> None:
 
 for _command in (
     compiling.compile_,
-    compiling.check,
+    checking.check,
+    checking.explain,
     compiling.fmt,
     compiling.summary,
     compiling.print_,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,9 +17,6 @@ from netspec.cli.shared import (
     weight_options,
     write_output,
 )
-
-if TYPE_CHECKING:
-    from netspec.diagnostics import Diagnostic
 
 
 @click.command("compile")
@@ -71,35 +68,6 @@ def compile_(
 
 
 @click.command()
-@spec_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
-)
-def check(form: str, **spec: Any) -> None:
-    """Say whether SPEC is right, and if not, all that is wrong with it."""
-    from netspec.diagnostics import SpecError
-
-    mistakes: list[Diagnostic] = []
-    try:
-        graph = load_graph(**spec)
-    except SpecError as error:
-        mistakes += error.diagnostics
-    if form == "json":
-        import json
-
-        from netspec.render import to_json
-
-        click.echo(json.dumps({"ok": not mistakes, "diagnostics": to_json(mistakes)}, indent=2))
-    elif mistakes:
-        report(mistakes)
-    else:
-        ends = ", ".join(str(graph.by_name[output.node].shape) for output in graph.outputs)
-        click.echo(f"{graph.name}: {len(graph.nodes)} nodes, output {ends}")
-    if mistakes:
-        sys.exit(1)
-
-
-@click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER|-...")
 @click.option(
     "--check", is_flag=True, help="Change nothing; exit with 1 if something would change."
@@ -108,8 +76,8 @@ def check(form: str, **spec: Any) -> None:
 def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
     """Give specs their canonical form: files in place, - from stdin to stdout."""
     from netspec.diagnostics import SpecError
+    from netspec.files import spec_files, unified_diff
     from netspec.format import format_source
-    from netspec.format.files import spec_files, unified_diff
     from netspec.source import Source
 
     failed = False

@@ -44,7 +44,10 @@ def report(diagnostics: Any) -> None:
 
 
 def _colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    """Whether a terminal shows stderr; NO_COLOR and then FORCE_COLOR overrule what is found."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stderr.isatty()
 
 
 class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
@@ -71,8 +74,12 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 def spec_options(command: Command) -> Command:
     """A spec to read, and what selects and sizes it."""
+    return click.argument("spec", metavar="SPEC")(net_options(command))
+
+
+def net_options(command: Command) -> Command:
+    """What selects a net, and sets and sizes it."""
     options = [
-        click.argument("spec", metavar="SPEC"),
         click.option(
             "--net", metavar="NAME", help="The net to take, where the file holds several."
         ),

@@ -15,7 +15,7 @@ from netspec.limits import DEFAULT
 from netspec.lint.edits import apply_fixes
 from netspec.lint.ignores import read_ignores
 from netspec.lint.rule import all_rules, matching
-from netspec.lint.subject import Subject
+from netspec.lint.subject import Net, Subject
 from netspec.source import Source
 
 ROUNDS = 20  # of fixes that make room for others
@@ -35,6 +35,18 @@ class Report(NamedTuple):
     source: Source
     graphs: tuple[Graph, ...]
     diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def summaries(self) -> list[str]:
+        """For each net its size and its results, in words."""
+        found = []
+        for net in map(Net, self.graphs):
+            nodes = sum(
+                node.name in net.live or node.op.kind == "input" for node in net.graph.nodes
+            )
+            ends = (net.graph.by_name[output.node].shape for output in net.graph.outputs)
+            found.append(f"{net.graph.name}: {nodes} nodes, output {', '.join(map(str, ends))}")
+        return found
 
     @property
     def has_mistakes(self) -> bool:

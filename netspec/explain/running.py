@@ -1,0 +1,163 @@
+"""The pages of files, weights, targets and runs: what a text alone does not bring about."""
+
+from netspec.explain.page import Page
+
+PAGES = {
+    "unreadable-file": Page(
+        "a file cannot be read",
+        "It is not there, is a folder or a device, or may not be read; the message has the system's reason.",
+    ),
+    "unwritable-file": Page(
+        "a file cannot be written",
+        "The message has the system's reason. What was there before is still there.",
+    ),
+    "not-utf8": Page(
+        "a spec is not UTF-8",
+        "The message says which byte is wrong. Save the file as UTF-8.",
+    ),
+    "source-too-large": Page(
+        "a spec's file is larger than is allowed",
+        "It is hardly a spec: the bound is `source_bytes` in `netspec/limits.py`.",
+    ),
+    "bad-configuration": Page(
+        "`[tool.netspec]` in a `pyproject.toml` is wrong",
+        "Its keys are `select` and `ignore`, lists of lint rules and families of them, and "
+        "`per-file-ignores`, a table from patterns of paths to such lists.",
+    ),
+    "unknown-rule": Page(
+        "a lint rule is selected or ignored that does not exist",
+        "Rules are named by their ids, the first words of them, their families, or `all`. `netspec explain` "
+        "lists them.",
+    ),
+    "unknown-diagnostic": Page(
+        "`netspec explain` is asked for an id that does not exist",
+        "`netspec explain` alone lists all ids.",
+    ),
+    "bad-graph": Page(
+        "a JSON file is not a legal graph",
+        "Graphs are written by `--target ir`, and proved to be legal when they are read: names, shapes, "
+        "inputs and order.",
+    ),
+    "unknown-target": Page(
+        "there is no target of that name",
+        "Targets are `torch`, `keras`, `onnx` and `ir`, and what other packages bring.",
+    ),
+    "unsupported": Page(
+        "a target cannot do what is asked",
+        "Some ops or forms of them have no exact counterpart in a framework. That is said before anything "
+        "is written, with the reason; another target may do it.",
+    ),
+    "missing-package": Page(
+        "a command needs a package that is not installed",
+        "The core needs no framework. The help has the command that installs what is missing.",
+    ),
+    "no-target": Page(
+        "`verify` has nothing to compare",
+        "None of the targets that were asked for is installed.",
+    ),
+    "name-clash": Page(
+        "two paths become one name in Keras",
+        "Keras's layers have `_` for the dots of a path, so that `a.b` and `a_b` are the same. Choose "
+        "another label.",
+    ),
+    "reserved-name": Page(
+        "a label is a name that PyTorch's modules use themselves",
+        "An attribute such as `forward` or `train` would replace the module's own. Choose another label.",
+    ),
+    "bad-opset": Page(
+        "ONNX has no such operator set, or netspec does not write it",
+        "The message has the sets that are written.",
+    ),
+    "model-too-large": Page(
+        "an ONNX file cannot hold so many weights",
+        "A single ONNX file holds less than 2 GiB.",
+    ),
+    "too-deep": Page(
+        "a network is too deep for a framework to build",
+        "Keras follows a chain of layers by recursion, which Python bounds.",
+    ),
+    "unlike-model": Page(
+        "a live model is not one of this graph",
+        "Its layers or their weights are others than the graph's: it was built from another spec, or changed.",
+    ),
+    "foreign-tensor": Page(
+        "a tensor of another `Net` is used",
+        "Tensors of the Python builder belong to the `Net` that made them.",
+    ),
+    "bad-weight-file": Page(
+        "a weight file is not safetensors",
+        "Weights are read and written as safetensors, under the names of the spec's paths.",
+    ),
+    "missing-weight": Page(
+        "weights lack one that the network has",
+        "They belong to another network, or to other labels or parameters of this one.",
+    ),
+    "extra-weight": Page(
+        "weights have one that the network has not",
+        "They belong to another network, or to other labels or parameters of this one.",
+    ),
+    "misshapen-weight": Page(
+        "a weight has another shape than the network needs",
+        "Layouts are PyTorch's: `(filters, channels, h, w)` for convolutions, `(out, in)` for dense layers.",
+    ),
+    "non-float-weight": Page(
+        "a weight holds something other than floats",
+        "Weights are float32 or float64.",
+    ),
+    "bad-array-file": Page(
+        "an array file is neither .npy nor .npz",
+        "Save it with `numpy.save` or `numpy.savez`; pickled objects are not read.",
+    ),
+    "unnamed-array": Page(
+        "several arrays are given without names",
+        "Write `--input name=file.npy` for each input.",
+    ),
+    "unnamed-input": Page(
+        "a model takes several inputs, and one array has no name",
+        "Write `--input name=file.npy` for each input.",
+    ),
+    "several-outputs": Page(
+        "several results do not fit into one .npy",
+        "Name a .npz with `-o`.",
+    ),
+    "missing-input": Page(
+        "a model is not given one of its inputs",
+        "Write `--input name=file.npy` for each input.",
+    ),
+    "unknown-input": Page(
+        "an array is given for an input that the model has not",
+        "`netspec summary` shows the inputs of a spec.",
+    ),
+    "wrong-input-rank": Page(
+        "an array has another number of axes than the input",
+        "Arrays are batch first, then channels first: `1 x 3 x 32 x 32` for one image.",
+    ),
+    "wrong-input-size": Page(
+        "an array has another size than the input",
+        "Arrays are batch first, then channels first. Sizes are fixed when a spec is compiled: see `--input`.",
+    ),
+    "wrong-input-type": Page(
+        "an array holds something that the input does not take",
+        "Inputs take numbers, those with `dtype=int` whole ones.",
+    ),
+    "inexact-input": Page(
+        "an array's numbers do not fit into the input's type",
+        "They would be rounded to whole numbers, or overflow.",
+    ),
+    "unequal-inputs": Page(
+        "arrays disagree on an axis that the inputs share",
+        "All inputs have the same batch.",
+    ),
+    "unsupported-input": Page(
+        "a model takes numbers of a type that NumPy has not",
+        "Convert the model to float32 or float16.",
+    ),
+    "bad-model": Page(
+        "ONNX Runtime cannot load a model",
+        "The message has its reason: often the file needs a newer ONNX Runtime, or is none.",
+    ),
+    "provider-unavailable": Page(
+        "the machine has not what a run was asked to use",
+        "`--provider cuda` runs on CUDA or not at all; `auto` takes what there is.",
+    ),
+}

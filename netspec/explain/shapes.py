@@ -1,0 +1,83 @@
+"""The pages of what ops refuse: shapes, kinds and sizes that do not fit."""
+
+from netspec.explain.page import Page
+
+PAGES = {
+    "window-too-large": Page(
+        "a window does not fit into its input",
+        "A convolution or pool without padding needs an input at least as large as its window, `dilation * "
+        "(kernel - 1) + 1`. Usually the map has become small after many strides; the note tells where it "
+        "comes from.",
+        bad="input 1 6 6\nconv 8 7\n",
+        good="input 1 6 6\nconv 8 7 padding=half\n",
+    ),
+    "padding-too-large": Page(
+        "a pool is padded by its whole window or more",
+        "Some windows would see padding alone, whose largest element does not exist.",
+        bad="input 3 8 8\npool 2 padding=2\n",
+        good="input 3 8 8\npool 2 padding=1\n",
+    ),
+    "output-padding-too-large": Page(
+        "`output_padding` is not less than the stride",
+        "It chooses among the output sizes that one stride gives, of which there are `stride`.",
+        bad="input 3 8 8\nconv_transpose 8 3 stride=2 output_padding=2\n",
+        good="input 3 8 8\nconv_transpose 8 3 stride=2 output_padding=1\n",
+    ),
+    "empty-output": Page(
+        "an op would give a tensor without elements",
+        "The padding of a transposed convolution takes away from its output, here all of it.",
+        bad="input 3 2 2\nconv_transpose 8 3 padding=2\n",
+        good="input 3 2 2\nconv_transpose 8 3 padding=1\n",
+    ),
+    "indivisible-groups": Page(
+        "channels cannot be split into equal groups",
+        "`groups` divides the input channels and the filters.",
+        bad="input 3 8 8\nconv 8 3 groups=2\n",
+        good="input 4 8 8\nconv 8 3 groups=2\n",
+    ),
+    "too-large": Page(
+        "a tensor or a weight would be enormous",
+        "It is refused before memory is spent. Usually an image is flattened where `gap` was meant, or a "
+        "number is a slip.",
+        bad="input 99999\ndense 2000000000\n",
+        good="input 99999\ndense 20\n",
+    ),
+    "too-few-branches": Page(
+        "a merge has fewer branches than it needs",
+        "`add`, `concat` and their like work on two tensors or more: `add { a | b }`.",
+        bad="input 8\nadd { dense 8 }\n",
+        good="input 8\nadd { dense 8 | @ }\n",
+    ),
+    "unequal-branches": Page(
+        "branches have shapes that do not go together",
+        "Nothing is broadcast by guessing: `add` takes equal shapes, `concat` shapes that agree on all "
+        "other axes. A strided branch needs a shortcut with the same stride.",
+        bad="input 3 8 8\nadd { conv 8 3 padding=1 | @ }\n",
+        good="input 3 8 8\nadd { conv 8 3 padding=1 | conv 8 1 }\n",
+    ),
+    "wrong-arity": Page(
+        "an op is given more or fewer tensors than it takes",
+        "An op that takes one tensor is given a list of them: join them with `concat` or `add` first.",
+        bad="input 8\n@all += dense 4\n@all += dense 4\n@all -> relu\n",
+        good="input 8\n@all += dense 4\n@all += dense 4\nconcat { @all } -> relu\n",
+    ),
+    "wrong-kind": Page(
+        "an op is given a tensor of a kind that it does not take",
+        "Vectors are `c`, sequences `t c`, images `c h w`, volumes `c d h w`. `gap` and `flatten` make "
+        "vectors of images.",
+        bad="input 8\nconv 8 3\n",
+        good="input 3 8 8\nconv 8 3\n",
+    ),
+    "wrong-rank": Page(
+        "an argument has another number of values than there are axes",
+        "One value serves all axes; else there is one for each.",
+        bad="input 3 8 8\nconv 8 3x3x3\n",
+        good="input 3 8 8\nconv 8 3x3\n",
+    ),
+    "wrong-dtype": Page(
+        "an op is given whole numbers for real ones, or the reverse",
+        "Token ids are declared with `input 16 dtype=int`, and only ops that look something up take them.",
+        bad="input 16 dtype=int\ndense 8\n",
+        good="input 16\ndense 8\n",
+    ),
+}
