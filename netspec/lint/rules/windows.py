@@ -47,7 +47,7 @@ def _pool_covers_map(subject: Subject) -> Iterator[Finding]:
 
     for place, instance, sizes in subject.steps(covered):
         yield Finding(
-            f"the window of {_by(instance.op.kernel)} covers the whole map of {_by(sizes)}",
+            f"the window of {_by(instance.field('kernel'))} covers the whole map of {_by(sizes)}",
             place.head,
             help="use `gap` for the mean of the whole map"
             if instance.op.kind == "avgpool"
