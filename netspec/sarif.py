@@ -50,7 +50,7 @@ def _rule(id_: str) -> dict[str, Any]:
 def _result(diagnostic: Diagnostic, ids: Sequence[str]) -> dict[str, Any]:
     position = position_of(diagnostic)
     text = diagnostic.message + (f"\n{diagnostic.help}" if diagnostic.help else "")
-    places = [*diagnostic.notes, *diagnostic.trace]
+    places = dict.fromkeys((*diagnostic.notes, *diagnostic.trace))  # each once, as the format asks
     result: dict[str, Any] = {
         "ruleId": diagnostic.id,
         "ruleIndex": ids.index(diagnostic.id),

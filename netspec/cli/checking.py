@@ -96,10 +96,9 @@ def check(
             _keep(path, before.text, after, fixes, diff=diff, fix=fix)
         found += after.diagnostics
         changed = changed or fixes > 0
-        if form == "text":
-            report(after.diagnostics)
-            if not (path == STDIN and fix):
-                _describe(after)
+        if form == "text" and not (path == STDIN and fix):
+            for summary in after.summaries:
+                click.echo(summary)
     _write(found, form)
     if found or (diff and changed):
         sys.exit(1)
@@ -118,12 +117,6 @@ def _keep(path: str, before: str, after: Report, fixes: int, *, diff: bool, fix:
         click.echo(f"{'would fix' if diff else 'fixed'} {what}", err=True)
 
 
-def _describe(checked: Report) -> None:
-    """What a text without mistakes compiles to."""
-    for summary in checked.summaries:
-        click.echo(summary)
-
-
 def _write(found: Sequence[Diagnostic], form: str) -> None:
     """All that was found, as a program reads it; for a person, how many of it a program can mend."""
     if form == "json":
@@ -140,8 +133,11 @@ def _write(found: Sequence[Diagnostic], form: str) -> None:
         from netspec.render import to_github
 
         click.echo(to_github(found), nl=False)
-    elif fixable := sum(each.fix is not None for each in found):
-        click.echo(f"{fixable} of {len(found)} can be mended with --fix", err=True)
+    else:
+        report(found)
+        fixable = sum(each.fix is not None for each in found)
+        if fixable:
+            click.echo(f"\n{fixable} of {len(found)} can be mended with --fix", err=True)
 
 
 @click.command()

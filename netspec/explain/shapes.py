@@ -80,4 +80,14 @@ PAGES = {
         bad="input 16 dtype=int\ndense 8\n",
         good="input 16\ndense 8\n",
     ),
+    "uneven-split": Page(
+        "a gated unit is given an odd number of features",
+        "`glu` and its family multiply one half of the features with a function of the other.",
+        bad="input 7\nglu\n",
+        good="input 8\nglu\n",
+    ),
+    "bad-initializer": Page(
+        "a weight cannot start as an initializer says",
+        "Some initializers need a weight of a certain shape: the message says which.",
+    ),
 }

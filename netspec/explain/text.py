@@ -27,7 +27,7 @@ PAGES = {
         "Every `(`, `[` and `{` is closed by its own kind, the last opened first. The caret stands at the "
         "one that is open, since the place where its counterpart is missed may be far below.",
         bad="net small {\n  input 8 -> dense (4\n}\n",
-        good="net small {\n  input 8 -> dense (4)\n}\n",
+        good="net small {\n  input 8 -> dense 4\n}\n",
     ),
     "unmatched-bracket": Page(
         "a bracket closes nothing",

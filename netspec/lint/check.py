@@ -80,13 +80,16 @@ def check_source(
 
 
 def _silenced(diagnostic: Diagnostic, subject: Subject) -> bool:
-    """Whether a comment silences a warning. All that do so are marked as useful."""
+    """Whether a comment, other than the one that it is about, silences a warning. All that do so are marked."""
     if not subject.ignores:
         return False
     assert diagnostic.span is not None
-    line, _ = diagnostic.span.source.place(diagnostic.span.start)
+    start = diagnostic.span.start
+    line, _ = diagnostic.span.source.place(start)
     silenced = False
     for ignore in subject.ignores:
+        if ignore.span.start <= start < ignore.span.end:
+            continue
         for word in ignore.words:
             if ignore.covers(line) and diagnostic.id in matching(word.text):
                 ignore.silenced.add(word.text)
