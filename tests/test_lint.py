@@ -262,6 +262,10 @@ def test_only_diagnostics_come_out_of_random_programs(text: str) -> None:
         ("input 8\nlayer1: repeat 1 { dense 8 }\n", []),
         ("input 8\nrepeat 0 { dense 8 }\n", ["redundant-loop"]),
         ("input 8\nresidual when=true { dense 8 }\n", ["constant-condition"]),
+        # sizes known only at run time prove nothing
+        ("input ?T 8\ndense 8 -> dense 8\n", ["stacked-linear-layers"]),
+        ("input 3 ?H ?W\navgpool 8 -> gap -> dense 8\n", []),
+        ("input ?T 1\nsoftmax axis=t\n", []),
         # names
         ("block a { b }\nblock b { a }\ninput 8\n", ["unused-block", "unused-block"]),
         ("block a { relu }\nlet x = 3\n", ["unused-variable"]),

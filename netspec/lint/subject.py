@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from netspec.dim import UnknownSize
 from netspec.ir import Graph, Node
 from netspec.language import tree
 from netspec.lint.ignores import Ignore
@@ -186,10 +187,15 @@ class Subject:
     ) -> Iterator[tuple[Place, Instance, Found]]:
         """The steps whose every instance passes a test, with the first one and what the test found.
 
-        A step of a block that is right in one of its calls is right: it is general, not wrong.
+        A step of a block that is right in one of its calls is right: it is general, not wrong. A size that is
+        known only at run time proves nothing.
         """
         for at, instances in self.instances.items():
             place = self.places[at]
-            first = test(place, instances[0])
-            if first is not None and all(test(place, each) is not None for each in instances[1:]):
-                yield place, instances[0], first
+            try:
+                found = (test(place, each) for each in instances)
+                first = next(found)
+                if first is not None and all(each is not None for each in found):
+                    yield place, instances[0], first
+            except UnknownSize:
+                continue

@@ -15,7 +15,7 @@ NORMS = ("bn", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 IDEMPOTENT = ("relu", "relu6")
 ACTIVATIONS = (
     *IDEMPOTENT, "leaky_relu", "prelu", "elu", "selu", "celu", "sigmoid", "tanh", "silu", "gelu",
-    "hard_sigmoid", "hard_swish", "hard_tanh", "softsign", "mish",
+    "quick_gelu", "hardsigmoid", "hardswish", "hardtanh", "softsign", "mish", "relu_squared",
 )  # fmt: skip
 """Functions that end a layer. Those that people compose, as softplus and tanh in mish, are not here."""
 
