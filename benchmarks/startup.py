@@ -1,4 +1,4 @@
-"""How long `netspec compile` takes as a whole process, against importing what it stands on."""
+"""How long `netspec compile` and `check` take as whole processes, against importing what they stand on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from paired import Result, main, paired, processor, spend
 
 RESNET = str(Path(__file__).parent.parent / "examples" / "resnet18.net")
-NETSPEC = [str(Path(sys.executable).with_name("netspec")), "compile", RESNET, "--target", "torch"]
+FIFTY_LINES = str(Path(__file__).parent / "fifty_lines.net")
+COMMAND = str(Path(sys.executable).with_name("netspec"))
+NETSPEC = [COMMAND, "compile", RESNET, "--target", "torch"]
 IMPORTS = [sys.executable, "-c", "import lark, click; from pydantic import BaseModel"]
 HEAVY = {"keras", "numpy", "onnx", "onnxruntime", "tensorflow", "torch"}
 LOADED = (
@@ -27,12 +29,22 @@ def measure(quick: bool) -> list[Result]:
         pairs=3 if quick else 101,
         highest=1.6,
     )
+    check = paired(
+        "`netspec check` of 50 lines / `import lark, click, pydantic`, processor time",
+        processor([COMMAND, "check", FIFTY_LINES]),
+        processor(IMPORTS),
+        pairs=3 if quick else 101,
+        highest=1.3,
+    )
     done = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
     )
     return [
         ratio,
-        Result("its peak memory", spend(NETSPEC).ru_maxrss / 1024, "MiB", highest=60),
+        check,
+        Result(
+            "peak memory of `netspec compile`", spend(NETSPEC).ru_maxrss / 1024, "MiB", highest=60
+        ),
         Result("frameworks it imports, NumPy included", int(done.stderr), "", highest=0),
     ]
 

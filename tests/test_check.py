@@ -150,6 +150,16 @@ def test_wrong_selections_exit_with_2(run: Run, tmp_path: Path) -> None:
     run("check", "-", "--fix", "--format", "json", stdin=GOOD, code=2)
 
 
+def test_the_example_of_the_documentation(run: Run) -> None:
+    page = (ROOT / "docs" / "checking.md").read_text()
+    (shown,) = re.findall(
+        r"^```console\n\$ printf '(.*?)' \| netspec check -\n(.*?)^```$", page, re.M | re.S
+    )
+    text = shown[0].replace("\\n", "\n")
+    result = run("check", "-", stdin=text, code=1)
+    assert result.stdout + result.stderr == shown[1]
+
+
 # ---- fixes ----
 
 

@@ -174,7 +174,7 @@ def test_bad_specs_are_diagnostics_and_write_nothing(run, tmp_path, case, target
 
 def test_files_that_cannot_be_read(run, tmp_path):
     assert "unreadable-file" in run("check", tmp_path / "none.net", code=1).stderr
-    assert "unreadable-file" in run("check", tmp_path, code=1).stderr
+    assert "unreadable-file" in run("summary", tmp_path, code=1).stderr
     (tmp_path / "latin.net").write_bytes(b"# caf\xe9\n")
     assert "not-utf8" in run("check", tmp_path / "latin.net", code=1).stderr
     (tmp_path / "big.net").write_bytes(b"#" * (5 << 20))

@@ -29,6 +29,8 @@ def run(*arguments: str) -> str:
     "arguments",
     [
         ("check", RESNET),
+        ("check", "--fix", "--format", "sarif", RESNET),
+        ("explain", "unknown-op"),
         ("summary", RESNET),
         ("print", RESNET),
         ("compile", RESNET, "--target", "torch"),
@@ -44,6 +46,18 @@ def test_the_front_half_needs_no_framework_and_no_numpy(arguments):
     found = imported(run(*arguments))
     assert {"netspec", "pydantic"} <= found
     assert not found & {*HEAVY, "lark"}
+
+
+def test_checking_a_clean_file_imports_no_more_than_compiling_it_and_the_rules():
+    """What formats, configures, reports and explains is there when it is needed."""
+    code = f"{run('check', RESNET)}\nimport sys; print(*sys.modules, file=sys.stderr); sys.exit()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stderr.split()
+    assert "netspec.lint.check" in done
+    unwanted = ("format", "explain", "render", "sarif", "backend", "folder", "compiler", "schema")
+    assert not {f"netspec.{name}" for name in unwanted} & set(done)
+    assert not {"difflib", "tomllib", "urllib.parse"} & set(done)
 
 
 def test_importing_netspec_imports_nothing_else():

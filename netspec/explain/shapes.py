@@ -90,4 +90,34 @@ PAGES = {
         "a weight cannot start as an initializer says",
         "Some initializers need a weight of a certain shape: the message says which.",
     ),
+    "bad-sizes": Page(
+        "a reshape asks for sizes that the tensor cannot have",
+        "The elements stay the same, so that the sizes multiply to the same number. One of them may be "
+        "-1, and follows from the others.",
+        bad="input 12\nreshape 5 2\n",
+        good="input 12\nreshape 6 2\n",
+    ),
+    "bad-pattern": Page(
+        "a pattern of `rearrange` cannot be",
+        "A pattern has the same axes on both sides of its arrow, each once, as in einops; sizes that do "
+        "not follow from the input are given by name. The message says what is wrong with it.",
+        bad='input 3 8 8\nrearrange "c h w -> h w"\n',
+        good='input 3 8 8\nrearrange "c h w -> h w c"\n',
+    ),
+    "unknown-size": Page(
+        "a size is needed that is known only at run time",
+        "A weight, a fixed number of steps or a choice cannot depend on a size such as `?T`. Give the "
+        "input a number there, or use an op that works at any size.",
+        bad="input 3 ?H ?W\ndense 8\n",
+        good="input 3 ?H ?W\ngap -> dense 8\n",
+    ),
+    "undetermined-size": Page(
+        "the inputs do not tell what an unknown is",
+        "An input's size is an unknown by itself, or a multiple of it and a number more, so that the size "
+        "of an array tells what the unknown is.",
+    ),
+    "impossible-size": Page(
+        "a network cannot take an input of such a size",
+        "Sizes known only at run time are given a number, and some op refuses what follows from it.",
+    ),
 }
