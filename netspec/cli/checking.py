@@ -133,7 +133,7 @@ def _write(found: Sequence[Diagnostic], form: str) -> None:
         from netspec.render import to_github
 
         click.echo(to_github(found), nl=False)
-    else:
+    elif found:
         report(found)
         fixable = sum(each.fix is not None for each in found)
         if fixable:
