@@ -118,6 +118,20 @@ class Graph(BaseModel):
                 readers[source].append(node.name)
         return {name: tuple(found) for name, found in readers.items()}
 
+    def is_spread(self, node: Node) -> bool:
+        """Whether one example's worth of a node's value will do, since all its readers spread it."""
+        readers = [self.by_name[name] for name in self.readers[node.name]]
+        return (
+            node.op.batchless
+            and bool(readers)
+            and node.name not in {output.node for output in self.outputs}
+            and all(
+                reader.op.spreads
+                and any(not self.by_name[name].op.batchless for name in reader.inputs)
+                for reader in readers
+            )
+        )
+
     @property
     def inputs(self) -> tuple[Node, ...]:
         """The nodes where data enters, in the order of the spec."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from netspec.examples import example_graph
-from netspec.ir import Graph
+from netspec.feeds import vocabulary
+from netspec.ir import Graph, Node
 from netspec.language.expand import expand
 from netspec.language.syntax import parse
 from netspec.ops import Example, all_ops
@@ -18,6 +21,7 @@ __all__ = [
     "chain",
     "example_graph",
     "example_id",
+    "fit",
     "graph_of",
 ]
 
@@ -91,6 +95,13 @@ def joined(graphs: Sequence[Graph]) -> Graph:
         nodes=tuple(node for graph in own for node in graph.nodes),
         outputs=tuple(output for graph in own for output in graph.outputs),
     )
+
+
+def fit(graph: Graph, node: Node, numbers: np.ndarray) -> np.ndarray:
+    """Numbers for an input as they are, or as tokens that its readers know."""
+    if node.shape.dtype == "float":
+        return numbers
+    return (np.abs(numbers) * 1000).astype(np.int64) % vocabulary(graph, node)
 
 
 def chain(*lines: str) -> Graph:

@@ -19,6 +19,7 @@ from graphs import (
     chain,
     example_graph,
     example_id,
+    fit,
     graph_of,
     joined,
 )
@@ -150,7 +151,10 @@ def network(request):
 
 def feeds_for(graph, batch):
     draws = np.random.default_rng(batch)
-    return {node.name: draws.normal(0, 2, (batch, *node.shape.sizes)) for node in graph.inputs}
+    return {
+        node.name: fit(graph, node, draws.normal(0, 2, (batch, *node.shape.sizes)))
+        for node in graph.inputs
+    }
 
 
 def assert_close(found, wanted, limit):

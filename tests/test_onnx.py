@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from graphs import OPS_BY_EXAMPLE, chain, example_graph, example_id, graph_of
+from graphs import OPS_BY_EXAMPLE, chain, example_graph, example_id, fit, graph_of
 
 from netspec.backend import load_backend
 from netspec.backends.onnx.graph import IR_VERSIONS, assemble, serialize
@@ -47,9 +47,16 @@ def feeds_for(graph, batch):
     """Normal numbers, with some large enough to saturate and some zeros."""
     draws = np.random.default_rng(batch)
     return {
-        node.name: draws.normal(0, draws.choice([0, 1, 1, 6], (batch, *node.shape.sizes)))
+        node.name: fit(
+            graph, node, draws.normal(0, draws.choice([0, 1, 1, 6], (batch, *node.shape.sizes)))
+        )
         for node in graph.inputs
     }
+
+
+def singles(feeds):
+    """The floats as float32."""
+    return {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in feeds.items()}
 
 
 def assert_close(found, wanted, limit):
@@ -82,7 +89,7 @@ def test_onnx_runtime_agrees_with_the_reference(op, example, opset):
     oracle = reference.open_session(graph, weights, "float64")
     for batch in BATCHES:
         feeds = feeds_for(graph, batch)
-        rounded = {name: array.astype(np.float32) for name, array in feeds.items()}
+        rounded = singles(feeds)
         assert_close(runner.run(rounded), oracle.predict(rounded), 2e-6)
 
 
@@ -107,7 +114,7 @@ def test_a_network_agrees_with_the_reference(precision, limit):
     session = target.open_session(graph, weights, precision)
     oracle = reference.open_session(graph, weights, "float64")
     for batch in BATCHES:
-        feeds = {name: array.astype(np.float32) for name, array in feeds_for(graph, batch).items()}
+        feeds = singles(feeds_for(graph, batch))
         found = session.predict(feeds)
         assert {array.dtype.name for array in found.values()} == {precision}
         assert_close(found, oracle.predict(feeds), limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from graphs import OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from graphs import OPS_BY_EXAMPLE, example_graph, example_id, fit, graph_of
 from scipy.special import ndtr
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
@@ -40,7 +40,9 @@ def test_float32_stays_float32(op, example):
     graph = example_graph(op, example)
     session = reference.open_session(graph, random_weights(graph), "float32")
     generator = np.random.default_rng(0)
-    inputs = {n.name: generator.normal(size=(5, *n.shape.sizes)) for n in graph.inputs}
+    inputs = {
+        n.name: fit(graph, n, generator.normal(size=(5, *n.shape.sizes))) for n in graph.inputs
+    }
     outputs = session.predict(inputs)
     step = session.train_step(inputs, outputs)
     for arrays in (outputs, *step):

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 import keras_worker
 import numpy as np
 import pytest
-from graphs import graph_of
+from graphs import fit, graph_of
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
@@ -63,7 +63,10 @@ def graph_for(call):
 
 def feeds_for(graph):
     draws = np.random.default_rng(0)
-    return {node.name: draws.normal(0, 2, (3, *node.shape.sizes)) for node in graph.inputs}
+    return {
+        node.name: fit(graph, node, draws.normal(0, 2, (3, *node.shape.sizes)))
+        for node in graph.inputs
+    }
 
 
 def assert_close(found, wanted, limit):

@@ -9,7 +9,15 @@ import sys
 import numpy as np
 import pytest
 import torch
-from graphs import HOSTILE, NUMBERED, OPS_BY_EXAMPLE, example_graph, example_id, graph_of
+from graphs import (
+    HOSTILE,
+    NUMBERED,
+    OPS_BY_EXAMPLE,
+    example_graph,
+    example_id,
+    fit,
+    graph_of,
+)
 
 import netspec
 from netspec.backend import load_backend
@@ -29,7 +37,10 @@ RESNET = "examples/resnet18.net"
 
 def feeds_for(graph, batch):
     draws = np.random.default_rng(batch)
-    return {node.name: draws.normal(size=(batch, *node.shape.sizes)) for node in graph.inputs}
+    return {
+        node.name: fit(graph, node, draws.normal(size=(batch, *node.shape.sizes)))
+        for node in graph.inputs
+    }
 
 
 def assert_close(found, wanted, limit):
@@ -171,9 +182,22 @@ def test_all_emitted_source_is_clean(tmp_path):
         assert done.returncode == 0, done.stdout
 
 
+OWN = """
+block shift(by) { add { @ | const [[by, 2, 3], [4, 5, 6]] } }
+net own {
+  input 2 3 -> shift 1 -> shift 0.5
+  add { @ | 0: param 2 3 init=normal(0.02) | late.pos.0: param 2 3 init=constant(0.5) } -> dense 3
+  mul { @ | late.pos.scale: param @.t @.c init=trunc_normal(0.02) } -> late.fc: dense 3
+  concat axis=t { @ | const [[1, 2, 3]] | sinusoidal -> positions 9 }
+}
+"""
+"""Tensors of the network's own, in groups and blocks, where they are spread and where they are not."""
+
+
 LAYOUTS = [
     HOSTILE,
     NUMBERED,
+    OWN,
     "input 3 8 8 -> concat { conv 4 1 | conv 4 3 padding=1 | pool 3 stride=1 padding=1 } -> gap",
     "input 3 8 8 -> " + "concat { " + " | ".join(["conv 2 1"] * 12) + " }",
     "input 3 8 8 -> features.0: conv 4 3 -> relu -> features.3: conv 8 3 -> bn -> dense 2",
@@ -235,6 +259,13 @@ def test_source_is_deterministic_and_free_of_netspec():
     graph = netspec.load(RESNET)
     assert target.emit(graph) == target.emit(netspec.load(RESNET))
     assert "import netspec" not in target.emit(graph).decode()
+
+
+def test_own_tensors_are_spread_without_copies():
+    code = body_of(OWN)
+    assert code.count(".expand(len(") == 1
+    assert 'x + getattr(self, "0") + getattr(self.late["pos"], "0")' in code
+    assert 'x * self.late["pos"].scale' in code
 
 
 @pytest.mark.parametrize("label", ["forward", "training", "half", "append"])

@@ -12,7 +12,7 @@ from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.rows import held_axes
 from netspec.backends.keras.weights import load_into, slots
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.ir import Graph
+from netspec.ir import Graph, Node
 from netspec.weights import Array, Weights, check_weights, np
 
 keras = need("keras", "keras")
@@ -82,21 +82,22 @@ class KerasSession:
             )
         import tensorflow as tf
 
-        for layer in self._model.layers:
+        for layer in self._model._flatten_layers():
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
         tensors = slots(self._model, self._graph)
         trainable = [slot for slot in tensors if slot.weight.trainable]
         feeds = [tf.constant(array) for array in self._feed(inputs)]
+        floats = [feed for feed in feeds if feed.dtype.is_floating]
         with tf.GradientTape() as tape:
-            tape.watch(feeds)
+            tape.watch(floats)
             outputs = self._run(feeds, training=True)
             loss = sum(
                 tf.reduce_sum(value * self._native(cotangents[output.name], output.node))
                 for output, value in zip(self._graph.outputs, outputs, strict=True)
             )
         variables = {id(v): v for slot in trainable for v in slot.variables}
-        sources = ([variable.value for variable in variables.values()], feeds)
+        sources = ([variable.value for variable in variables.values()], floats)
         by_variable, by_feed = tape.gradient(
             loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
@@ -107,8 +108,7 @@ class KerasSession:
         }
         gradients |= {
             node.name: self._canonical(value, node.name)
-            for node, value in zip(self._graph.inputs, by_feed, strict=True)
-            if node.shape.dtype == "float"
+            for node, value in zip(self._float_inputs, by_feed, strict=True)
         }
         statistics = {
             slot.name: slot.to_canonical() for slot in tensors if not slot.weight.trainable
@@ -130,6 +130,10 @@ class KerasSession:
     def _run(self, feeds: Sequence[Any], training: bool) -> list[Any]:
         results = self._model(feeds[0] if len(feeds) == 1 else list(feeds), training=training)
         return results if isinstance(results, list) else [results]
+
+    @property
+    def _float_inputs(self) -> Sequence[Node]:
+        return [node for node in self._graph.inputs if node.shape.dtype == "float"]
 
     def _feed(self, inputs: Mapping[str, Array]) -> list[Array]:
         return [self._native(inputs[node.name], node.name) for node in self._graph.inputs]

@@ -27,7 +27,7 @@ from netspec.ir import Graph
 from netspec.shape import Shape
 
 _TENSOR = "KerasTensor"
-_IMPORTED = ("initializers", "keras", "layers", "ops", _TENSOR)
+_IMPORTED = ("initializers", "keras", "layers", "np", "ops", _TENSOR)
 
 
 def emit_module(graph: Graph) -> tuple[str, str]:
@@ -106,7 +106,8 @@ def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
 
 def _imports(code: str) -> str:
     used = [name for name in (_TENSOR, "initializers", "layers", "ops") if uses(code, name)]
-    return "\n".join(["import keras", *([f"from keras import {', '.join(used)}"] if used else [])])
+    lines = ["import keras", *(["import numpy as np"] if uses(code, "np") else [])]
+    return "\n".join([*lines, *([f"from keras import {', '.join(used)}"] if used else [])])
 
 
 def _has_layers(part: Part, layers: Mapping[str, Layer]) -> bool:

@@ -129,6 +129,100 @@ class GroupedConv{rank}DTranspose(layers.Conv{rank}DTranspose):
         return {{**super().get_config(), "groups": self.groups}}
 '''
 
+_POSITIONS = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class Positions(layers.Layer):
+    """Adds a learned vector for each position to a sequence."""
+
+    def __init__(self, length, *, initializer="random_normal", **kwargs):
+        super().__init__(**kwargs)
+        self.length = length
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, input_shape):
+        shape = (self.length, input_shape[-1])
+        self.weight = self.add_weight(shape, self.initializer, name="weight")
+
+    def call(self, inputs):
+        rows = self.weight[: inputs.shape[1]]
+        return inputs + ops.broadcast_to(rows, ops.shape(inputs))
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"length": self.length, "initializer": initializer}
+        return {**super().get_config(), **own}
+'''
+
+_SINUSOIDAL = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class SinusoidalPositions(layers.Layer):
+    """Adds sines and cosines of the position (Vaswani et al., 2017)."""
+
+    def __init__(self, *, base=10000.0, **kwargs):
+        super().__init__(**kwargs)
+        self.base = base
+
+    def call(self, inputs):
+        _, length, features = inputs.shape
+        rates = self.base ** -(np.arange(0, features, 2) / features)
+        angles = np.outer(np.arange(length), rates)
+        table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+        table = table.reshape(length, -1)[:, :features].astype("float32")
+        table = ops.convert_to_tensor(table, inputs.dtype)
+        return inputs + ops.broadcast_to(table, ops.shape(inputs))
+
+    def get_config(self):
+        return {**super().get_config(), "base": self.base}
+'''
+
+_PARAMETER = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class Parameter(layers.Layer):
+    """A learned tensor, repeated for every example of the input."""
+
+    def __init__(self, shape, *, initializer="zeros", **kwargs):
+        super().__init__(**kwargs)
+        self.shape = tuple(shape)
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(self.shape, self.initializer, name="weight")
+
+    def call(self, inputs):
+        return ops.broadcast_to(self.weight, (ops.shape(inputs)[0], *self.shape))
+
+    def compute_output_spec(self, inputs):
+        return KerasTensor((inputs.shape[0], *self.shape), self.compute_dtype)
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"shape": self.shape, "initializer": initializer}
+        return {**super().get_config(), **own}
+'''
+
+_CONSTANT = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class Constant(layers.Layer):
+    """Given numbers, repeated for every example of the input."""
+
+    def __init__(self, values, **kwargs):
+        super().__init__(**kwargs)
+        self.values = values
+
+    def call(self, inputs):
+        values = np.array(self.values, "float32")
+        shape = (ops.shape(inputs)[0], *values.shape)
+        values = ops.convert_to_tensor(values, self.compute_dtype)
+        return ops.broadcast_to(values, shape)
+
+    def compute_output_spec(self, inputs):
+        shape = (inputs.shape[0], *np.shape(self.values))
+        return KerasTensor(shape, self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "values": self.values}
+'''
+
 _HALF_PADDED = '''\
 def {name}(
     x: KerasTensor,{filters} kernel: int, *, strides: int = 1, name: str, **kwargs
@@ -161,6 +255,10 @@ SOURCES = {
     "reglu": _REGLU,
     "geglu": _GEGLU,
     "swiglu": _SWIGLU,
+    "Positions": _POSITIONS,
+    "SinusoidalPositions": _SINUSOIDAL,
+    "Parameter": _PARAMETER,
+    "Constant": _CONSTANT,
     **{
         f"{before}{rank}{after}": source.format(
             rank=rank, padding="self.padding" if rank == 1 else "*self.padding"

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
 from netspec.backends.onnx.ops import ROWS
-from netspec.backends.onnx.rows import DEFAULT_OPSET, Apply, Attribute, Constant, Operand, Site
+from netspec.backends.onnx.rows import (
+    DEFAULT_OPSET,
+    Apply,
+    Attribute,
+    Constant,
+    Operand,
+    Site,
+    Stored,
+)
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Dim
 from netspec.ir import Graph
@@ -37,12 +45,13 @@ SMALL = 1024
 class _Lowered(NamedTuple):
     """A node on its way: the tree that computes it, and the path of the node whose value it gives.
 
-    Where the node only passes a value on, there is no tree and the path is another node's.
+    Where the node only passes a value on, there is no tree and the path is another node's; or it stands
+    for a weight or a constant itself.
     """
 
     tree: Apply | None
-    origin: str
-    weights: tuple[str, ...]
+    origin: Operand
+    weights: tuple[Stored, ...]
 
 
 def assemble(
@@ -71,15 +80,14 @@ def assemble(
         writer.declare(model.graph.input, node.name, node.shape)
     for node in graph.nodes:
         tree, _, owned = lowered[node.name]
-        if tree is None:
-            continue
-        writer.write(node.name, tree)
+        if tree is not None:
+            writer.write(node.name, tree)
         for name in owned:
             writer.weight(name, weights[name])
-        if names[node.name] not in results:
+        if tree is not None and names[node.name] not in results:
             writer.declare(model.graph.value_info, names[node.name], node.shape)
     for output in graph.outputs:
-        value = names[lowered[output.node].origin]
+        value = names[_origin(lowered, output.node)]
         if value != output.name:
             writer.node("Identity", f"{output.node}/{output.name}", [value], [output.name], {})
         writer.declare(model.graph.output, output.name, graph.by_name[output.node].shape)
@@ -147,25 +155,34 @@ def _lower(graph: Graph, opset: int, double: bool) -> dict[str, _Lowered]:
     """Every row applied, in the order of the nodes."""
     lowered: dict[str, _Lowered] = {}
     for node in graph.nodes:
-        owned = tuple(name for name, _ in graph.weights_of(node))
+        owned = tuple(Stored(name) for name, _ in graph.weights_of(node))
         inputs = tuple(lowered[name].origin for name in node.inputs) or (node.name,)
-        tree = ROWS[node.op](node.op, Site(inputs, graph.input_shapes(node), owned, opset, double))
+        shapes, bare = graph.input_shapes(node), graph.is_spread(node)
+        tree = ROWS[node.op](node.op, Site(inputs, shapes, owned, opset, double, bare))
         if isinstance(tree, Apply):
             lowered[node.name] = _Lowered(tree, node.name, owned)
         else:
-            assert isinstance(tree, str)
             lowered[node.name] = _Lowered(None, tree, owned)
     return lowered
+
+
+def _origin(lowered: Mapping[str, _Lowered], result: str) -> str:
+    """The node whose value is a result of the network: never a bare weight or constant."""
+    origin = lowered[result].origin
+    assert isinstance(origin, str)
+    return origin
 
 
 def _value_names(graph: Graph, lowered: Mapping[str, _Lowered]) -> dict[str, str]:
     """What each value is called: a result by its first output's name, others by path if free."""
     names: dict[str, str] = {}
     for output in graph.outputs:
-        origin = lowered[output.node].origin
+        origin = _origin(lowered, output.node)
         if lowered[origin].tree is not None:
             names.setdefault(origin, output.name)
-    taken = {output.name for output in graph.outputs}
+    taken = {output.name for output in graph.outputs}.union(
+        *(each.weights for each in lowered.values())
+    )
     for path in lowered:
         names.setdefault(path, f"{path}/value" if path in taken else path)
     return names
@@ -226,36 +243,35 @@ class _Writer:
     def write(self, path: str, tree: Apply) -> None:
         """The nodes of a tree: the root is called `path`, those below it `path/Op`.
 
-        What stands in several places of it is computed once.
+        A node that stands in the tree several times, for one or for several of its results, is
+        written once: copies of it share their operands.
         """
         inner: dict[str, int] = {}
-        written: dict[int, str] = {}
+        nodes: dict[int, Any] = {}
+        constants: dict[int, str] = {}
 
         def free(word: str) -> str:
             inner[word] = inner.get(word, 0) + 1
             return f"{path}/{word}{inner[word] if inner[word] > 1 else ''}"
 
         def operand(of: Operand) -> str:
+            if isinstance(of, Stored):
+                return of
             if isinstance(of, str):
                 return self._names.get(of, of)
-            if id(of) in written:
-                return written[id(of)]
             if isinstance(of, Constant):
-                name = self._constant(free("constant"), of)
-            else:
+                if id(of) not in constants:
+                    constants[id(of)] = self._constant(free("constant"), of)
+                return constants[id(of)]
+            if id(of.operands) not in nodes:
                 name = free(of.op_type)
                 inputs = [operand(each) for each in of.operands]
-                self.apply(of, name, inputs, name)
-            written[id(of)] = name
-            return name
+                nodes[id(of.operands)] = self.node(of.op_type, name, inputs, [], of.attributes)
+            return _result(nodes[id(of.operands)], of.result)
 
         inputs = [operand(each) for each in tree.operands]
-        self.apply(tree, path, inputs, self._names[path])
-
-    def apply(self, tree: Apply, name: str, inputs: Sequence[str], output: str) -> None:
-        """The node of a tree's root; results before the one that is meant have no name."""
-        outputs = [*[""] * tree.result, output]
-        self.node(tree.op_type, name, inputs, outputs, tree.attributes)
+        outputs = [*[""] * tree.result, self._names[path]]
+        self.node(tree.op_type, path, inputs, outputs, tree.attributes)
 
     def node(
         self,
@@ -264,7 +280,7 @@ class _Writer:
         inputs: Sequence[str],
         outputs: Sequence[str],
         attributes: Mapping[str, Attribute],
-    ) -> None:
+    ) -> Any:
         """One `NodeProto`."""
         proto = self._proto.node.add(op_type=op_type, name=name, input=inputs, output=outputs)
         for key, value in attributes.items():
@@ -275,6 +291,7 @@ class _Writer:
             field, kind = _ATTRIBUTES[type(value)]
             content = value.encode() if isinstance(value, str) else value
             proto.attribute.add(name=key, type=kind, **{field: content})
+        return proto
 
     def _constant(self, name: str, constant: Constant) -> str:
         whole = bool(constant.values) and isinstance(constant.values[0], int)
@@ -284,6 +301,16 @@ class _Writer:
             name=name, dims=constant.shape, data_type=kind, raw_data=content
         )
         return name
+
+
+def _result(node: Any, number: int) -> str:
+    """The name of a node's result of that number; those that nobody reads have none."""
+    while len(node.output) <= number:
+        node.output.append("")
+    if not node.output[number]:
+        node.output[number] = f"{node.name}:{number}" if any(node.output) else node.name
+    name: str = node.output[number]
+    return name
 
 
 _ATTRIBUTES = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from netspec.backend import Rows
@@ -17,6 +18,10 @@ class Constant(NamedTuple):
 
     values: tuple[float, ...] | tuple[int, ...]
     shape: tuple[int, ...]
+
+
+class Stored(str):
+    """The name of a weight, which may be a value's name too."""
 
 
 class Apply(NamedTuple):
@@ -38,13 +43,17 @@ Operand = str | Constant | Apply
 
 
 class Site(NamedTuple):
-    """Where a row is applied: the values read, their shapes, its weights, the opset, whether numbers are float64."""
+    """Where a row is applied: the values read, their shapes, its weights, the opset, whether numbers are float64.
 
-    inputs: tuple[str, ...]
+    Where it is `bare`, a value without its batch axis will do.
+    """
+
+    inputs: tuple[Operand, ...]
     shapes: tuple[Shape, ...]
-    weights: tuple[str, ...]
+    weights: tuple[Stored, ...]
     opset: int
     double: bool = False
+    bare: bool = False
 
 
 Row = Callable[[Any, Site], Operand]
@@ -84,6 +93,12 @@ def describe(tree: Operand) -> str:
 def number(value: float) -> Constant:
     """A scalar of the model's float type."""
     return Constant((float(value),), ())
+
+
+def singles(values: Iterable[float], shape: tuple[int, ...]) -> Constant:
+    """Numbers rounded to float32, in a model of float64 too."""
+    rounded = array("f", values)
+    return Constant(tuple(rounded), shape)
 
 
 def integers(*values: int) -> Constant:

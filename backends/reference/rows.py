@@ -14,16 +14,23 @@ from netspec.weights import Array
 
 
 class Applied(NamedTuple):
-    """Where an op stands: its input arrays, their shapes without the batch axis, its weights."""
+    """Where an op stands: its input arrays, their shapes without the batch axis, its weights.
+
+    Floats have the `precision`; whole numbers are int64.
+    """
 
     inputs: tuple[Array, ...]
     shapes: tuple[Shape, ...]
     weights: Mapping[str, Array]
     training: bool
+    precision: str = "float64"
 
 
 class Gradients(NamedTuple):
-    """What a pullback gives: one array for each input, and one for each trainable weight."""
+    """What a pullback gives: one array for each input, and one for each trainable weight.
+
+    That of an input of whole numbers, and of one that has no influence, holds zeros.
+    """
 
     inputs: tuple[Array, ...]
     weights: Mapping[str, Array] = {}

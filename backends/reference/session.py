@@ -9,7 +9,7 @@ import numpy as np
 
 from netspec.backend import Step
 from netspec.backends.reference.rows import ROWS, Applied, Result
-from netspec.ir import Graph, Node
+from netspec.ir import Graph, Node, weight_path
 from netspec.sizes import bind, measure, unknowns
 from netspec.weights import Array, Weights
 
@@ -75,7 +75,11 @@ class ReferenceSession:
         return (node for node in self._graph.nodes if node.op.kind != "input")
 
     def _feed(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        values = {n.name: np.asarray(inputs[n.name], self._dtype) for n in self._graph.inputs}
+        kinds = {"float": self._dtype, "int": np.dtype(np.int64)}
+        values = {
+            node.name: np.asarray(inputs[node.name], kinds[node.shape.dtype])
+            for node in self._graph.inputs
+        }
         for node in self._graph.inputs:
             shape = values[node.name].shape
             if shape[1:] != node.shape.sizes:
@@ -85,7 +89,8 @@ class ReferenceSession:
     def _apply(self, node: Node, values: Mapping[str, Array], training: bool) -> Result:
         arrays = tuple(values[source] for source in node.inputs)
         owned = {w.name: self._weights[name] for name, w in self._graph.weights_of(node)}
-        at = Applied(arrays, self._graph.input_shapes(node), owned, training)
+        shapes = self._graph.input_shapes(node)
+        at = Applied(arrays, shapes, owned, training, self._dtype.name)
         return ROWS[node.op](node.op, at)
 
     def _backward(
@@ -104,8 +109,10 @@ class ReferenceSession:
             pulled = results[node.name].pullback(pending.pop(node.name))
             for source, gradient in zip(node.inputs, pulled.inputs, strict=True):
                 accumulate(source, gradient)
-            found.update({f"{node.name}.{name}": g for name, g in pulled.weights.items()})
+            found.update({weight_path(node.name, n): g for n, g in pulled.weights.items()})
         for node in self._graph.inputs:
+            if node.shape.dtype == "int":
+                continue
             shape = next(iter(cotangents.values())).shape[:1] + node.shape.sizes
             found[node.name] = pending.get(node.name, np.zeros(shape, self._dtype))
         return found

@@ -9,6 +9,8 @@ from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, arg, 
 MODULE = Code("<module>")
 """Stands for `self.<name>` in a `forward` template, where `arg` stands for the node's inputs."""
 
+WEIGHT = Code(f"{MODULE}.weight")
+"""Stands for the module's tensor of that name."""
 X = arg(0)
 APPLIED = Call(MODULE, {"0": X})
 """The usual template: `self.<name>(x)`."""
@@ -21,7 +23,8 @@ class Layer(NamedTuple):
     expression where it is more than `module(x)`. `sequential` stands in for a layer without a module
     of its own where it is an element of `nn.Sequential`. One `shared` module serves a whole class.
     `heavy` layers begin a new statement. `fixed` parameters of the module are zero and not the spec's.
-    `initials` are statements that follow the construction, with the module's place in them.
+    `initials` are statements that follow the construction, with the module's place in them. `bare` is the
+    template where a value without its batch axis will do. An `inline` value is written where it is read.
     """
 
     module: Call | None = None
@@ -31,6 +34,8 @@ class Layer(NamedTuple):
     heavy: bool = False
     fixed: tuple[str, ...] = ()
     initials: tuple[Call, ...] = ()
+    bare: Expr = None
+    inline: bool = False
 
     @property
     def element(self) -> Call | None:
@@ -40,6 +45,11 @@ class Layer(NamedTuple):
         if self.sequential is not None:
             return self.sequential
         return self.module if self.forward == APPLIED else None
+
+
+def is_tensor(made: Expr) -> bool:
+    """Whether what is constructed is a tensor of the module's own, and no module."""
+    return isinstance(made, Call) and made.func in ("nn.Parameter", "nn.Buffer")
 
 
 def describe(layer: Layer, inputs: int) -> str:
@@ -83,4 +93,5 @@ def method(func: str, *args: Expr, sequential: Call | None = None, **keywords: E
 
 def applied(template: Expr, module: Expr, inputs: list[Expr]) -> Expr:
     """The template with the node's module and inputs in their places."""
-    return fill(template, {MODULE: module, **{arg(i): value for i, value in enumerate(inputs)}})
+    places = {MODULE: module, WEIGHT: Code(f"{flat(module)}.weight")}
+    return fill(template, {**places, **{arg(i): value for i, value in enumerate(inputs)}})

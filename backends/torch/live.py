@@ -50,14 +50,20 @@ class TorchSession:
         for layer in self._module.modules():
             if isinstance(layer, torch.nn.Dropout):
                 layer.p = 0.0
+            elif isinstance(getattr(layer, "dropout", None), float):
+                layer.dropout = 0.0
         feeds = self._feed(inputs)
         learned = {n: p for n, p in self._module.named_parameters() if p.requires_grad}
-        sources = {**learned, **feeds}
-        for tensor in feeds.values():
+        sources = {**learned, **{n: t for n, t in feeds.items() if t.is_floating_point()}}
+        for tensor in sources.values():
             tensor.requires_grad_()
         outputs = self._run(feeds)
         loss = sum((outputs[name] * self._tensor(cotangents[name])).sum() for name in outputs)
-        found = torch.autograd.grad(loss, list(sources.values()), materialize_grads=True)
+        tensors = list(sources.values())
+        if loss.requires_grad:
+            found = torch.autograd.grad(loss, tensors, materialize_grads=True)
+        else:  # of constants alone
+            found = [torch.zeros_like(tensor) for tensor in tensors]
         after = read_from(self._module, self._graph)
         statistics = {
             name: after[name] for name, weight in self._graph.weights() if not weight.trainable
@@ -72,7 +78,12 @@ class TorchSession:
         return torch.from_numpy(array).to(self._dtype)
 
     def _feed(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
-        return {node.name: self._tensor(inputs[node.name]) for node in self._graph.inputs}
+        return {
+            node.name: self._tensor(inputs[node.name])
+            if node.shape.dtype == "float"
+            else torch.from_numpy(inputs[node.name]).long()
+            for node in self._graph.inputs
+        }
 
     def _run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         results = self._module(*feeds.values())

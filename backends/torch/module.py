@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from netspec.backends.torch.initial import initials, placed
-from netspec.backends.torch.layer import Layer, applied, depth
+from netspec.backends.torch.layer import Layer, applied, depth, is_tensor
 from netspec.backends.torch.ops import ROWS
 from netspec.backends.torch.prelude import SOURCES
 from netspec.diagnostics import Diagnostic, SpecError
@@ -15,7 +15,7 @@ from netspec.emit.header import header
 from netspec.emit.names import Names, camel, snake
 from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
 from netspec.emit.prelude import needed
-from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, flat, layout
+from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, call, flat, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
 from netspec.passes import Model
@@ -25,6 +25,7 @@ DEEPEST = 3
 """Calls that one expression nests before a new statement begins."""
 
 _IMPORTED = ("F", "OrderedDict", "Tensor", "nn", "torch")
+_BUILT_IN = ("getattr", "len", "setattr")
 
 _MODULE_NAMES = """
 T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
@@ -81,6 +82,8 @@ def _check_names(graph: Graph) -> None:
 def _layer(graph: Graph, leaf: Leaf) -> Layer:
     op, shapes = leaf.node.op, graph.input_shapes(leaf.node)
     layer: Layer = ROWS[op](op, *shapes)
+    if layer.bare is not None and graph.is_spread(leaf.node):
+        layer = layer._replace(forward=layer.bare)
     return layer._replace(initials=initials(op.weights(*shapes)))
 
 
@@ -118,7 +121,7 @@ def _plan(graph: Graph) -> Plan:
         return Sketch((Call("nn.Sequential", {"0": Call("OrderedDict", {}, elements)}),))
 
     names = Names((*_IMPORTED, *SOURCES))
-    reserved = ("self", *_IMPORTED, *SOURCES)
+    reserved = ("self", *_BUILT_IN, *_IMPORTED, *SOURCES)
     return define(graph, outline(graph, groups=True), describe, camel, names, reserved, absorb)
 
 
@@ -182,8 +185,16 @@ class _Class:
                 attributes[item.local] = f"self.{kind}"
             else:
                 head, *rest = item.local.split(".")
-                attributes[item.local] = _attribute(head) + "".join(f'["{key}"]' for key in rest)
+                attributes[item.local] = self._inside(item, _attribute(head), rest)
         return attributes
+
+    def _inside(self, item: Item, container: str, keys: Sequence[str]) -> str:
+        """How a child of nested dictionaries is reached; a tensor is an attribute of the last one."""
+        calls = self.definition.sketches[item.local].calls
+        if not keys or not calls or not is_tensor(calls[0]):
+            return container + "".join(f'["{key}"]' for key in keys)
+        owner = container + "".join(f'["{key}"]' for key in keys[:-1])
+        return f'getattr({owner}, "{keys[-1]}")' if keys[-1].isdigit() else f"{owner}.{keys[-1]}"
 
     def _shareable(self, item: Item) -> str | None:
         if not isinstance(item, Leaf) or not self.layers[item.local].shared:
@@ -201,8 +212,10 @@ class _Class:
             if not calls or attribute in done:
                 continue
             done.add(attribute)
-            if "[" in attribute:
+            if "." in item.local:
                 lines += self._container(item.local.split(".")[0], done)
+                if is_tensor(calls[0]):
+                    lines += _assigned(attribute, calls[0])
             else:
                 lines += self._with_shape(_bound(attribute, item.local, calls[0]), item)
             for initial in calls[1:]:
@@ -224,7 +237,9 @@ class _Class:
             level = tree
             for key in keys[:-1]:
                 level = level.setdefault(key, {})  # type: ignore[assignment]
-            level[keys[-1]] = self.definition.sketches[item.local].calls[0]
+            made = self.definition.sketches[item.local].calls[0]
+            if not is_tensor(made):
+                level[keys[-1]] = made
         return _bound(attribute, name, _module_dict(tree))
 
     def _with_shape(self, lines: list[str], item: Item) -> list[str]:
@@ -237,7 +252,9 @@ class _Class:
 
     def _forward(self) -> list[str]:
         hidden = self._hidden()
-        variables = name_tensors(self.part, hidden, self._result_names(), ("self", *_IMPORTED))
+        variables = name_tensors(
+            self.part, hidden, self._result_names(), ("self", *_BUILT_IN, *_IMPORTED)
+        )
         pending: dict[str, Expr] = {}
         body: list[str] = []
         results = self.part.outputs
@@ -282,7 +299,14 @@ class _Class:
         for item in self.part.items:
             for value in item.inputs:
                 counts[value] = counts.get(value, 0) + 1
-        hidden: set[str] = set()
+        hidden = {
+            item.outputs[0]
+            for item in self.part.items
+            if isinstance(item, Leaf)
+            and self.layers[item.local].inline
+            and counts.get(item.path) == 1
+            and item.path not in self.part.outputs
+        }
         nested = 0
         for item, following in zip(self.part.items, self.part.items[1:], strict=False):
             own = depth(self.layers[item.local].forward) if isinstance(item, Leaf) else 1
@@ -313,8 +337,16 @@ def _attribute(name: str) -> str:
 
 def _bound(attribute: str, name: str, made: Expr) -> list[str]:
     """The lines that make a child of a module."""
-    if name[0].isdigit():
-        return layout(Call("self.add_module", {"0": name, "1": made}), indent=2)
+    if name[0].isdigit() and not is_tensor(made):
+        return layout(call("self.add_module", name, made), indent=2)
+    return _assigned(attribute, made)
+
+
+def _assigned(attribute: str, made: Expr) -> list[str]:
+    """The lines that set an attribute, which may be called by a number."""
+    if attribute.startswith("getattr("):
+        owner, name = attribute.removeprefix("getattr(").removesuffix(")").rsplit(", ", 1)
+        return layout(call("setattr", Code(owner), Code(name), made), indent=2)
     return layout(made, before=f"{attribute} = ", indent=2)
 
 

@@ -83,6 +83,21 @@ class LayerNorm{rank}d(nn.LayerNorm):
         return x.movedim(-1, 1)
 '''
 
+_SINUSOIDAL = '''\
+class SinusoidalPositions(nn.Module):
+    """Adds sines and cosines of the position (Vaswani et al., 2017)."""
+
+    def __init__(self, length: int, features: int, base: float = 10000.0) -> None:
+        super().__init__()
+        rates = base ** -(torch.arange(0, features, 2).double() / features)
+        angles = torch.arange(length).double()[:, None] * rates
+        table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        self.table = nn.Buffer(table[:, :features].float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table
+'''
+
 SOURCES = {
     "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
@@ -91,4 +106,5 @@ SOURCES = {
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,
     **{f"LayerNorm{rank}d": _LAYER_NORM.format(rank=rank) for rank in (2, 3)},
+    "SinusoidalPositions": _SINUSOIDAL,
 }

@@ -311,6 +311,10 @@ def _columns_equal(a: Sequence[Constant], b: Sequence[Constant]) -> bool:
 
 
 def _annotation(column: Sequence[Constant]) -> str:
-    kinds = sorted({type(value).__name__ for value in column})
-    words = {"tuple": "tuple[int, ...]", "NoneType": "None"}
-    return " | ".join(words.get(kind, kind) for kind in kinds)
+    return " | ".join(sorted({_kind(value) for value in column}))
+
+
+def _kind(value: Constant) -> str:
+    if isinstance(value, tuple):
+        return f"tuple[{' | '.join(sorted(set(map(_kind, value))))}, ...]"
+    return "None" if value is None else type(value).__name__

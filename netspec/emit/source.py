@@ -197,6 +197,9 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
         case Items():
             head, tail = f"{before}[", f"]{after}"
             parts = [("", element) for element in expr.elements]
+        case (only,):
+            middle = layout(only, after=",", indent=indent + 1)
+            return [f"{pad}{before}(", *middle, f"{pad}){after}"]
         case tuple() if len(expr) > 1:
             head, tail = f"{before}(", f"){after}"
             parts = [("", element) for element in expr]

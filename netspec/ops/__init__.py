@@ -5,10 +5,12 @@ from netspec.ops import (  # noqa: F401 (each registers its ops)
     conv,
     dense,
     dropout,
+    embedding,
     gated,
     input,  # noqa: A004
     merge,
     norm,
+    param,
     permute,
     pool,
     positions,

@@ -80,7 +80,16 @@ class Op(BaseModel):
     naming: ClassVar[str | None] = None
     """The field that takes the keywords which name no field, as (name, value) pairs: sizes of axes."""
     layout: ClassVar[Layout] = "fixed"
+    batchless: ClassVar[bool] = False
+    """Whether the result is the same for every example."""
+    spreads: ClassVar[bool] = False
+    """Whether targets spread an input that lacks the batch axis over the examples of the others."""
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    @property
+    def tokens(self) -> int | None:
+        """What the whole numbers that the op looks up stay below, or None where it looks none up."""
+        return None
 
     def settle(self, *inputs: Shape) -> Self:
         """The op with whatever depends on its inputs written out: per-axis sizes, explicit padding."""

@@ -27,6 +27,8 @@ class _Merge(Op):
 class _Elementwise(_Merge):
     """Takes tensors of one shape: broadcasting is never guessed."""
 
+    spreads = True
+
     def infer(self, *inputs: Shape) -> Shape:
         """The common shape."""
         self._check_count(inputs)
@@ -73,6 +75,7 @@ class Multiply(_Merge):
     """The product of the branches. A vector of `c` gates every position of a map or sequence with `c` channels."""
 
     kind = "mul"
+    spreads = True
     aliases = ("multiply",)
     examples: ClassVar = (
         *_examples("mul"),

@@ -98,5 +98,6 @@ def _load(path: Path, dtype: Any = None) -> dict[str, Any]:
             for parent in parents:
                 branch = branch.setdefault(parent, {})
             if name:
-                branch[name] = np.asarray(archive[key], dtype)
+                array = archive[key]
+                branch[name] = np.asarray(array, dtype if array.dtype.kind == "f" else None)
     return tree

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from netspec.backend import TARGETS, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.feeds import draw
 from netspec.ir import Graph
 from netspec.parity.compare import check_predictions, check_step
 from netspec.parity.diverge import Divergence, expose, expose_exercise, first_wrong
@@ -154,7 +155,7 @@ def _versions(targets: Iterable[str]) -> dict[str, str]:
 def _draw(
     graph: Graph, batches: Sequence[int], seed: int, *, train: bool
 ) -> tuple[Exercise, tuple[Mapping[str, int], ...]]:
-    """Float32 numbers, so that every precision is given the same, and what unknown sizes are in each run.
+    """Float32 numbers and tokens, so that every precision is given the same, and what unknown sizes are in each run.
 
     Those are drawn anew for each batch, and for the training step.
     """
@@ -165,21 +166,19 @@ def _draw(
     )
     sized = [bind(graph, each) for each in sizes]
 
-    def draw(graph: Graph, batch: int, nodes: Mapping[str, str]) -> Arrays:
-        shapes = {name: graph.by_name[node].shape for name, node in nodes.items()}
-        return {
-            name: generator.standard_normal((batch, *shape.sizes), np.float32)
-            for name, shape in shapes.items()
-        }
+    def feeds(own: Graph, batch: int) -> Arrays:
+        return {node.name: draw(own, node, batch, generator) for node in own.inputs}
 
-    inputs = {node.name: node.name for node in graph.inputs}
-    predictions = tuple(
-        draw(own, batch, inputs) for own, batch in zip(sized, batches, strict=False)
-    )
+    predictions = tuple(feeds(own, batch) for own, batch in zip(sized, batches, strict=False))
     if not train:
         return Exercise(predictions), sizes
-    outputs = {output.name: output.node for output in graph.outputs}
-    step, cotangents = (draw(sized[-1], TRAINING_BATCH, nodes) for nodes in (inputs, outputs))
+    step = feeds(sized[-1], TRAINING_BATCH)
+    cotangents = {
+        output.name: generator.standard_normal(
+            (TRAINING_BATCH, *sized[-1].by_name[output.node].shape.sizes), np.float32
+        )
+        for output in graph.outputs
+    }
     return Exercise(predictions, step, cotangents), sizes
 
 

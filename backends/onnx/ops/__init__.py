@@ -5,10 +5,12 @@ from netspec.backends.onnx.ops import (  # noqa: F401 (each registers its rows)
     conv,
     dense,
     dropout,
+    embedding,
     gated,
     input,  # noqa: A004
     merge,
     norm,
+    param,
     permute,
     pool,
     positions,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netspec.backends.onnx.rows import ROWS, Constant, Operand, Site, integers, node
 from netspec.ops.recurrent import Cell, Gru, Lstm, Recurrent, Rnn
@@ -30,7 +30,7 @@ def recurrent(op: Recurrent, site: Site) -> Operand:
 
 
 def _layer(
-    op: Recurrent, value: Operand, cells: Sequence[Cell], owned: dict[str, str], last: bool
+    op: Recurrent, value: Operand, cells: Sequence[Cell], owned: Mapping[str, str], last: bool
 ) -> Operand:
     """All steps `(t, directions, n, units)`, or with `last` the states `(directions, n, units)`."""
     matrices = [
@@ -49,7 +49,7 @@ def _layer(
     return made._replace(result=1) if last else made
 
 
-def _biases(op: Recurrent, cell: Cell, owned: dict[str, str]) -> list[Operand]:
+def _biases(op: Recurrent, cell: Cell, owned: Mapping[str, str]) -> list[Operand]:
     """The input's and the state's; a missing one is zero."""
     found: list[Operand] = [owned[f"{bias}_{cell.suffix}"] for bias in op.biases]
     rows = op.gates * op.units
