@@ -64,7 +64,7 @@ Row = Callable[[Any, Site], Operand]
 
 def _attempt(row: Row, op: Op, shapes: tuple[Shape, ...], weights: tuple[str, ...]) -> Operand:
     inputs = tuple(f"x{number}" for number in range(len(shapes)))
-    return row(op, Site(inputs, shapes, weights, DEFAULT_OPSET))
+    return row(op, Site(inputs, shapes, tuple(map(Stored, weights)), DEFAULT_OPSET))
 
 
 ROWS: Rows[Row] = Rows("onnx", _attempt)
