@@ -46,8 +46,8 @@ def meaning(node: Any, aliases: bool = True) -> Any:
     """A tree without its places, and with an op's own name for each of its names."""
     if isinstance(node, (Span, Source)):
         return None
-    if isinstance(node, tree.Invoke) and aliases and (op := find(node.name.name)) is not None:
-        node = node._replace(name=node.name._replace(name=op.kind))
+    if isinstance(node, tree.Name) and aliases and (op := find(node.name)) is not None:
+        node = node._replace(name=op.kind)
     if isinstance(node, tuple):
         return (type(node).__name__, *(meaning(child, aliases) for child in node))
     return type(node), node

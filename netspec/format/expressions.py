@@ -91,6 +91,10 @@ class Expressions:
 
     # ---- expressions ----
 
+    def name_of(self, node: tree.Name) -> str:
+        """How a name that stands for a value is written."""
+        return node.name
+
     def whole(self, node: tree.Expression, parts: list[Part]) -> None:
         """An expression that needs no parentheses where it stands."""
         self.expression(node, parts, "whole")
@@ -160,6 +164,8 @@ class Expressions:
                     self.segment(self._clause, value) for value in (node.condition, node.otherwise)
                 ]
                 self._clauses(first, rest, parts)
+            case tree.Name():
+                self.word(parts, self.name_of(node))
             case _:
                 text = self.words.next.text
                 self.word(parts, text.lower() if self.words.next.type == "FLOAT" else text)

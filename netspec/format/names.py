@@ -19,6 +19,26 @@ class Names:
             return name
         return name if self._uses_others else op.kind
 
+    def value(self, name: str) -> str:
+        """The own name of an op that is a value, such as a block's argument, unless it may be a word."""
+        own = self.canonical(name)
+        if own == name:
+            return name
+        from netspec.language.evaluate import words  # slow to import, and hardly ever needed
+
+        return name if name in words() else own
+
+    def takes_ops(self, name: str) -> bool:
+        """Whether a step of that name surely takes ops as arguments: a block, and not an op or a variable."""
+        if name in self._variables:
+            return False
+        return name in self._blocks or find(name) is None
+
+    @cached_property
+    def _blocks(self) -> set[str]:
+        """The blocks and nets of the file."""
+        return {item.name.name for item in self._file.items if isinstance(item, tree.Block)}
+
     @cached_property
     def _uses_others(self) -> bool:
         """Whether another file, which is not read here, may define anything."""
@@ -27,13 +47,18 @@ class Names:
     @cached_property
     def _defined(self) -> set[str]:
         """What the file defines anywhere: blocks, parameters, variables, shared steps."""
+        return self._variables | self._blocks
+
+    @cached_property
+    def _variables(self) -> set[str]:
+        """What the file defines that is no block."""
         found: set[str] = set()
         rest: list[object] = [self._file.items]
         while rest:
             node = rest.pop()
             if isinstance(node, tree.Targets):
                 found.update(item.name for item in node.items if isinstance(item, tree.Name))
-            elif isinstance(node, (tree.Block, tree.Share)):
+            elif isinstance(node, tree.Share):
                 found.add(node.name.name)
             elif isinstance(node, tree.Parameter):
                 found.add(node.name)

@@ -34,6 +34,7 @@ class Rules(Expressions):
         self.file = file
         self.limits = limits
         self.names = Names(file)
+        self._judged = False  # by an op, whose words may be called like other ops
 
     def text(self) -> str:
         """The canonical form of the file."""
@@ -156,9 +157,11 @@ class Rules(Expressions):
         match step:
             case tree.Invoke():
                 self.word(parts, self.names.canonical(step.name.name))
+                self._judged = not self.names.takes_ops(step.name.name)
                 for argument in step.arguments:
                     parts.append(" ")
                     self._argument(argument, parts)
+                self._judged = False
                 if step.branches is not None:
                     parts.append(" ")
                     self._braces(step.branches, parts)
@@ -198,6 +201,10 @@ class Rules(Expressions):
         Expressions(Words(source, self.limits, begin + 1, end)).whole(node, parts)
         text = flat(parts)
         return source.text[begin : end + 1] if text is None else f"{{{text}}}"
+
+    def name_of(self, node: tree.Name) -> str:
+        """An op that is a value has its own name, too."""
+        return node.name if self._judged else self.names.value(node.name)
 
     def _argument(self, argument: tree.Argument, parts: list[Part]) -> None:
         if argument.name is None:

@@ -111,6 +111,17 @@ def words() -> frozenset[str]:
     return frozenset(found)
 
 
+def own_name(callee: Callee) -> Callee:
+    """An op as a value is known by its own name, whichever was written: `batch_norm` equals `bn`.
+
+    A name that is also a word stays as it is, for the op that it is given to may mean the word.
+    """
+    op = find(callee.name) if callee.closure is None else None
+    if op is None or op.kind == callee.name or callee.name in words():
+        return callee
+    return Callee(op.kind)
+
+
 def callable_names(home: Module) -> list[str]:
     """What a step may be called in a file."""
     return [*home.blocks, *names(), *library.names()]
@@ -211,7 +222,7 @@ class Evaluator:
             return value
         callee = self.callee(node.name, frame.home)
         if callee is not None:
-            return callee
+            return own_name(callee)
         if node.name in words():
             return node.name
         fail(

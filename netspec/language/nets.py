@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.language import tree
-from netspec.language.evaluate import Evaluator
+from netspec.language.evaluate import Evaluator, own_name
 from netspec.language.modules import Contents
 from netspec.language.syntax import parse_expression
 from netspec.language.values import Callee, Frame, Module, plain
@@ -134,7 +134,7 @@ def override_value(value: object, evaluator: Evaluator, home: Module) -> object:
     """A plain Python value as expressions know it: lists are tuples, names of ops are ops."""
     if isinstance(value, str):
         callee: Callee | None = evaluator.callee(value, home)
-        return value if callee is None else callee
+        return value if callee is None else own_name(callee)
     if isinstance(value, Sequence):
         return tuple([override_value(item, evaluator, home) for item in value])
     return value
