@@ -17,7 +17,11 @@ from netspec.lint import Rule, all_rules, check_source, find, fix_source
 from netspec.lint.check import Options, Report
 from netspec.lint.files import check_file
 from netspec.lint.rule import matching, selectors
+from netspec.lint.rules.activations import ACTIVATIONS, NORMS, SOFTMAX
+from netspec.lint.rules.training import LINEAR, NOISE
+from netspec.lint.rules.windows import POOLS
 from netspec.lint.selection import BadConfiguration, configuration, rules_for
+from netspec.ops import all_ops
 from netspec.source import Source
 from netspec.weights import init_weights
 from tests.programs import programs
@@ -73,6 +77,11 @@ def test_a_family_is_no_rule_and_no_beginning_of_one() -> None:
     for word in selectors():
         assert matching(word)
     assert matching("unused") == {rule.id for rule in RULES if rule.family == "unused"}
+
+
+def test_the_ops_that_rules_speak_of_exist() -> None:
+    named = {*ACTIVATIONS, *LINEAR, *NOISE, *NORMS, *POOLS, *SOFTMAX}
+    assert named <= {op.kind for op in all_ops()}
 
 
 # ---- what is shipped ----

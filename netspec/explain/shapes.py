@@ -120,4 +120,21 @@ PAGES = {
         "a network cannot take an input of such a size",
         "Sizes known only at run time are given a number, and some op refuses what follows from it.",
     ),
+    "nothing-to-normalise": Page(
+        "a norm has one number to normalise",
+        "The mean of one number is the number, so that nothing but the norm's shift would be left. A map "
+        "has become 1 x 1 before it: use a norm over the channels.",
+        bad="input 3 1 1\ninstance_norm\n",
+        good="input 3 1 1\nln\n",
+    ),
+    "even-size": Page(
+        "a window that has a middle is given an even size",
+        "`lrn` looks at as many channels before as after each, and at itself: its size is odd.",
+        bad="input 8 4 4\nlrn 4\n",
+        good="input 8 4 4\nlrn 5\n",
+    ),
+    "too-long": Page(
+        "a sequence is longer than the table of positions",
+        "A learned position belongs to each step of a sequence, up to the length that the table was made for.",
+    ),
 }

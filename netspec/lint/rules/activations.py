@@ -11,7 +11,7 @@ from netspec.lint.rules.training import LINEAR, NOISE, note_at, only_readers
 from netspec.lint.subject import Instance, Place, Subject
 
 SOFTMAX = ("softmax", "log_softmax")
-NORMS = ("bn", "layer_norm", "group_norm", "instance_norm", "rms_norm")
+NORMS = ("bn", "ln", "gn", "instance_norm", "rms")
 IDEMPOTENT = ("relu", "relu6")
 ACTIVATIONS = (
     *IDEMPOTENT, "leaky_relu", "prelu", "elu", "selu", "celu", "sigmoid", "tanh", "silu", "gelu",
