@@ -63,6 +63,10 @@ LAYERS = [
     ("input 4 5 6", "conv_transpose 6 3 stride=2 groups=2 bias=false"),
     ("input 4 5 6", "conv_transpose 8 2 groups=4"),
     ("input 4 3 2 3", "conv_transpose 6 2 groups=2"),
+    ("input 4 6 7", "conv 6 3 padding=1 mode=reflect"),
+    ("input 7 4", "conv 6 3 padding=causal"),
+    ("input 7 4", "conv_transpose 6 3 groups=2"),
+    ("input 7 4", "dense 5"),
     ("input 9", "dense 5"),
     ("input 9", "dense 5 bias=false"),
     ("input 3 4 4", "dense 5"),
@@ -115,6 +119,7 @@ NOT_FOLDED = {
     "the first norm is a result": "input 3 6 6\nrelu -> bn\n@y = @\nbn\nout y=@y, z=@",
     "a nonlinearity stands between": "input 3 6 6 -> conv 4 3 -> relu -> bn",
     "a pool stands between": "input 3 6 6 -> conv 4 3 -> pool 2 -> bn",
+    "the layer standardises what it is scaled by": "input 3 6 6 -> wsconv 4 3 -> bn",
     "nothing linear stands before": "input 3 6 6 -> bn -> conv 4 3",
 }
 

@@ -25,6 +25,8 @@ SOURCE = library.source()
 # Each block as it is mostly used, and with all that it can be asked for.
 CALLS = {
     "conv_bn": ["conv_bn 5 -> conv_bn 6 4 2", "conv_bn 6 1 groups=3 act=none eps=0.01 momentum=0.2"],
+    "depthwise": ["depthwise", "depthwise 5 stride=2 multiplier=2 padding=same bias=false"],
+    "separable": ["separable 5", "separable 5 3 2 multiplier=2 padding=half dilation=2 bias=false"],
     "depthwise_separable": ["depthwise_separable 5", "depthwise_separable 5 5 stride=2 act=tanh"],
     "squeeze_excite": ["squeeze_excite", "squeeze_excite 2 act=silu gate=tanh"],
     "inverted_residual": [

@@ -223,6 +223,60 @@ class Constant(layers.Layer):
         return {**super().get_config(), "values": self.values}
 '''
 
+_BORDER_PADDING = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class BorderPadding(layers.Layer):
+    """Padding with values of the input itself: reflected, replicated or circular."""
+
+    def __init__(self, padding, *, mode, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+        self.mode = mode
+
+    def call(self, inputs):
+        for axis, (before, after) in enumerate(self.padding, start=1):
+            last = ops.shape(inputs)[axis] - 1
+            places = ops.arange(-before, last + 1 + after)
+            if self.mode == "circular":
+                places = ops.mod(places, last + 1)
+            elif self.mode == "reflect":
+                places = last - ops.abs(last - ops.abs(places))
+            places = ops.clip(places, 0, last)
+            inputs = ops.take(inputs, places, axis=axis)
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        batch, *sizes, channels = input_shape
+        sizes = [size and size + sum(pair) for size, pair in zip(sizes, self.padding)]
+        return (batch, *sizes, channels)
+
+    def get_config(self):
+        config = {"padding": self.padding, "mode": self.mode}
+        return {**super().get_config(), **config}
+'''
+
+_WS_CONV = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class WSConv{rank}D(layers.Conv{rank}D):
+    """Convolution whose weights are standardised: every filter has mean 0, variance 1."""
+
+    def __init__(self, filters, kernel_size, *, eps=1e-5, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.eps = eps
+
+    def call(self, inputs):
+        axes = tuple(range({rank} + 1))
+        mean, variance = ops.moments(self.kernel, axes, keepdims=True)
+        kernel = (self.kernel - mean) / ops.sqrt(variance + self.eps)
+        outputs = ops.conv(
+            inputs, kernel, self.strides, self.padding, dilation_rate=self.dilation_rate
+        )
+        return outputs + self.bias if self.use_bias else outputs
+
+    def get_config(self):
+        return {{**super().get_config(), "eps": self.eps}}
+'''
+
 _HALF_PADDED = '''\
 def {name}(
     x: KerasTensor,{filters} kernel: int, *, strides: int = 1, name: str, **kwargs
@@ -252,6 +306,7 @@ SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "gelu_tanh": _GELU_TANH,
     "local_response_norm": _LOCAL_RESPONSE_NORM,
+    "BorderPadding": _BORDER_PADDING,
     "reglu": _REGLU,
     "geglu": _GEGLU,
     "swiglu": _SWIGLU,
@@ -267,6 +322,7 @@ SOURCES = {
             ("LowPadding", "D", _LOW_PADDING),
             ("PartialAveragePooling", "D", _PARTIAL_AVERAGE),
             ("GroupedConv", "DTranspose", _GROUPED_TRANSPOSE),
+            ("WSConv", "D", _WS_CONV),
         )
         for rank in (1, 2, 3)
     },

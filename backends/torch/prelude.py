@@ -98,10 +98,34 @@ class SinusoidalPositions(nn.Module):
         return x + self.table
 '''
 
+_WS_CONV = '''\
+class WSConv{rank}d(nn.Conv{rank}d):
+    """Convolution whose weights are standardised: every filter has mean 0 and variance 1."""
+
+    def __init__(
+        self,
+        *args: int | tuple[int, ...],
+        eps: float = 1e-5,
+        **kwargs: bool | int | str | tuple[int, ...],
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        dims = {dims}
+        var, mean = torch.var_mean(self.weight, dims, correction=0, keepdim=True)
+        weight = (self.weight - mean) * torch.rsqrt(var + self.eps)
+        return self._conv_forward(x, weight, self.bias)
+'''
+
 SOURCES = {
     "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
     "CausalConv1d": _CAUSAL_CONV,
+    **{
+        f"WSConv{rank}d": _WS_CONV.format(rank=rank, dims=tuple(range(1, 2 + rank)))
+        for rank in (1, 2, 3)
+    },
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,

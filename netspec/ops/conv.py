@@ -1,7 +1,7 @@
 """Convolutions and transposed convolutions over the time of sequences and the positions of images and volumes."""
 
 from math import prod
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -79,8 +79,82 @@ class _Convolution(Op):
         return (weight, bias) if self.bias else (weight,)
 
 
+class _Correlation(_Convolution):
+    """What `conv` and its variants share: the modes of padding, and the shape rule.
+
+    Output size per axis: (n + before + after - dilation * (kernel - 1) - 1) // stride + 1.
+    """
+
+    mode: Annotated[
+        Literal["zeros", "reflect", "replicate", "circular"],
+        Field(description="what stands in the padding: `zeros`, or values of the input"),
+    ] = "zeros"
+
+    def settle(self, *inputs: Shape) -> Self:
+        """Kernel, stride and dilation per axis; padding as numbers, or `same` where they are unknown."""
+        (x,) = inputs
+        kernel, stride, dilation = self._windows(x)
+        settled = settled_pads if self.mode == "zeros" else explicit_pads
+        pads = settled(self.padding, x.spatial, kernel, stride, dilation)
+        mode = self.mode if any(pads) else "zeros"
+        update = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": pads}
+        return self.model_copy(update={**update, "mode": mode})
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`c h w -> filters h' w'`, `t c -> t' filters`."""
+        (x,) = inputs
+        self._check_groups(x)
+        if self.padding == "same":
+            return x.with_map(self.filters, *map(same_steps, x.spatial, self.stride))
+        assert isinstance(self.padding, tuple)
+        self._check_mode(x, split_pads(self.padding))
+        check_windows(self.kind, x, self.kernel, self.dilation, self.padding)
+        sizes = [
+            window_steps(size + before + after, window_extent(k, d), s)
+            for size, (before, after), k, s, d in zip(
+                x.spatial,
+                split_pads(self.padding),
+                self.kernel,
+                self.stride,
+                self.dilation,
+                strict=True,
+            )
+        ]
+        return x.with_map(self.filters, *sizes)
+
+    def _check_mode(self, x: Shape, pairs: list[tuple[int, int]]) -> None:
+        """What is read from the input to pad it must be there."""
+        if self.mode not in ("reflect", "circular"):
+            return
+        for size, pair in zip(x.spatial, pairs, strict=True):
+            most = size - 1 if self.mode == "reflect" else size
+            if below(most, max(pair)):
+                raise Rejected(
+                    "padding-too-large",
+                    f"`mode={self.mode}` finds {most} positions for a padding of {max(pair)}",
+                    param="padding",
+                    help=f"pad an axis of {size} by {most} or less, or use `mode=replicate`",
+                )
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a settled op pads the past of a sequence with zeros, as far as a window reaches back."""
+        reach = window_extent(self.kernel[0], self.dilation[0]) - 1
+        return self.mode == "zeros" and reach > 0 and self.padding == (reach, 0)
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """`weight (filters, c / groups, *kernel)`, `bias (filters)`."""
+        (x,) = inputs
+        return self._weights((self.filters, x.axis("c") // self.groups, *self.kernel))
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One per tap of each output element."""
+        (x,) = inputs
+        return output.elements * (x.axis("c") // self.groups) * prod(self.kernel)
+
+
 @register
-class Conv(_Convolution):
+class Conv(_Correlation):
     """Cross-correlation of the input with learned filters, as in PyTorch, Keras and ONNX `Conv`.
 
     Output size per axis: (n + before + after - dilation * (kernel - 1) - 1) // stride + 1.
@@ -109,51 +183,35 @@ class Conv(_Convolution):
         Example("conv 6 3 padding=causal groups=2 stride=2 dilation=2", ((9, 4),), (5, 6)),
         Example("conv 8 3 padding=(2, 0) groups=4", ((9, 4),), (9, 8)),
         Example("conv 4 3 padding=causal groups=4", ((9, 4),), (9, 4)),
+        Example("conv 6 3 padding=half mode=reflect", ((4, 5, 6),), (6, 5, 6)),
+        Example("conv 6 3 padding=(2, 0, 1, 1) mode=replicate", ((4, 5, 6),), (6, 6, 5)),
+        Example("conv 6 5 padding=half mode=circular", ((4, 5, 6),), (6, 5, 6)),
+        Example("conv 6 3 padding=causal mode=reflect", ((5, 4),), (5, 6)),
+        Example("conv 6 3 padding=1 stride=2 mode=circular", ((5, 4),), (3, 6)),
+        Example("conv 4 3 padding=1 mode=replicate", ((2, 3, 4, 5),), (4, 3, 4, 5)),
     )
 
-    def settle(self, *inputs: Shape) -> Self:
-        """Kernel, stride and dilation per axis; padding as numbers, or `same` where they are unknown."""
-        (x,) = inputs
-        kernel, stride, dilation = self._windows(x)
-        pads = settled_pads(self.padding, x.spatial, kernel, stride, dilation)
-        update = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": pads}
-        return self.model_copy(update=update)
 
-    def infer(self, *inputs: Shape) -> Shape:
-        """`c h w -> filters h' w'`, `t c -> t' filters`."""
-        (x,) = inputs
-        self._check_groups(x)
-        if self.padding == "same":
-            return x.with_map(self.filters, *map(same_steps, x.spatial, self.stride))
-        assert isinstance(self.padding, tuple)
-        check_windows(self.kind, x, self.kernel, self.dilation, self.padding)
-        sizes = [
-            window_steps(size + before + after, window_extent(k, d), s)
-            for size, (before, after), k, s, d in zip(
-                x.spatial,
-                split_pads(self.padding),
-                self.kernel,
-                self.stride,
-                self.dilation,
-                strict=True,
-            )
-        ]
-        return x.with_map(self.filters, *sizes)
+@register
+class StandardizedConv(_Correlation):
+    """A convolution with standardised weights (Kolesnikov et al., 2020, "Big Transfer"; Qiao et al., 2019).
 
-    @property
-    def is_causal(self) -> bool:
-        """Whether the padding of a settled op is the past of a sequence, as long as a window reaches back."""
-        return self.padding == (window_extent(self.kernel[0], self.dilation[0]) - 1, 0)
+    Each filter, over its inputs and window, is brought to mean 0 and variance 1 before it is applied:
+    `(w - mean) / sqrt(var + eps)`, with the biased variance.
+    """
 
-    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
-        """`weight (filters, c / groups, *kernel)`, `bias (filters)`."""
-        (x,) = inputs
-        return self._weights((self.filters, x.axis("c") // self.groups, *self.kernel))
+    kind = "wsconv"
+    aliases = ("ws_conv",)
+    examples: ClassVar = (
+        Example("wsconv 6 3 padding=1", ((4, 5, 6),), (6, 5, 6)),
+        Example("wsconv 6 3 groups=2 stride=2 padding=same bias=false", ((4, 5, 6),), (6, 3, 3)),
+        Example("wsconv 6 1 eps=1e-3", ((4, 5, 6),), (6, 5, 6)),
+        Example("wsconv 6 3 padding=1 mode=reflect", ((4, 5, 6),), (6, 5, 6)),
+        Example("wsconv 6 3 padding=causal dilation=2", ((5, 4),), (5, 6)),
+        Example("wsconv 4 3 padding=1", ((2, 3, 4, 5),), (4, 3, 4, 5)),
+    )
 
-    def macs(self, output: Shape, *inputs: Shape) -> int:
-        """One per tap of each output element."""
-        (x,) = inputs
-        return output.elements * (x.axis("c") // self.groups) * prod(self.kernel)
+    eps: Annotated[float, Field(gt=0, le=1, description="added to the variance of a filter")] = 1e-5
 
 
 @register

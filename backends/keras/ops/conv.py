@@ -13,7 +13,7 @@ from netspec.backends.keras.rows import (
     same_padding,
 )
 from netspec.emit.source import Call, Expr, short
-from netspec.ops.conv import Conv, ConvTranspose
+from netspec.ops.conv import Conv, ConvTranspose, StandardizedConv
 from netspec.shape import Shape
 
 _WINDOW_DEFAULTS = {
@@ -24,30 +24,44 @@ _WINDOW_DEFAULTS = {
     "groups": 1,
     "depth_multiplier": 1,
     "use_bias": True,
+    "eps": 1e-5,
     **DEFAULTS,
     "depthwise_initializer": "glorot_uniform",
 }
 
 
-def _conv_limit(op: Conv, x: Shape) -> str | None:
+def _conv_limit(op: Conv | StandardizedConv, x: Shape) -> str | None:
     if op.padding == "same" and max(op.dilation) > 1:
         return (
             "Keras takes no stride together with a dilation, and a size is known only at run time"
         )
-    return split_limit(op.init) if _is_depthwise(op.settle(x), x) else None
+    depthwise = isinstance(op, Conv) and _is_depthwise(op.settle(x), x)
+    return split_limit(op.init) if depthwise else None
 
 
 @ROWS.row(Conv, limit=_conv_limit)
 def conv(op: Conv, x: Shape) -> Layer:
+    """Depthwise where Keras has a layer for that."""
+    return _correlation(op, x, _is_depthwise(op, x))
+
+
+@ROWS.row(StandardizedConv, limit=_conv_limit)
+def standardized_conv(op: StandardizedConv, x: Shape) -> Layer:
+    """A class of the file, which has the layer's own weights."""
+    return _correlation(op, x, depthwise=False)
+
+
+def _correlation(op: Conv | StandardizedConv, x: Shape, depthwise: bool) -> Layer:
     """Keras's own "same" is lopsided when strided, and it takes no stride together with a dilation."""
     rank, pairs = len(op.kernel), pad_pairs(op.padding)
     dilated = max(op.dilation) > 1 and max(op.stride) > 1
     stride = (1,) * rank if dilated else op.stride
+    zeros = op.mode == "zeros"
     same = op.padding == "same" or (
-        has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
+        zeros and has_size(pairs) and pairs == same_padding(x, op.kernel, stride, op.dilation)
     )
-    # Keras's depthwise layers do not know "causal".
-    causal = op.is_causal and has_size(pairs) and not _is_depthwise(op, x)
+    # Only Keras's plain convolution knows "causal".
+    causal = op.is_causal and isinstance(op, Conv) and not depthwise
     keywords: dict[str, Expr] = {
         "strides": short(stride),
         "padding": "same" if same else "causal" if causal else "valid",
@@ -57,7 +71,8 @@ def conv(op: Conv, x: Shape) -> Layer:
     positional: dict[str, Expr] = {"kernel_size": short(op.kernel)}
     more: dict[str, Expr] = {"use_bias": op.bias, **initials(op.weights(x))}
     held = USUAL
-    if _is_depthwise(op, x):
+    brief = _is_half_padded(op, pairs)
+    if depthwise:
         name, helper = f"layers.DepthwiseConv{rank}D", f"depthwise_conv{rank}d"
         multiplier = op.filters // channels
         kernel_name = {"weight": "depthwise_initializer", "bias": "bias_initializer"}
@@ -70,15 +85,19 @@ def conv(op: Conv, x: Shape) -> Layer:
         name, helper = f"layers.Conv{rank}D", f"conv{rank}d"
         positional = {"filters": op.filters, **positional}
         more = {"groups": op.groups, **more}
+    if isinstance(op, StandardizedConv):
+        name, brief = f"WSConv{rank}D", False
+        more["eps"] = op.eps
     steps = [("", Call(name, positional, {**keywords, **more}, _WINDOW_DEFAULTS))]
     if has_size(pairs) and not same and not causal:
-        steps.insert(0, ("pad", around("layers.ZeroPadding", pairs)))
+        border = Call("BorderPadding", {"padding": tuple(pairs)}, {"mode": op.mode})
+        steps.insert(0, ("pad", around("layers.ZeroPadding", pairs) if zeros else border))
     if dilated:
         # A window of one element takes every n-th.
         pick = Call(f"layers.MaxPooling{rank}D", {"pool_size": 1}, {"strides": short(op.stride)})
         steps.append(("stride", pick))
-    brief = Call(helper, positional, {"strides": short(op.stride), **more}, _WINDOW_DEFAULTS)
-    return chain(*steps, short=brief if _is_half_padded(op, pairs) else None, held=held)
+    detour = Call(helper, positional, {"strides": short(op.stride), **more}, _WINDOW_DEFAULTS)
+    return chain(*steps, short=detour if brief else None, held=held)
 
 
 def _is_depthwise(op: Conv, x: Shape) -> bool:
@@ -86,11 +105,12 @@ def _is_depthwise(op: Conv, x: Shape) -> bool:
     return op.groups == x.axis("c") > 1 and len(op.kernel) < 3 and len(set(op.stride)) == 1
 
 
-def _is_half_padded(op: Conv, pairs: Pairs) -> bool:
-    """Whether one kernel size and one stride say all about the windows."""
+def _is_half_padded(op: Conv | StandardizedConv, pairs: Pairs) -> bool:
+    """Whether one kernel size and one stride say all about the windows, and zeros surround the input."""
     (kernel, *others), (stride, *_) = op.kernel, op.stride
     return (
-        {kernel, *others} == {kernel}
+        op.mode == "zeros"
+        and {kernel, *others} == {kernel}
         and set(op.stride) == {stride}
         and set(op.dilation) == {1}
         and kernel % 2 == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result, channels_first
 from netspec.backends.reference.windows import Windows
-from netspec.ops.conv import Conv, ConvTranspose
+from netspec.ops.conv import Conv, ConvTranspose, StandardizedConv
+from netspec.shape import split_pads
 from netspec.weights import Array
 
 _BLOCK = 2**22
@@ -21,17 +22,76 @@ _BLOCK = 2**22
 @ROWS.row(Conv)
 @channels_first
 def _conv(op: Conv, at: Applied) -> Result:
+    return _correlate(op, at, at.weights["weight"])
+
+
+@ROWS.row(StandardizedConv)
+@channels_first
+def _standardized_conv(op: StandardizedConv, at: Applied) -> Result:
+    raw = at.weights["weight"]
+    one_filter = tuple(range(1, raw.ndim))
+    inverse = 1 / np.sqrt(raw.var(one_filter, keepdims=True) + op.eps)
+    weight = (raw - raw.mean(one_filter, keepdims=True)) * inverse
+    output, pullback, _ = _correlate(op, at, weight)
+
+    def through_the_weight(dy: Array) -> Gradients:
+        inputs, weights = pullback(dy)
+        inner = weights["weight"]
+        inner = inner - weight * (inner * weight).mean(one_filter, keepdims=True)
+        inner = (inner - inner.mean(one_filter, keepdims=True)) * inverse
+        return Gradients(inputs, {**weights, "weight": inner})
+
+    return Result(output, through_the_weight)
+
+
+def _correlate(op: Conv | StandardizedConv, at: Applied, weight: Array) -> Result:
+    """The convolution by a weight; its pullback gives that weight's gradient."""
     (x,) = at.inputs
-    weight = at.weights["weight"]
     assert isinstance(op.padding, tuple)
     steps = op.infer(*at.shapes).spatial
-    windows = Windows.of(op.kernel, op.stride, op.dilation, op.padding, steps)
+    pads, spatial = op.padding, x.shape[2:]
+    if op.mode != "zeros":
+        x = _bordered(x, op)
+        pads = (0,) * len(pads)
+    windows = Windows.of(op.kernel, op.stride, op.dilation, pads, steps)
 
     def pullback(dy: Array) -> Gradients:
         dx = spread(dy, weight, windows, op.groups, x.shape[2:])
+        if op.mode != "zeros":
+            dx = _unbordered(dx, op, spatial)
         return Gradients((dx,), _weights(op, dy, pair(x, dy, windows, op.groups)))
 
     return Result(_biased(gather(x, weight, windows, op.groups), at), pullback)
+
+
+def _sources(op: Conv | StandardizedConv, spatial: Sequence[int]) -> list[Array]:
+    """For each axis, which position of the input stands at each position of the padded one."""
+    found = []
+    assert isinstance(op.padding, tuple)
+    for size, (before, after) in zip(spatial, split_pads(op.padding), strict=True):
+        places = np.arange(-before, size + after)
+        if op.mode == "circular":
+            places = places % size
+        elif op.mode == "reflect":
+            places = size - 1 - np.abs(size - 1 - np.abs(places))
+        found.append(np.clip(places, 0, size - 1))
+    return found
+
+
+def _bordered(x: Array, op: Conv | StandardizedConv) -> Array:
+    """Padded with values of its own."""
+    for axis, places in enumerate(_sources(op, x.shape[2:]), start=2):
+        x = np.take(x, places, axis)
+    return x
+
+
+def _unbordered(dx: Array, op: Conv | StandardizedConv, spatial: tuple[int, ...]) -> Array:
+    """The adjoint of `_bordered`: what stands in several places gets the sum of their gradients."""
+    for axis, places in enumerate(_sources(op, spatial), start=2):
+        total = np.zeros((*dx.shape[:axis], spatial[axis - 2], *dx.shape[axis + 1 :]), dx.dtype)
+        np.add.at(np.moveaxis(total, axis, 0), places, np.moveaxis(dx, axis, 0))
+        dx = total
+    return dx
 
 
 @ROWS.row(ConvTranspose)
@@ -124,6 +184,8 @@ def _biased(y: Array, at: Applied) -> Array:
     return y
 
 
-def _weights(op: Conv | ConvTranspose, dy: Array, dweight: Array) -> dict[str, Array]:
+def _weights(
+    op: Conv | StandardizedConv | ConvTranspose, dy: Array, dweight: Array
+) -> dict[str, Array]:
     spatial = tuple(range(2, dy.ndim))
     return {"weight": dweight, "bias": dy.sum((0, *spatial))} if op.bias else {"weight": dweight}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, applied_to, around, padded_at_run_time, symmetric
 from netspec.emit.source import Call, Expr, call, short
-from netspec.ops.conv import Conv, ConvTranspose
+from netspec.ops.conv import Conv, ConvTranspose, StandardizedConv
 from netspec.shape import Shape, split_pads
 
 _CONV_DEFAULTS = {
@@ -15,17 +15,29 @@ _CONV_DEFAULTS = {
     "dilation": 1,
     "groups": 1,
     "bias": True,
+    "padding_mode": "zeros",
+    "eps": 1e-5,
 }
 
 
 @ROWS.row(Conv)
 def conv(op: Conv, x: Shape) -> Layer:
+    """That of time with the past alone is a class of the file."""
+    return _correlation(op, x, "CausalConv1d" if op.is_causal else f"nn.Conv{len(op.kernel)}d")
+
+
+@ROWS.row(StandardizedConv)
+def standardized_conv(op: StandardizedConv, x: Shape) -> Layer:
+    """A class of the file, which has the layer's own weights."""
+    return _correlation(op, x, f"WSConv{len(op.kernel)}d", eps=op.eps)
+
+
+def _correlation(op: Conv | StandardizedConv, x: Shape, func: str, **more: Expr) -> Layer:
     """Uneven padding is a step of its own: PyTorch's convolutions pad both sides alike."""
     pads = op.padding if isinstance(op.padding, tuple) else None
     even = pads is not None and symmetric(pads)
-    causal = op.is_causal and not even
     module = Call(
-        "CausalConv1d" if causal else f"nn.Conv{len(op.kernel)}d",
+        func,
         {"in_channels": x.axis("c"), "out_channels": op.filters, "kernel_size": short(op.kernel)},
         {
             "stride": short(op.stride),
@@ -33,15 +45,18 @@ def conv(op: Conv, x: Shape) -> Layer:
             "dilation": short(op.dilation),
             "groups": op.groups,
             "bias": op.bias,
+            "padding_mode": op.mode if even else "zeros",
+            **more,
         },
         _CONV_DEFAULTS,
     )
-    if even or causal:
+    if even or func == "CausalConv1d":
         return Layer(module, heavy=True)
     sides: Expr = (
         padded_at_run_time(X, op.kernel, op.stride, op.dilation) if pads is None else around(pads)
     )
-    return Layer(module, applied_to(call("F.pad", X, sides)), heavy=True)
+    mode: dict[str, Expr] = {} if op.mode == "zeros" else {"mode": op.mode}
+    return Layer(module, applied_to(call("F.pad", X, sides, **mode)), heavy=True)
 
 
 @ROWS.row(ConvTranspose)
