@@ -104,9 +104,11 @@ class Rows(Generic[RowT]):
     def __init__(self, target: str, attempt: Attempt[RowT] | None = None) -> None:
         """`attempt(row, op, input_shapes, weight_names)` gives what the row makes of a node.
 
-        Without it a row is a function of the op and its input shapes.
+        Without it a row is a function of the op and its input shapes. The rows of a family of ops are
+        imported when one of them is asked for: from the module of its name in `netspec.backends.<target>.ops`.
         """
         self.target = target
+        self._families: set[str] = set()
         self._attempt = attempt or _apply
         self._rows: dict[type[Op], RowT] = {}
         self._refusals: dict[type[Op], str] = {}
@@ -134,14 +136,30 @@ class Rows(Generic[RowT]):
         self._refusals[op] = reason
 
     def __contains__(self, op: type[Op]) -> bool:
+        self._import(op)
         return op in self._rows or op in self._refusals
 
     def __getitem__(self, op: Op) -> RowT:
+        self._import(type(op))
         return self._rows[type(op)]
+
+    def _import(self, op: type[Op]) -> None:
+        """The rows of the op's family; another package registers its own."""
+        package, _, family = op.__module__.rpartition(".")
+        if package != "netspec.ops" or family in self._families:
+            return
+        self._families.add(family)
+        name = f"netspec.backends.{self.target}.ops.{family}"
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
 
     def reason_against(self, graph: Graph, node: Node) -> str | None:
         """Why the target cannot realise a node, or None."""
         kind = type(node.op)
+        self._import(kind)
         if kind is Input:  # what the emitted function takes; no layer, so no row
             return None
         if kind in self._refusals or kind not in self._rows:

@@ -9,7 +9,7 @@ from netspec.builder import GraphBuilder, Value
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Unknowns
 from netspec.ir import Graph
-from netspec.ops.base import Rejected, find, unknown_op
+from netspec.ops import Rejected, find, unknown_op
 from netspec.ops.binding import bind
 from netspec.shape import Shape
 

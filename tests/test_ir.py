@@ -13,6 +13,7 @@ from pydantic import ValidationError
 import netspec
 from netspec.compiler import load_json
 from netspec.ir import Graph
+from netspec.ops import index
 from netspec.schema import graph_schema, graph_schema_text
 from netspec.text import to_text
 
@@ -38,6 +39,11 @@ def test_examples_survive_json_with_their_positions(path):
     assert again.positions == graph.positions
     assert again.fingerprint == graph.fingerprint
     SCHEMA.validate(json.loads(graph.to_json()))
+
+
+def test_the_index_of_ops_is_the_current_one():
+    """`python -m netspec.ops` renews it."""
+    assert index.PATH.read_text() == index.content()
 
 
 def test_the_published_schema_is_the_current_one():

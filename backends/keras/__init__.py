@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netspec.backends.keras import layer
 from netspec.backends.keras.module import emit_module
-from netspec.backends.keras.ops import ROWS
+from netspec.backends.keras.rows import ROWS
 from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from netspec.backends.keras.layer import Layer, Step, layer_name
-from netspec.backends.keras.ops import ROWS
 from netspec.backends.keras.prelude import SOURCES
-from netspec.backends.keras.rows import held_axes
+from netspec.backends.keras.rows import ROWS, held_axes
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Dim
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define

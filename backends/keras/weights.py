@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backends.keras.layer import Held, Layer, layer_name
-from netspec.backends.keras.ops import ROWS
+from netspec.backends.keras.rows import ROWS
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.ops import Weight

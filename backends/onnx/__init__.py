@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.backend import Session
 from netspec.backends.onnx import rows
-from netspec.backends.onnx.ops import ROWS
+from netspec.backends.onnx.rows import ROWS
 from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:

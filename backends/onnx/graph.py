@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
-from netspec.backends.onnx.ops import ROWS
 from netspec.backends.onnx.rows import (
     DEFAULT_OPSET,
+    ROWS,
     Apply,
     Attribute,
     Constant,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from netspec.backends.reference.ops import ROWS
+from netspec.backends.reference.rows import ROWS
 from netspec.backends.reference.session import ReferenceSession
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph, Node

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netspec.backends.torch import layer
 from netspec.backends.torch.module import emit_module
-from netspec.backends.torch.ops import ROWS
+from netspec.backends.torch.rows import ROWS
 from netspec.backends.torch.weights import load_into, read_from
 from netspec.ir import Graph, Node
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from netspec.backends.torch.initial import initials, placed
 from netspec.backends.torch.layer import Layer, applied, depth, is_tensor
-from netspec.backends.torch.ops import ROWS
 from netspec.backends.torch.prelude import SOURCES
+from netspec.backends.torch.rows import ROWS
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netspec.backend import need
-from netspec.backends.torch.ops import ROWS
+from netspec.backends.torch.rows import ROWS
 from netspec.ir import Graph
 
 if TYPE_CHECKING:

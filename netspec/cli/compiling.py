@@ -141,8 +141,7 @@ def ops(name: str | None, write: str | None) -> None:
     from netspec.diagnostics import Diagnostic, SpecError
     from netspec.files import write_atomically
     from netspec.oppages import families, family_page, index_page, limits_page, op_page
-    from netspec.ops import find
-    from netspec.ops.base import unknown_op
+    from netspec.ops import find, unknown_op
 
     if write is not None:
         pages = {"README": index_page(), "limits": limits_page()}

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.language import tree
-from netspec.language.evaluate import Evaluator, fail, words
+from netspec.language.evaluate import Evaluator, fail
 from netspec.language.values import Closure, Frame, holds_tensor, plain
-from netspec.ops import Op, Rejected
+from netspec.ops import Op, Rejected, words
 from netspec.ops.binding import bind
 from netspec.ops.initial import Init
 from netspec.source import Span

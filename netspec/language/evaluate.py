@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any, Literal, NoReturn, get_args, get_origin
+from typing import Any, NoReturn
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.dim import Dim, Unknowns, UnknownSize
@@ -26,8 +25,7 @@ from netspec.language.values import (
     show,
 )
 from netspec.limits import Limits, exceeded
-from netspec.ops import all_ops, find, names
-from netspec.ops.initial import Mode
+from netspec.ops import find, names, words
 from netspec.source import Span
 
 
@@ -93,22 +91,6 @@ def bound_names(targets: tree.Targets) -> list[str]:
     for target in targets.items:
         found.extend([target.name] if isinstance(target, tree.Name) else bound_names(target))
     return found
-
-
-@cache
-def words() -> frozenset[str]:
-    """The words that an argument takes, of some op or of an initializer: `half`, `int`, `fan_out`."""
-    found: set[str] = {*get_args(Mode)}
-    waiting: list[Any] = [
-        field.annotation for op in all_ops() for field in op.model_fields.values()
-    ]
-    while waiting:
-        annotation = waiting.pop()
-        if get_origin(annotation) is Literal:
-            found.update(word for word in get_args(annotation) if isinstance(word, str))
-        else:
-            waiting.extend(get_args(annotation))
-    return frozenset(found)
 
 
 def own_name(callee: Callee) -> Callee:

@@ -1,23 +1,23 @@
-"""Every op of the language; importing this package makes them known. One module for each family."""
+"""Every op of the language. A family of ops is a module here, imported when an op of it is asked for.
 
-from netspec.ops import (  # noqa: F401 (each registers its ops)
-    activation,
-    conv,
-    dense,
-    dropout,
-    embedding,
-    gated,
-    input,  # noqa: A004
-    merge,
-    norm,
-    param,
-    permute,
-    pool,
-    positions,
-    recurrent,
-    reshape,
-    slicing,
-)
-from netspec.ops.base import Example, Init, Op, Rejected, Weight, all_ops, find, names
+Making the classes of all ops takes longer than compiling a network. So `index.json` has the names that each
+family declares; `python -m netspec.ops` writes it.
+"""
 
-__all__ = ["Example", "Init", "Op", "Rejected", "Weight", "all_ops", "find", "names"]
+from netspec.ops.base import Example, Init, Op, Parting, Rejected, Weight
+from netspec.ops.index import all_ops, find, names, partings, unknown_op, words
+
+__all__ = [
+    "Example",
+    "Init",
+    "Op",
+    "Parting",
+    "Rejected",
+    "Weight",
+    "all_ops",
+    "find",
+    "names",
+    "partings",
+    "unknown_op",
+    "words",
+]

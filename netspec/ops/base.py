@@ -1,11 +1,9 @@
 """What an op is: one frozen model with its shape rule, weights and cost. Knows nothing of text or frameworks."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from netspec.diagnostics import did_you_mean
 from netspec.ops.initial import Init as Init
 from netspec.shape import DType, Shape
 
@@ -133,7 +131,8 @@ class Parting(Op):
         raise NotImplementedError
 
 
-_REGISTRY: dict[str, type[Op]] = {}
+REGISTRY: dict[str, type[Op]] = {}
+"""The ops whose families are imported, by name and alias; `netspec.ops.find` imports what is missing."""
 
 
 AnyOpClass = TypeVar("AnyOpClass", bound=type[Op])
@@ -142,37 +141,6 @@ AnyOpClass = TypeVar("AnyOpClass", bound=type[Op])
 def register(op: AnyOpClass) -> AnyOpClass:
     """Make an op known to the language under its kind and aliases."""
     for name in (op.kind, *op.aliases):
-        assert name not in _REGISTRY, f"two ops are called {name}"
-        _REGISTRY[name] = op
+        assert name not in REGISTRY, f"two ops are called {name}"
+        REGISTRY[name] = op
     return op
-
-
-def find(name: str) -> type[Op] | None:
-    """The op of that name or alias."""
-    return _REGISTRY.get(name)
-
-
-def names() -> tuple[str, ...]:
-    """Every name and alias."""
-    return tuple(_REGISTRY)
-
-
-def all_ops() -> Iterator[type[Op]]:
-    """Every op that a node may have, once, by name."""
-    return (op for op in _known() if not issubclass(op, Parting))
-
-
-def partings() -> "Iterator[type[Parting]]":
-    """Every op that stands for several nodes, once, by name."""
-    return (op for op in _known() if issubclass(op, Parting))
-
-
-def _known() -> list[type[Op]]:
-    return sorted(set(_REGISTRY.values()), key=lambda op: op.kind)
-
-
-def unknown_op(name: str, *more: str) -> Rejected:
-    """The rejection of a name that is neither an op nor one of `more`."""
-    return Rejected(
-        "unknown-op", f"unknown op `{name}`", help=did_you_mean(name, (*_REGISTRY, *more))
-    )
