@@ -96,6 +96,8 @@ def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, 
 
     Raises `UnknownSize` where it depends on a size that is not known.
     """
+    if window_extent(kernel, dilation) == 1:
+        return 0, 0
     wanted = same_steps(size, stride)
     total = max((wanted - 1) * stride + window_extent(kernel, dilation) - size, 0)
     return total // 2, total - total // 2

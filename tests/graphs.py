@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from netspec.diagnostics import SpecError
 from netspec.examples import example_graph
 from netspec.feeds import vocabulary
 from netspec.ir import Graph, Node
 from netspec.language.expand import expand
 from netspec.language.syntax import parse
-from netspec.ops import Example, all_ops
+from netspec.ops import Example, Op, all_ops
+from netspec.sizes import bind, unknowns
 from netspec.source import Source
 
 __all__ = [
@@ -19,10 +22,13 @@ __all__ = [
     "NUMBERED",
     "OPS_BY_EXAMPLE",
     "chain",
+    "draw_inputs",
     "example_graph",
     "example_id",
     "fit",
     "graph_of",
+    "joined",
+    "unsized_examples",
 ]
 
 OPS_BY_EXAMPLE = [(op, example) for op in all_ops() for example in op.examples]
@@ -102,6 +108,41 @@ def fit(graph: Graph, node: Node, numbers: np.ndarray) -> np.ndarray:
     if node.shape.dtype == "float":
         return numbers
     return (np.abs(numbers) * 1000).astype(np.int64) % vocabulary(graph, node)
+
+
+def unsized_examples(op: type[Op]) -> list[tuple[Graph, list[dict[str, int]]]]:
+    """The op's examples that do without numbers, their sizes unknown, and what these may be at run time.
+
+    The first choice is the example's own, the second larger by an odd number.
+    """
+    found = []
+    for example in op.examples:
+        try:
+            graph = example_graph(op, example, unsized=True)
+        except SpecError:
+            continue
+        own = {name: int(name[1:]) for name in unknowns(graph)}
+        choices = [own, {name: size + 3 for name, size in own.items()}]
+        if own:
+            found.append((graph, [sizes for sizes in choices if _fits(graph, sizes)]))
+    return found
+
+
+def _fits(graph: Graph, sizes: dict[str, int]) -> bool:
+    try:
+        bind(graph, sizes)
+    except SpecError:
+        return False
+    return True
+
+
+def draw_inputs(graph: Graph, sizes: dict[str, int], batch: int, seed: int = 0) -> dict[str, Any]:
+    """Float32 numbers, or tokens, for a graph whose unknown sizes are these."""
+    draws = np.random.default_rng(seed)
+    return {
+        node.name: fit(graph, node, draws.normal(size=(batch, *node.shape.sizes)).astype("float32"))
+        for node in bind(graph, sizes).inputs
+    }
 
 
 def chain(*lines: str) -> Graph:

@@ -17,11 +17,13 @@ from graphs import (
     NUMBERED,
     OPS_BY_EXAMPLE,
     chain,
+    draw_inputs,
     example_graph,
     example_id,
     fit,
     graph_of,
     joined,
+    unsized_examples,
 )
 
 from netspec.backend import load_backend
@@ -107,6 +109,20 @@ INTERRUPTED = """
 block b(c) { conv c 1 -> relu }
 net n { input 3 4 4 -> b 3 -> conv 4 1 -> b1.more: conv 5 1 -> b 5 }
 """
+
+UNSIZED = [
+    ("input 1 4*?H 4*?W\nunet 4 depth=2 -> conv 2 1", [{"H": 2, "W": 3}, {"H": 3, "W": 1}]),
+    (
+        "input ?T 16\ndense 12 -> relu -> add { @ | conv 12 3 padding=same } -> dense 5 -> softmax",
+        [{"T": 1}, {"T": 9}],
+    ),
+    (
+        "input 3 ?H ?W\nconv 4 3 stride=2 padding=same -> bn -> pool 3 stride=2 padding=same"
+        "-> pool 3 2 ceil=true -> mul { @ | gap -> dense 4 -> sigmoid } -> gap -> dense 3",
+        [{"H": 33, "W": 18}, {"H": 20, "W": 27}],
+    ),
+]
+"""Networks whose sizes are known only at run time, with some that they may have."""
 
 NETWORKS = {
     "residual": (CASES / "residual" / "spec.net").read_text(),
@@ -213,6 +229,57 @@ def test_every_op_agrees_with_the_reference(keras, op):
     """All its examples in one model: the first is called `g0`."""
     graphs = [example_graph(*case) for case in DOUBLE if case[0] is op]
     check(keras, joined(graphs), "float64", 1e-8 if op.kind in INEXACT else 1e-9)
+
+
+REALISED_UNSIZED = [
+    *("add", "avgpool", "bn", "concat", "conv", "conv_transpose", "dense", "dropout", "flatten"),
+    *("gap", "gelu", "log_softmax", "max", "mean", "mul", "permute", "pool", "relu", "softmax"),
+]
+"""Ops of which at least one example is realised with sizes known only at run time."""
+
+
+@pytest.mark.parametrize("op", tuple(all_ops()), ids=kind_of)
+def test_every_op_agrees_at_several_sizes_or_is_refused(keras, op):
+    """All its examples whose sizes are unknown in one model, twice as they can be, in float32: it pools volumes."""
+    cases = [
+        (graph, choices)
+        for graph, choices in unsized_examples(op)
+        if not any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
+    ]
+    assert cases or op.kind not in REALISED_UNSIZED
+    if not cases:
+        return
+    whole = joined([graph for graph, _ in cases])
+    weights = random_weights(whole)
+    choices = [
+        {name: size for _, found in cases for name, size in found[turn].items()} for turn in (0, -1)
+    ]
+    batches = [draw_inputs(whole, sizes, batch=2) for sizes in choices]
+    found, _ = keras(keras_worker.examine, whole, weights, "float32", batches, None)
+    oracle = reference.open_session(whole, weights, "float64")
+    for mine, feeds in zip(found, batches, strict=True):
+        assert_close(mine, oracle.predict(feeds), 4e-6)
+
+
+def test_networks_agree_at_several_sizes(keras):
+    for text, choices in UNSIZED:
+        graph = graph_of(text)
+        weights = random_weights(graph)
+        oracle = reference.open_session(graph, weights, "float64")
+        for sizes in choices:
+            feeds = draw_inputs(graph, sizes, batch=5)
+            wanted = oracle.predict(feeds)
+            step = (feeds, {name: np.cos(array) for name, array in wanted.items()})
+            found, after = keras(keras_worker.examine, graph, weights, "float64", [feeds], step)
+            assert_close(found[0], wanted, 1e-9)
+            for mine, theirs in zip(after, oracle.train_step(*step), strict=True):
+                assert_close(mine, theirs, 1e-9)
+
+
+def test_an_unknown_size_is_none():
+    source = target.emit(graph_of("input 3 ?H 8 -> conv 4 3 stride=2 padding=same"), None).decode()
+    assert 'keras.Input((None, 8, 3), name="input")' in source
+    assert 'layers.Conv2D(4, 3, strides=2, padding="same", name="conv1")' in source
 
 
 @pytest.mark.parametrize("kind", ["pool", "avgpool"])

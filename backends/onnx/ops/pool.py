@@ -18,7 +18,14 @@ from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool, ceil_surpl
 from netspec.shape import Shape, join_pads, split_pads
 
 
-@ROWS.row(MaxPool)
+def _pool_limit(op: MaxPool | AveragePool, _x: Shape) -> str | None:
+    assert op.stride is not None
+    if op.padding == "same" and any(map(int.__lt__, op.kernel, op.stride)):
+        return "its pools have no `auto_pad` for a stride beyond the window, and a size is known only at run time"
+    return None
+
+
+@ROWS.row(MaxPool, limit=_pool_limit)
 def max_pool(op: MaxPool, site: Site) -> Operand:
     """`MaxPool`; padding counts as minus infinity."""
     pads = (
@@ -27,7 +34,7 @@ def max_pool(op: MaxPool, site: Site) -> Operand:
     return node("MaxPool", *site.inputs, **_window(op, pads))
 
 
-@ROWS.row(AveragePool)
+@ROWS.row(AveragePool, limit=_pool_limit)
 def average_pool(op: AveragePool, site: Site) -> Operand:
     """`AveragePool`; padding may count, but the surplus of `ceil` never does."""
     (x,), (shape,) = site.inputs, site.shapes
