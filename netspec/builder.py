@@ -11,13 +11,11 @@ from typing import NamedTuple
 
 from netspec.dim import Dim, UnknownSize, below, written
 from netspec.ir import Graph, Node, Output, Scope
+from netspec.limits import DEFAULT, Limits, Memory, bound
 from netspec.ops import Op, Rejected, Weight
 from netspec.ops.input import Input
 from netspec.shape import Shape
 from netspec.source import Position
-
-MAX_ELEMENTS = 2**40
-"""Numbers in one tensor or weight, beyond which a spec is refused rather than run out of memory."""
 
 _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]{0,8}")
 
@@ -40,8 +38,10 @@ class _Level:
 class GraphBuilder:
     """Collects nodes; `finish` gives the graph."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, limits: Limits = DEFAULT) -> None:
         self.name = name
+        self.limits = limits
+        self._memory = Memory(limits)
         self._nodes: list[Node] = []
         self._scopes: list[Scope] = []
         self._positions: dict[str, Position] = {}
@@ -70,7 +70,7 @@ class GraphBuilder:
             self._check_kinds(op, shapes)
             op = op.settle(*shapes)
             shape = op.infer(*shapes)
-            _check_size(op, shape, op.weights(*shapes))
+            self._check_size(op, shape, op.weights(*shapes))
         except UnknownSize as unknown:
             raise _needs_number(op, unknown, shapes) from None
         self._check_initial(op, shapes)
@@ -166,6 +166,28 @@ class GraphBuilder:
                 message = f"`{op.kind}` takes whole numbers"
                 raise Rejected("wrong-dtype", message, help="declare them: `input 16 dtype=int`")
 
+    def _check_size(self, op: Op, shape: Shape, weights: Sequence[Weight]) -> None:
+        """Raise `Rejected` before more memory is asked for than the limits allow.
+
+        Raises `UnknownSize` for weights without a size; results without one are not counted.
+        """
+        owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
+        for weight in owned:
+            for size in weight.sizes:
+                if isinstance(size, Dim):
+                    raise UnknownSize(str(size))
+        for elements in (each.elements for each in (shape, *owned)):
+            if below(self.limits.elements, elements):
+                raise Rejected(
+                    "too-large",
+                    f"`{op.kind}` would need a tensor of {elements:.3g} numbers",
+                    help=bound("elements", self.limits),
+                )
+        result = 0 if isinstance(shape.elements, Dim) else shape.elements
+        if (beyond := self._memory.add(result, sum(each.elements for each in owned))) is not None:
+            message, limit = beyond
+            raise Rejected("over-limit", message, help=bound(limit, self.limits))
+
     def _check_kinds(self, op: Op, shapes: Sequence[Shape]) -> None:
         for shape in shapes:
             if shape.kind not in op.accepts:
@@ -202,8 +224,12 @@ class GraphBuilder:
                         help="a name is letters, digits and `_`, begins with a letter, and is no word of Python's; "
                         "parts joined by dots may be numbers",
                     )
+        if len(path) > self.limits.path:
+            message = f"a step's name would have {len(path):,} characters"
+            raise Rejected("over-limit", message, help=bound("path", self.limits))
         clash = self._taken.get(path)
-        parents = _parents(path)
+        # What is around the open scope is known to be scopes: a deep path costs no more than another.
+        parents = [] if label is None else [level.prefix + each for each in _parents(label)]
         if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
             raise Rejected(
                 "duplicate-name", f"the name `{path}` is already taken", help="choose another label"
@@ -219,22 +245,6 @@ class GraphBuilder:
             path = f"{level.prefix}{kind}{level.counts[kind]}"
             if path not in self._taken:
                 return path
-
-
-def _check_size(op: Op, shape: Shape, weights: Sequence[Weight]) -> None:
-    """Raise `Rejected` for tensors beyond all measure, `UnknownSize` for weights without one."""
-    owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
-    for weight in owned:
-        for size in weight.sizes:
-            if isinstance(size, Dim):
-                raise UnknownSize(str(size))
-    for elements in (each.elements for each in (shape, *owned)):
-        if below(MAX_ELEMENTS, elements):
-            raise Rejected(
-                "too-large",
-                f"`{op.kind}` would need a tensor of {elements:.3g} numbers",
-                help="use smaller sizes",
-            )
 
 
 def _needs_number(op: Op, unknown: UnknownSize, shapes: Sequence[Shape]) -> Rejected:

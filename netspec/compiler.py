@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +13,8 @@ from netspec.files import read_text
 from netspec.ir import Graph
 from netspec.language import tree
 from netspec.language.expand import expand
-from netspec.language.syntax import parse as parse_syntax
-from netspec.limits import DEFAULT, Limits
+from netspec.language.syntax import parse_what_can_be
+from netspec.limits import DEFAULT, Limits, Memory, exceeded
 from netspec.source import Source
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def parse(
     without the batch) gives the input of a spec that has none. `folder` is where it may `use`
     files; without one it may not. Raises `SpecError`.
     """
-    file, read = parse_syntax(Source(name, text), limits), None
+    file, read = parse_what_can_be(Source(name, text), limits), None
     if folder is not None and _uses_files(file):
         from netspec.folder import Folder
 
@@ -67,8 +68,8 @@ def load(path: str | Path, *, limits: Limits = DEFAULT, **options: Any) -> Graph
     """
     text = read_text(path, limits)
     if Path(path).suffix == ".json":
-        return load_json(text, str(path))
-    file, read = parse_syntax(Source(str(path), text), limits), None
+        return load_json(text, str(path), limits)
+    file, read = parse_what_can_be(Source(str(path), text), limits), None
     if _uses_files(file):
         from netspec.folder import Folder
 
@@ -81,8 +82,8 @@ def _uses_files(file: tree.File) -> bool:
     return any(isinstance(item, tree.Use) for item in file.items)
 
 
-def load_json(text: str, name: str = "<string>") -> Graph:
-    """A graph from its JSON form, proved to be legal. Raises `SpecError`."""
+def load_json(text: str, name: str = "<string>", limits: Limits = DEFAULT) -> Graph:
+    """A graph from its JSON form, proved to be legal and within the limits. Raises `SpecError`."""
     from pydantic import ValidationError
 
     from netspec.passes.validate import InvalidGraph, validate
@@ -99,6 +100,12 @@ def load_json(text: str, name: str = "<string>") -> Graph:
     except InvalidGraph as error:
         faults = (Diagnostic("bad-graph", f"{name}: {fault}") for fault in error.faults)
         raise SpecError(*faults) from None
+    memory = Memory(limits)
+    for node in graph.nodes:
+        weights = sum(prod(weight.shape) for _, weight in graph.weights_of(node))
+        if (beyond := memory.add(node.shape.elements, weights)) is not None:
+            message, limit = beyond
+            raise SpecError(exceeded(limit, limits, f"{name}: {message}", None))
     return graph
 
 

@@ -1,6 +1,9 @@
 """What a user's mistake becomes. Knows nothing of terminals (`render.py`) or of where mistakes are found."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from netspec.source import Position, Span
@@ -56,10 +59,21 @@ class SpecError(Exception):
         super().__init__("\n".join(f"{d.id}: {d.message}" for d in diagnostics))
         self.diagnostics: Sequence[Diagnostic] = diagnostics
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[Diagnostic, ...]]:
+        return type(self), tuple(self.diagnostics)
+
+
+_COMPARED, _CANDIDATES = 64, 500
+"""Longer words are compared with none, and a word with no more than so many others."""
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A help text that names the closest known word, or None where nothing is close."""
     from difflib import get_close_matches  # only mistakes need it
 
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    # Comparing takes the product of the lengths, once for each known word.
+    if len(word) > _COMPARED:
+        return None
+    likely = (each for each in known if abs(len(each) - len(word)) <= len(word))
+    close = get_close_matches(word, list(islice(likely, _CANDIDATES)), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None

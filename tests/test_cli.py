@@ -307,3 +307,16 @@ def test_cuda_is_strict(run, tmp_path):
     assert "ort-gpu" in result.stderr
     result = run("run", N2, "--input", tmp_path / "x.npy", "--provider", "auto")
     assert result.stderr.startswith("ran on cpu (")
+
+
+def test_limits_are_changed_by_name(run, tmp_path):
+    path = tmp_path / "deep.net"
+    path.write_text("input 8\nrepeat 12 { dense 8 }\n")
+    refused = run("check", path, "--limit", "nodes=10", code=1).stderr
+    assert "the limit `nodes` is 10" in refused
+    assert "over-limit" in run("check", path, "--limit", "parameters=700", code=1).stderr
+    assert "bad-limit" in run("check", path, "--limit", "nodes", code=1).stderr
+    saved = tmp_path / "deep.json"
+    run("compile", path, "--target", "ir", "-o", saved)
+    assert "over-limit" in run("check", saved, "--limit", "activation_bytes=99", code=1).stderr
+    run("check", saved, "--limit", "activation_bytes=1_000", "--limit", "parameters=1000")

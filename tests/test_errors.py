@@ -15,7 +15,8 @@ import netspec
 from netspec.diagnostics import SpecError
 from netspec.folder import Folder
 from netspec.language.expand import expand, parse_override
-from netspec.language.syntax import parse
+from netspec.language.syntax import parse_what_can_be
+from netspec.limits import with_settings
 from netspec.render import render
 from netspec.source import Source
 
@@ -30,12 +31,14 @@ def compile_file(path: Path) -> None:
     given = dict(options)
     size = given.get("input")
     source = Source(path.name, text)
+    limits = with_settings([value for option, value in options if option == "limit"])
     expand(
-        parse(source),
+        parse_what_can_be(source, limits),
         net=given.get("net"),
         overrides=dict(parse_override(value) for option, value in options if option == "set"),
         input_shape=None if size is None else [int(part) for part in size.split("x")],
         read=None if "folder" in given else Folder.around(path.name, source).read,
+        limits=limits,
     )
 
 

@@ -54,7 +54,7 @@ def meaning(node: Any, aliases: bool = True) -> Any:
 
 
 def understood(text: str) -> Any:
-    return meaning(parse(Source("t.net", text)))
+    return meaning(parse(Source("t.net", text)).items)
 
 
 def words(text: str) -> list[Token]:

@@ -86,7 +86,7 @@ def test_a_built_graph_equals_the_parsed_one(built, text):
         (lambda x, net: net.graph(input=x.relu()), "duplicate-name"),
         (lambda _, net: net.input(1, 2, 3, 4, 5), "wrong-rank"),
         (lambda _, net: net.input(2**20, 2**20, 2**20), "too-large"),
-        (lambda x, _: x.dense(2**31 - 1).dense(2**31 - 1), "too-large"),
+        (lambda x, _: x.dense(2**31 - 1).dense(2**31 - 1), "over-limit"),
         (lambda _, net: net.input(4, dtype="int").relu(), "wrong-dtype"),
     ],
 )

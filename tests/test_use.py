@@ -154,7 +154,7 @@ MISTAKES = {
             "b.net": 'use "a.net"\nblock g(x, x) { }\nblock g { }',
             "d.net": "",
         },
-        ["unexpected-token", "duplicate-definition", "duplicate-definition", "unreadable-file"],
+        ["unclosed-bracket", "duplicate-definition", "duplicate-definition", "unreadable-file"],
     ),
     "a mistake in constants": (
         {"m.net": 'use "a.net"\ninput 4 -> f', "a.net": "let c = 1 // 0\nblock f { dense c }"},

@@ -49,6 +49,7 @@ def check(
     net: str | None,
     settings: tuple[str, ...],
     input_shape: tuple[int, ...] | None,
+    bounds: tuple[str, ...],
     select: tuple[str, ...] | None,
     ignore: tuple[str, ...],
     fix: bool,
@@ -70,18 +71,19 @@ def check(
     from netspec.diagnostics import SpecError
     from netspec.files import spec_files
     from netspec.language.nets import parse_override
+    from netspec.limits import with_settings
     from netspec.lint.check import Options, Report
     from netspec.lint.files import check_file
     from netspec.lint.selection import BadConfiguration
     from netspec.source import Source
 
     overrides = dict(parse_override(setting) for setting in settings)
-    options = Options(net, overrides, input_shape)
+    options = Options(net, overrides, input_shape, with_settings(bounds))
     found: list[Diagnostic] = []
     changed = False
     for path in spec_files(paths):
         try:
-            before = Source(*read_spec(path))
+            before = Source(*read_spec(path, options.limits))
             home = None if path == STDIN else path
             after, fixes = check_file(
                 before, home, options, select=select, ignore=ignore, fix=fix or diff

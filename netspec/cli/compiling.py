@@ -78,12 +78,13 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
     from netspec.diagnostics import SpecError
     from netspec.files import spec_files, unified_diff
     from netspec.format import format_source
+    from netspec.limits import DEFAULT
     from netspec.source import Source
 
     failed = False
     for path in spec_files(paths):
         try:
-            name, before = read_spec(path)
+            name, before = read_spec(path, DEFAULT)
             after = format_source(Source(name, before))
             changes = after != before
             if diff:

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from netspec.ir import Graph
+    from netspec.limits import Limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -96,6 +97,13 @@ def net_options(command: Command) -> Command:
             type=Sizes(),
             help="The input of a spec that has none, or its size: 3x224x224, 3x?x?.",
         ),
+        click.option(
+            "--limit",
+            "bounds",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="Change a bound on what a spec may ask for: nodes=200000.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -118,30 +126,38 @@ def weight_options(command: Command) -> Command:
     return command
 
 
-def read_spec(path: str) -> tuple[str, str]:
+def read_spec(path: str, limits: Limits) -> tuple[str, str]:
     """The name and the text of a spec."""
     from netspec.files import decode, read_text
 
     if path == STDIN:
-        return "<stdin>", decode(sys.stdin.buffer.read(), "<stdin>")
-    return path, read_text(path)
+        return "<stdin>", decode(sys.stdin.buffer.read(limits.source_bytes + 1), "<stdin>", limits)
+    return path, read_text(path, limits)
 
 
 def load_graph(
-    spec: str, net: str | None, settings: tuple[str, ...], input_shape: tuple[int | str, ...] | None
+    spec: str,
+    net: str | None,
+    settings: tuple[str, ...],
+    input_shape: tuple[int | str, ...] | None,
+    bounds: tuple[str, ...] = (),
 ) -> Graph:
-    """The graph of a spec in a file or on stdin, as the shared options select and size it."""
+    """The graph of a spec in a file or on stdin, as the shared options select, size and bound it."""
     from netspec.compiler import load, parse
     from netspec.files import decode
     from netspec.language.expand import parse_override
+    from netspec.limits import with_settings
 
+    limits = with_settings(bounds)
     options: dict[str, Any] = {
         "net": net,
         "overrides": dict(parse_override(setting) for setting in settings),
         "input_shape": input_shape,
+        "limits": limits,
     }
     if spec == STDIN:
-        return parse(decode(sys.stdin.buffer.read(), "<stdin>"), name="<stdin>", **options)
+        content = sys.stdin.buffer.read(limits.source_bytes + 1)
+        return parse(decode(content, "<stdin>", limits), name="<stdin>", **options)
     return load(spec, **options)
 
 

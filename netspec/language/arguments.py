@@ -36,6 +36,7 @@ class OpArguments:
         if isinstance(node, tree.Name) and not self.evaluator.is_known(node.name, self.frame):
             return node.name
         value = self.evaluator.value(node, self.frame)
+        self.evaluator.charge_list(value, node.span)
         if holds_tensor(value):
             message = f"`{self.step.name.name}` does not take a tensor as an argument"
             fail(
@@ -129,7 +130,9 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
         name = names[position] if argument.name is None else argument.name
         if name in frame.names:
             fail("repeated-argument", f"`{name}` is given twice", argument.span)
-        _set(frame, name, evaluator.value(argument.value, caller))
+        value = evaluator.value(argument.value, caller)
+        evaluator.charge_list(value, argument.span)
+        _set(frame, name, value)
     for parameter in block.parameters:
         if parameter.name in frame.names:
             continue
@@ -143,7 +146,9 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
                     notes=(Note("the parameter has no default", parameter.span),),
                 )
             )
-        _set(frame, parameter.name, evaluator.value(parameter.default, frame))
+        value = evaluator.value(parameter.default, frame)
+        evaluator.charge_list(value, parameter.span)
+        _set(frame, parameter.name, value)
     return frame
 
 

@@ -20,6 +20,7 @@ from netspec.language.values import (
     Poison,
     Poisoned,
     Tensors,
+    extent,
     is_list,
     kind,
     show,
@@ -109,13 +110,17 @@ def callable_names(home: Module) -> list[str]:
     return [*home.blocks, *names(), *library.names()]
 
 
+STEPS_A_CHARACTER = 10
+"""What the texts' length adds to the steps: what is written out takes its time, what is repeated is bounded."""
+
+
 class Evaluator:
     """Evaluates expressions in a frame; counts what it does against the limits."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, length: int = 0) -> None:
         self.limits = limits
         self.unknowns = Unknowns()
-        self._steps = 0
+        self._left = limits.steps + STEPS_A_CHARACTER * length
         self._by_type: dict[type, Callable[[Any, Frame], object]] = {
             tree.Literal: self._literal,
             tree.Name: self._name,
@@ -161,9 +166,14 @@ class Evaluator:
 
     def charge(self, steps: int, span: Span) -> None:
         """Count work before it is done."""
-        self._steps += steps
-        if self._steps > self.limits.steps:
+        self._left -= steps
+        if self._left < 0:
             self.refuse("steps", f"expanding takes more than {self.limits.steps:,} steps", span)
+
+    def charge_list(self, value: object, span: Span) -> None:
+        """Count the work of going through a list and all the lists in it, if it is one."""
+        if type(value) is tuple:
+            self.charge(extent(value, self._left + 1), span)
 
     def refuse(self, limit: str, message: str, span: Span) -> NoReturn:
         """Stop at a limit."""
@@ -256,6 +266,7 @@ class Evaluator:
         return tuple([self.value(item, frame) for item in node.items])
 
     def _comprehension(self, node: tree.Comprehension, frame: Frame) -> object:
+        self.charge(1 + len(frame.names) // 8, node.span)
         inner = Frame(frame.home, frame.current)
         inner.names, inner.tensors = dict(frame.names), frame.tensors
         result = []
@@ -397,6 +408,7 @@ class Evaluator:
 
     def _compare(self, sign: str, first: Any, second: Any, span: Span) -> bool:
         if sign in ("==", "!="):
+            self.charge_list(first, span)
             return _equal(first, second) is (sign == "==")
         self._need_numbers(sign, (first, second), span)
         return _ORDER[sign](first, second)

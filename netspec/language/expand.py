@@ -16,7 +16,7 @@ from netspec.language.evaluate import Evaluator, OverLimit, bound_names, callabl
 from netspec.language.modules import Contents, Reader, link
 from netspec.language.nets import Entry, override_value, parse_override, select
 from netspec.language.placing import Placer
-from netspec.language.reports import Reports
+from netspec.language.reports import Reports, in_order
 from netspec.language.values import (
     POISON,
     Callee,
@@ -38,6 +38,9 @@ from netspec.source import Span
 
 __all__ = ["expand", "parse_override"]
 
+CALL, ROUND = 40, 10
+"""Steps that a call of a block and a round of a loop are charged for; a dot of a label costs as much as a round."""
+
 
 def expand(
     file: tree.File,
@@ -49,15 +52,21 @@ def expand(
     limits: Limits = DEFAULT,
     prune: bool = True,
 ) -> Graph:
-    """The graph of a file's net. Raises SpecError with every independent mistake.
+    """The graph of a file's net. Raises SpecError with every independent mistake, those of its text included.
 
     `overrides` replace the net's parameters. `input_shape` replaces the size of its one input, or
     puts an input in front of a net that has none. `read` gives the files that it uses. Without
     `prune`, steps that lead to no result stay.
     """
-    main, used = link(file, read, limits)
-    entry = select(main, net)
-    return _Expansion(entry, used, dict(overrides or {}), input_shape, limits).graph(prune)
+    try:
+        main, used = link(file, read, limits)
+        entry = select(main, net)
+        expansion = _Expansion(entry, used, dict(overrides or {}), input_shape, limits)
+        return expansion.graph(prune, is_whole=not file.mistakes)
+    except SpecError as error:
+        if not file.mistakes:
+            raise
+        raise SpecError(*in_order([*file.mistakes, *error.diagnostics])[: limits.errors]) from None
 
 
 class _Expansion:
@@ -75,28 +84,29 @@ class _Expansion:
         self.used = used
         self.limits = limits
         self.net_frame = Frame(entry.module, is_net=True)
-        self.evaluator = Evaluator(limits)
+        texts = [entry.source, *(file.source for file in used)]
+        self.evaluator = Evaluator(limits, sum(len(source.text) for source in texts))
         self.overrides = {
             name: override_value(value, self.evaluator, entry.module)
             for name, value in overrides.items()
         }
-        self.placer = Placer(GraphBuilder(entry.name), self.evaluator, input_shape)
+        self.placer = Placer(GraphBuilder(entry.name, limits), self.evaluator, input_shape)
         self.reports = Reports(limits)
         self.results: dict[str | None, Flowing] = {}
         self.depth = 0
 
     # ---- a whole net ----
 
-    def graph(self, prune: bool) -> Graph:
-        """Run the net and give its graph, or raise what was found."""
+    def graph(self, prune: bool, *, is_whole: bool) -> Graph:
+        """Run the net and give its graph, or raise what was found; of a net with broken statements only that."""
         frame = self.net_frame
         try:
             run(self._net(frame))
-            if not self.reports.found:
+            if is_whole and not self.reports.found:
                 self._finish(frame)
         except OverLimit as stop:
             self.reports.report(stop)
-        if self.reports.found:
+        if self.reports.found or not is_whole:
             raise self.reports.error()
         return self.placer.builder.finish(
             [(name, flow.value) for name, flow in self.results.items()], prune=prune
@@ -177,6 +187,10 @@ class _Expansion:
                     yield self._collect(frame, statement)
                 case tree.Out():
                     yield self._out(frame, statement)
+                case tree.Broken():
+                    frame.current = POISON
+                    frame.names.update(dict.fromkeys(statement.names, POISON))
+                    frame.tensors.update(dict.fromkeys(statement.names, POISON))
                 case tree.Share():
                     frame.names[statement.name.name] = POISON
                     with self.reports.reporting():
@@ -332,7 +346,7 @@ class _Expansion:
 
     def _round(self, frame: Frame, body: tree.Body, label: str | None, number: int) -> Walk:
         """One round of a loop. Under a label its one step, or else its scope, has a number."""
-        self.evaluator.charge(4, body.span)
+        self.evaluator.charge(ROUND, body.span)
         step = _only_call(body)
         if label is None:
             yield from self._statements(frame, body.statements)
@@ -357,7 +371,9 @@ class _Expansion:
                     fail("bad-name", f"{kind(value)} cannot be a part of a name", part.span)
                 part = str(value)
             parts.append(part)
-        return "".join(parts)
+        text = "".join(parts)
+        self.evaluator.charge(ROUND * text.count("."), label.span)
+        return text
 
     # ---- ops and blocks ----
 
@@ -398,7 +414,7 @@ class _Expansion:
         if step.branches is not None:
             span = step.branches[0].span
             fail("unexpected-branches", f"the block `{block.name.name}` takes no branches", span)
-        self.evaluator.charge(20, step.name.span)
+        self.evaluator.charge(CALL, step.name.span)
         inner = bind_block(step, closure, self.evaluator, frame)
         if self.depth >= self.limits.calls:
             message = f"blocks call one another {self.limits.calls} levels deep"

@@ -1,14 +1,15 @@
 """Text -> tokens. Knows where blanks and newlines matter; nothing of the grammar's rules."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.limits import Limits, exceeded
 from netspec.source import Source, Span
 
-OPEN = {"LPAR": ")", "LSQB": "]", "LBRACE": "}", "_CALL": ")", "_INDEX": "]"}
+PARTNER = {"(": ")", "[": "]", "{": "}"}
+OPEN = {"LPAR", "LSQB", "LBRACE", "_CALL", "_INDEX"}
 CLOSE = {"RPAR", "RSQB", "RBRACE"}
 
 # A newline ends no statement before these, nor after those.
@@ -36,16 +37,34 @@ def tokens(
     limits: Limits,
     begin: int,
     stop: int,
+    count: int = 0,
+    report: Callable[[Diagnostic], None] | None = None,
+    passed_over: Collection[int] = (),
 ) -> Iterator[Token]:
-    """The tokens of a range of a source, `$END` last. Raises SpecError, for brackets too."""
+    """The tokens of a range of a source, `$END` last; `count` is how many came before.
+
+    Raises SpecError, for brackets too. With `report` what cannot be read is reported and becomes an
+    `ERROR`, as do the brackets at the offsets in `passed_over`.
+    """
     text = source.text
     match = pattern.match
     opened: list[Token] = []
-    position, count, newline, previous = begin, 0, False, Token("", "", begin, begin)
+    position, newline, previous = begin, False, Token("", "", begin, begin)
+    longest = limits.word
     while position < stop:
         found = match(text, position, stop)
         if found is None or found.lastgroup is None:
-            raise SpecError(_unreadable(source, position))
+            mistake = unreadable(source, position)
+            if report is None or mistake.span is None:
+                raise SpecError(mistake)
+            report(mistake)
+            start, position = position, mistake.span.end
+            inside_braces = not opened or opened[-1].type == "LBRACE"
+            if newline and inside_braces and previous.type not in UNFINISHED:
+                yield Token("_END", "\n", previous.end, previous.end)
+            newline, previous = False, Token("ERROR", text[start:position], start, position)
+            yield previous
+            continue
         kind, start, position = found.lastgroup, position, found.end()
         value = found[0]
         if kind == "BLANK":
@@ -53,6 +72,9 @@ def tokens(
             continue
         if kind == "NAME":
             kind = words.get(value, kind)
+        if position - start > longest:
+            message = f"a word of {position - start:,} characters"
+            raise SpecError(exceeded("word", limits, message, Span(source, start, start + 1)))
         glued = previous.end == start and previous.type in OPERANDS
         if kind == "LPAR" and glued and previous.type == "NAME":
             kind = "_CALL"
@@ -60,16 +82,18 @@ def tokens(
             kind = "_INDEX"
         elif kind == "MINUS" and not glued and not text[position : position + 1].isspace():
             kind = "NEG"
+        if start in passed_over:
+            kind = "ERROR"
         token = Token(kind, value, start, position)
         inside_braces = not opened or opened[-1].type == "LBRACE"
-        if newline and inside_braces and _ends(previous.type, kind):
+        if newline and inside_braces and _ends(previous, kind):
             previous = Token("_END", "\n", previous.end, previous.end)
             yield previous
         newline = False
         if kind == "_END" and (previous.type in UNFINISHED or not inside_braces):
             if inside_braces:
                 continue
-            raise SpecError(_unclosed(source, opened[-1], token))
+            raise SpecError(unclosed(source, opened[-1], token))
         if kind in OPEN:
             opened.append(token)
             if len(opened) > limits.nesting:
@@ -77,14 +101,10 @@ def tokens(
                 raise SpecError(exceeded("nesting", limits, message, _span(source, token)))
         elif kind in CLOSE:
             if not opened:
-                raise SpecError(
-                    Diagnostic(
-                        "unmatched-bracket", f"`{value}` closes nothing", _span(source, token)
-                    )
-                )
+                raise SpecError(unmatched(source, token))
             opener = opened.pop()
-            if OPEN[opener.type] != value:
-                raise SpecError(_unclosed(source, opener, token))
+            if PARTNER[opener.text] != value:
+                raise SpecError(unclosed(source, opener, token))
         count += 1
         if count > limits.tokens:
             message = f"the text has more than {limits.tokens:,} words"
@@ -92,32 +112,41 @@ def tokens(
         previous = token
         yield token
     if opened:
-        raise SpecError(_unclosed(source, opened[-1], None))
+        raise SpecError(unclosed(source, opened[-1], None))
     end = previous.end
     yield Token("$END", "", end, end)
 
 
-def _ends(before: str, after: str) -> bool:
-    return before not in UNFINISHED and after not in CONTINUES
+def _ends(before: Token, after: str) -> bool:
+    """Whether a newline ends a statement. A bracket that is passed over still has its rows."""
+    return (
+        before.type not in UNFINISHED and before.text not in ("(", "[") and after not in CONTINUES
+    )
 
 
 def _span(source: Source, token: Token) -> Span:
     return Span(source, token.start, token.end)
 
 
-def _unclosed(source: Source, opener: Token, closer: Token | None) -> Diagnostic:
+def unmatched(source: Source, closer: Token) -> Diagnostic:
+    """What to say of a closing bracket without an opening one."""
+    return Diagnostic("unmatched-bracket", f"`{closer.text}` closes nothing", _span(source, closer))
+
+
+def unclosed(source: Source, opener: Token, closer: Token | None) -> Diagnostic:
+    """What to say of an opening bracket that is missed at another, or at the end of the text."""
     where = "before the end of the text" if closer is None else f"before `{closer.text}`"
     notes = () if closer is None else (Note(f"`{closer.text}` stands here", _span(source, closer)),)
     return Diagnostic(
         "unclosed-bracket",
         f"`{opener.text}` is not closed {where}",
         _span(source, opener),
-        label=f"needs a `{OPEN[opener.type]}`",
+        label=f"needs a `{PARTNER[opener.text]}`",
         notes=notes,
     )
 
 
-def _unreadable(source: Source, position: int) -> Diagnostic:
+def unreadable(source: Source, position: int) -> Diagnostic:
     """What to say of a place where no terminal matches."""
     text = source.text
     character = text[position]

@@ -33,6 +33,7 @@ def link(
     Raises SpecError with what is wrong in any of them.
     """
     linker = _Linker(read, limits)
+    linker.words = file.words
     main = linker.contents(file)
     if linker.faults:
         raise SpecError(*linker.faults)
@@ -47,6 +48,7 @@ class _Linker:
         self.limits = limits
         self.used: list[Contents] = []
         self.faults: list[Diagnostic] = []
+        self.words = 0
         self._known: dict[Source, Contents | None] = {}
         self._way: list[tuple[Source, Span]] = []
 
@@ -124,7 +126,9 @@ class _Linker:
         before = len(self.faults)
         self._way.append((user, use.span))
         try:
-            contents = self.contents(parse(source, self.limits))
+            used = parse(source, self.limits, words=self.words)
+            self.words = used.words
+            contents = self.contents(used)
         except SpecError as error:
             for diagnostic in error.diagnostics:
                 self._fault(diagnostic)

@@ -19,6 +19,7 @@ from netspec.source import Source, Span
 class Entry(NamedTuple):
     """Where expansion begins. Without a `net` the file's statements are the net, else constants."""
 
+    source: Source
     name: str
     net: tree.Block | None
     statements: tuple[tree.Statement, ...]
@@ -32,7 +33,7 @@ def select(file: Contents, wanted: str | None) -> Entry:
     chosen = _choose(nets, wanted)
     if chosen is not None:
         for statement in file.statements:
-            if not isinstance(statement, tree.Let):
+            if not isinstance(statement, tree.Let | tree.Broken):
                 raise _failure(
                     "step-outside-net",
                     "a step stands outside of the file's nets",
@@ -41,6 +42,7 @@ def select(file: Contents, wanted: str | None) -> Entry:
                 )
     body = file.statements if chosen is None else chosen.body.statements
     return Entry(
+        source=file.source,
         name=_stem(file.source.name) if chosen is None else chosen.name.name,
         net=chosen,
         statements=file.statements,

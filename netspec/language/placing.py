@@ -10,12 +10,15 @@ from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.language import tree
 from netspec.language.arguments import OpArguments
-from netspec.language.evaluate import Evaluator, fail
+from netspec.language.evaluate import Evaluator, OverLimit, fail
 from netspec.language.values import Flowing, Frame, Poison, Poisoned, Tensors
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
 from netspec.ops.input import Input
 from netspec.source import Span
+
+OP = 30
+"""Steps that one op is charged for."""
 
 
 class Placer:
@@ -51,7 +54,7 @@ class Placer:
             scope.__enter__()
         except Rejected as error:
             span = place.span if place else at
-            raise SpecError(Diagnostic(error.id, error.message, span, help=error.help)) from None
+            raise _mistake(Diagnostic(error.id, error.message, span, help=error.help)) from None
         try:
             yield
         finally:
@@ -79,6 +82,7 @@ class Placer:
         if self.nodes >= self.limits.nodes:
             message = f"the net has more than {self.limits.nodes:,} ops"
             self.evaluator.refuse("nodes", message, step.name.span)
+        self.evaluator.charge(OP, step.name.span)
         self.nodes += 1
         try:
             added = self.builder.add(
@@ -89,7 +93,7 @@ class Placer:
                 raise SpecError(
                     Diagnostic(error.id, error.message, step.label.span, help=error.help)
                 ) from None
-            raise SpecError(arguments.blame(error, _origins(inputs))) from None
+            raise _mistake(arguments.blame(error, _origins(inputs))) from None
         frame.current = Flowing(added, _without_branches(step))
 
     def check_result(self, result: tree.Result, flow: Flowing) -> None:
@@ -138,6 +142,11 @@ class Placer:
             return bind(Input, self._asked_sizes(), kept)
         except Rejected as error:
             raise SpecError(Diagnostic(error.id, error.message, help=error.help)) from None
+
+
+def _mistake(diagnostic: Diagnostic) -> SpecError:
+    """What stops one step; at a limit, all that follow it."""
+    return OverLimit(diagnostic) if diagnostic.id == "over-limit" else SpecError(diagnostic)
 
 
 def _without_branches(step: tree.Invoke) -> Span:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from netspec.diagnostics import Diagnostic, Note, SpecError
@@ -62,4 +62,9 @@ class Reports:
 
     def error(self) -> SpecError:
         """All that was found, in the order of the text."""
-        return SpecError(*sorted(self.found.values(), key=lambda d: d.span.start if d.span else -1))
+        return SpecError(*in_order(self.found.values()))
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Mistakes by where they stand."""
+    return sorted(diagnostics, key=lambda d: d.span.start if d.span else -1)

@@ -1,21 +1,26 @@
 """Text -> tree: drives the generated tables and builds nodes. Knows nothing of what names mean."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
-from itertools import pairwise
-from math import isinf
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.language import tree
 from netspec.language.lexer import Token, tokens
 from netspec.language.mistakes import unexpected
+from netspec.language.nodes import Kids, Nodes
 from netspec.limits import DEFAULT, Limits, exceeded
 from netspec.source import Source, Span
+
+if TYPE_CHECKING:
+    from netspec.language.recovery import Recovery
 
 
 class _Tables(NamedTuple):
@@ -49,15 +54,71 @@ def read_tokens(source: Source, limits: Limits, begin: int, stop: int) -> Iterat
 
 
 def parse(
-    source: Source, limits: Limits = DEFAULT, begin: int = 0, stop: int | None = None
+    source: Source,
+    limits: Limits = DEFAULT,
+    begin: int = 0,
+    stop: int | None = None,
+    words: int = 0,
 ) -> tree.File:
-    """The tree of a text, or of a range of it. Raises SpecError with the first mistake."""
+    """The tree of a text, or of a range of it; `words` were read elsewhere. Raises SpecError with all mistakes."""
+    file = parse_what_can_be(source, limits, begin, stop, words)
+    if file.mistakes:
+        raise SpecError(*file.mistakes)
+    return file
+
+
+def parse_what_can_be(
+    source: Source,
+    limits: Limits = DEFAULT,
+    begin: int = 0,
+    stop: int | None = None,
+    words: int = 0,
+) -> tree.File:
+    """The tree of a text whose statements may be broken. Raises SpecError where too little is understood."""
     if len(source.text) > limits.source_bytes:
         message = f"the text has {len(source.text):,} characters"
         raise SpecError(exceeded("source_bytes", limits, message, None))
     end = len(source.text) if stop is None else stop
-    items = _Parser(source, limits).run("start", begin, end)
-    return tree.File(source, tuple(items))
+    _check_length(source, limits, begin, end)
+    parser = _Parser(source, limits, words)
+    try:
+        return tree.File(source, tuple(parser.run("start", begin, end)), parser.words)
+    except SpecError as error:
+        first = error.diagnostics[0]
+        if first.id == "over-limit" or first.span is None:
+            raise
+    return _recovered(source, limits, begin, end, words, first)
+
+
+def _check_length(source: Source, limits: Limits, begin: int, stop: int) -> None:
+    """Refuse a text of too many words before any of them is understood, which takes ten times as long."""
+    if stop - begin > limits.tokens:
+        found = _tables().pattern.finditer(source.text, begin, stop)
+        words = (match.start() for match in found if match.lastgroup != "BLANK")
+        place = next(islice(words, limits.tokens, None), None)
+        if place is not None:
+            message = f"the text has more than {limits.tokens:,} words"
+            raise SpecError(exceeded("tokens", limits, message, Span(source, place, place + 1)))
+
+
+def _recovered(
+    source: Source, limits: Limits, begin: int, stop: int, words: int, first: Diagnostic
+) -> tree.File:
+    """A text read once more, past its mistakes. The `first` of them is known."""
+    from netspec.language.brackets import find_faults
+    from netspec.language.recovery import Recovery
+
+    recovery = Recovery(source, limits)
+    parser = _Parser(source, limits, words, recovery)
+    try:
+        recovery.pass_over(find_faults(source, _tables().pattern, begin, stop))
+        items = parser.run("start", begin, stop)
+    except SpecError as limit:
+        raise SpecError(*recovery.mistakes(first, limit)) from None
+    mistakes = recovery.mistakes(first)
+    if not recovery.is_sound:
+        raise SpecError(*mistakes)
+    return tree.File(source, tuple(items), parser.words, tuple(mistakes))
 
 
 def parse_expression(source: Source, begin: int, limits: Limits = DEFAULT) -> tree.Expression:
@@ -66,55 +127,52 @@ def parse_expression(source: Source, begin: int, limits: Limits = DEFAULT) -> tr
     return value
 
 
-class _Kids(list[Any]):
-    """Children on their way to the node that they belong to."""
-
-
-class _Branches(NamedTuple):
-    """What stands between the braces after a step's arguments."""
-
-    bodies: tuple[tree.Body, ...]
-
-
-def _gather(children: Sequence[Any], kept: Sequence[int]) -> _Kids:
+def _gather(children: Sequence[Any], kept: Sequence[int]) -> Kids:
     """The kept children, lists spliced in. The first grows in place: long ones stay linear."""
-    kids: _Kids | None = None
+    kids: Kids | None = None
     for index in kept:
         child = children[index]
         if kids is None:
-            kids = child if type(child) is _Kids else _Kids((child,))
-        elif type(child) is _Kids:
+            kids = child if type(child) is Kids else Kids((child,))
+        elif type(child) is Kids:
             kids += child
         else:
             kids.append(child)
-    return _Kids() if kids is None else kids
+    return Kids() if kids is None else kids
 
 
 def _expected(tables: _Tables, path: Sequence[int]) -> list[str]:
     """The terminals that would be taken here, found by trying: a state alone promises too many."""
     found = []
     for terminal in tables.states[path[-1]]:
-        if terminal.lstrip("_$").isupper():
-            trial = list(path)
-            action = tables.states[trial[-1]].get(terminal)
-            while action is not None and action < 0:
-                symbol, length, _, _ = tables.rules[-1 - action]
-                del trial[len(trial) - length :]
-                trial.append(tables.states[trial[-1]][symbol])
-                if trial[-1] in tables.ends.values():
-                    break
-                action = tables.states[trial[-1]].get(terminal)
-            if action is not None:
-                found.append(terminal)
+        if terminal.lstrip("_$").isupper() and _takes(tables, path, terminal):
+            found.append(terminal)
     return found
 
 
-class _Parser:
-    """One run over one text: the automaton, and one method for every kind of node."""
+def _takes(tables: _Tables, path: Sequence[int], terminal: str) -> bool:
+    """Whether a terminal may come next."""
+    trial = list(path)
+    action = tables.states[trial[-1]].get(terminal)
+    while action is not None and action < 0:
+        symbol, length, _, _ = tables.rules[-1 - action]
+        del trial[len(trial) - length :]
+        trial.append(tables.states[trial[-1]][symbol])
+        if trial[-1] in tables.ends.values():
+            break
+        action = tables.states[trial[-1]].get(terminal)
+    return action is not None
 
-    def __init__(self, source: Source, limits: Limits) -> None:
-        self.source = source
-        self.limits = limits
+
+class _Parser(Nodes):
+    """One run over one text: the automaton, and what it does after a mistake."""
+
+    def __init__(
+        self, source: Source, limits: Limits, words: int = 0, recovery: Recovery | None = None
+    ) -> None:
+        super().__init__(source, limits)
+        self.words = words
+        self.recovery = recovery
 
     def run(self, goal: str, begin: int, stop: int) -> Any:
         """The value of the goal over a range of the text: shift and reduce, without recursion.
@@ -129,15 +187,21 @@ class _Parser:
         starts, depths = [begin], [0]
         deepest, tallest = 2 * self.limits.nesting, 16 * self.limits.nesting
         before: Token | None = None
-        for token in read_tokens(self.source, self.limits, begin, stop):
+        stream = self._tokens(begin, stop)
+        for token in stream:
             kind = token.type
+            self.words += 1
             while True:
                 action = states[path[-1]].get(kind)
                 if action is None:
                     expected = _expected(tables, path)
-                    raise SpecError(
+                    error = SpecError(
                         unexpected(self.source, token, before, expected, tables.spellings)
                     )
+                    stacks = path, values, starts, depths
+                    before, token = self._resume(goal, error, token, stream, stacks)
+                    kind = token.type
+                    continue
                 if action >= 0:
                     break
                 symbol, length, kept, method = rules[-1 - action]
@@ -156,7 +220,13 @@ class _Parser:
                     depth += 1
                     if depth > deepest:
                         self._too_deep(span)
-                    value = getattr(self, method)(_gather(children, kept), span)
+                    try:
+                        value = getattr(self, method)(_gather(children, kept), span)
+                    except SpecError as wrong:
+                        stacks = path, values, starts, depths
+                        before, token = self._resume(goal, wrong, token, stream, stacks)
+                        kind = token.type
+                        continue
                 else:
                     value = children[kept[0]] if len(kept) == 1 else _gather(children, kept)
                 state = states[path[-1]][symbol]
@@ -175,207 +245,32 @@ class _Parser:
             before = token
         raise AssertionError("the tokens end with $END, which ends the goal")
 
+    def _tokens(self, begin: int, stop: int) -> Iterator[Token]:
+        tables, recovery = _tables(), self.recovery
+        report = None if recovery is None else recovery.report
+        passed_over = () if recovery is None else recovery.passed_over
+        return tokens(
+            *(self.source, tables.pattern, tables.words, self.limits, begin, stop, self.words),
+            *(report, passed_over),
+        )
+
+    def _resume(
+        self,
+        goal: str,
+        error: SpecError,
+        token: Token,
+        stream: Iterator[Token],
+        stacks: tuple[list[int], list[Any], list[int], list[int]],
+    ) -> tuple[Token, Token]:
+        """Go on at the next statement, if mistakes are collected: the last token of this one, and the next."""
+        if self.recovery is None or goal != "start":  # what stands in a label is no statement
+            raise error
+        from netspec.language.recovery import Stacks
+
+        tables = _tables()
+        takes = partial(_takes, tables, stacks[0])
+        return self.recovery.resume(error, token, stream, Stacks(*stacks), tables.states, takes)
+
     def _too_deep(self, span: Span) -> NoReturn:
         message = f"more than {self.limits.nesting} constructs within one another"
         raise SpecError(exceeded("nesting", self.limits, message, span))
-
-    # ---- files and declarations ----
-
-    def start(self, kids: _Kids, _: Span) -> _Kids:
-        return kids
-
-    def use(self, kids: _Kids, span: Span) -> tree.Use:
-        return tree.Use(kids[0].text[1:-1], span)
-
-    def block(self, kids: _Kids, span: Span) -> tree.Block:
-        name, *parameters, body = kids
-        return tree.Block("block", self._name(name), tuple(parameters), body, span)
-
-    def net(self, kids: _Kids, span: Span) -> tree.Block:
-        return self.block(kids, span)._replace(keyword="net")
-
-    def parameter(self, kids: _Kids, span: Span) -> tree.Parameter:
-        return tree.Parameter(kids[0].text, kids[1] if len(kids) > 1 else None, span)
-
-    def body(self, kids: _Kids, span: Span) -> tree.Body:
-        return tree.Body(tuple(kids), span)
-
-    # ---- statements ----
-
-    def let(self, kids: _Kids, span: Span) -> tree.Let:
-        return tree.Let(kids[0], kids[1], span)
-
-    def targets(self, kids: _Kids, span: Span) -> tree.Targets:
-        items = (self._name(kid) if isinstance(kid, Token) else kid for kid in kids)
-        return tree.Targets(tuple(items), span)
-
-    def out(self, kids: _Kids, span: Span) -> tree.Out:
-        return tree.Out(tuple(kids), span)
-
-    def result(self, kids: _Kids, span: Span) -> tree.Result:
-        return tree.Result(None, kids[0], span)
-
-    def named_result(self, kids: _Kids, span: Span) -> tree.Result:
-        return tree.Result(kids[0].text, kids[1], span)
-
-    def share(self, kids: _Kids, span: Span) -> tree.Share:
-        return tree.Share(self._name(kids[0]), kids[1], span)
-
-    def assign(self, kids: _Kids, span: Span) -> tree.Assign:
-        *names, pipeline = kids
-        return tree.Assign(tuple(self._tensor(name) for name in names), pipeline, span)
-
-    def collect(self, kids: _Kids, span: Span) -> tree.Collect:
-        return tree.Collect(self._tensor(kids[0]), kids[1], span)
-
-    def flow(self, kids: _Kids, span: Span) -> tree.Flow:
-        return tree.Flow(kids[0], span)
-
-    # ---- pipelines and steps ----
-
-    def pipeline(self, kids: _Kids, span: Span) -> tree.Pipeline:
-        if isinstance(kids[0], tree.Tensor):
-            return tree.Pipeline(kids[0], tuple(kids[1:]), span)
-        return tree.Pipeline(None, tuple(kids), span)
-
-    def tensor(self, kids: _Kids, _: Span) -> tree.Tensor:
-        return self._tensor(kids[0])
-
-    def labelled(self, kids: _Kids, span: Span) -> tree.Step:
-        label, step = kids
-        labelled: tree.Step = step._replace(label=self._label(label), span=span)
-        return labelled
-
-    def invoke(self, kids: _Kids, span: Span) -> tree.Invoke:
-        name, *arguments = kids
-        branches = None
-        if arguments and isinstance(arguments[-1], _Branches):
-            branches = arguments.pop().bodies
-        for before, after in pairwise(arguments):
-            if before.name is not None and after.name is None:
-                message = "a positional argument stands after a named one"
-                help_ = f"write `{after.span.text} {before.span.text}`"
-                raise SpecError(Diagnostic("misplaced-argument", message, after.span, help=help_))
-        return tree.Invoke(None, self._name(name), tuple(arguments), branches, span)
-
-    def branches(self, kids: _Kids, _: Span) -> _Branches:
-        return _Branches(tuple(kids))
-
-    def branch(self, kids: _Kids, span: Span) -> tree.Body:
-        return tree.Body(tuple(kids), span)
-
-    def positional(self, kids: _Kids, span: Span) -> tree.Argument:
-        return tree.Argument(None, kids[0], span)
-
-    def keyword(self, kids: _Kids, span: Span) -> tree.Argument:
-        return tree.Argument(kids[0].text, kids[1], span)
-
-    def group(self, kids: _Kids, span: Span) -> tree.Group:
-        return tree.Group(None, kids[0], span)
-
-    def if_(self, kids: _Kids, span: Span) -> tree.If:
-        return tree.If(None, kids[0], kids[1], None, span)
-
-    def if_else(self, kids: _Kids, span: Span) -> tree.If:
-        return tree.If(None, kids[0], kids[1], kids[2], span)
-
-    def for_(self, kids: _Kids, span: Span) -> tree.For:
-        return tree.For(None, kids[0], kids[1], kids[2], span)
-
-    def repeat(self, kids: _Kids, span: Span) -> tree.Repeat:
-        return tree.Repeat(None, kids[0], kids[1], span)
-
-    # ---- expressions ----
-
-    def expression(self, kids: _Kids, _: Span) -> tree.Expression:
-        value: tree.Expression = kids[0]
-        return value
-
-    def chain(self, kids: _Kids, span: Span) -> tree.Chain:
-        operators = (kid.text for kid in kids[1::2])
-        return tree.Chain(kids[0], tuple(zip(operators, kids[2::2], strict=True)), span)
-
-    def unary(self, kids: _Kids, span: Span) -> tree.Unary:
-        return tree.Unary(kids[0].text, kids[1], span)
-
-    def choice(self, kids: _Kids, span: Span) -> tree.Choice:
-        return tree.Choice(kids[0], kids[1], kids[2], span)
-
-    def attribute(self, kids: _Kids, span: Span) -> tree.Attribute:
-        return tree.Attribute(kids[0], kids[1].text, span)
-
-    def index(self, kids: _Kids, span: Span) -> tree.Index:
-        return tree.Index(kids[0], kids[1], span)
-
-    def call(self, kids: _Kids, span: Span) -> tree.Call:
-        return tree.Call(self._name(kids[0]), tuple(kids[1:]), span)
-
-    def list(self, kids: _Kids, span: Span) -> tree.Items:
-        return tree.Items(tuple(kids), span)
-
-    def tuple(self, kids: _Kids, span: Span) -> tree.Items:
-        return tree.Items(tuple(kids), span)
-
-    def comprehension(self, kids: _Kids, span: Span) -> tree.Comprehension:
-        item, targets, iterable, *condition = kids
-        return tree.Comprehension(
-            item, targets, iterable, condition[0] if condition else None, span
-        )
-
-    def name(self, kids: _Kids, _: Span) -> tree.Name:
-        return self._name(kids[0])
-
-    def number(self, kids: _Kids, span: Span) -> tree.Literal:
-        (token,) = kids
-        if token.type == "INT":
-            return tree.Literal(self._integer(token.text, span), span)
-        value = float(token.text)
-        if isinf(value):
-            raise SpecError(
-                Diagnostic("bad-number", f"`{token.text}` is too large for a number", span)
-            )
-        return tree.Literal(value, span)
-
-    def sizes(self, kids: _Kids, span: Span) -> tree.Literal:
-        return tree.Literal(
-            tuple(self._integer(size, span) for size in kids[0].text.split("x")), span
-        )
-
-    def string(self, kids: _Kids, span: Span) -> tree.Literal:
-        return tree.Literal(kids[0].text[1:-1], span)
-
-    def word(self, kids: _Kids, span: Span) -> tree.Literal:
-        return tree.Literal({"true": True, "false": False, "none": None}[kids[0].text], span)
-
-    def dynamic(self, kids: _Kids, span: Span) -> tree.Dynamic:
-        return tree.Dynamic(kids[0].text[1:], span)
-
-    # ---- tokens ----
-
-    def _name(self, token: Token) -> tree.Name:
-        return tree.Name(token.text, Span(self.source, token.start, token.end))
-
-    def _tensor(self, token: Token) -> tree.Tensor:
-        return tree.Tensor(token.text[1:], Span(self.source, token.start, token.end))
-
-    def _integer(self, digits: str, span: Span) -> int:
-        if len(digits) > self.limits.digits:
-            message = f"a number has {len(digits)} digits"
-            raise SpecError(exceeded("digits", self.limits, message, span))
-        return int(digits)
-
-    def _label(self, token: Token) -> tree.Label:
-        """`layer{i + 1}:`, whose expressions stand in the same text and keep their places."""
-        parts: list[str | tree.Expression] = []
-        position, stop = token.start, token.end - 1
-        while position < stop:
-            opening = self.source.text.find("{", position, stop)
-            if opening != position:
-                end = stop if opening < 0 else opening
-                parts.append(self.source.text[position:end])
-                position = end
-            else:
-                closing = self.source.text.index("}", opening)
-                parts.append(self.run("expression", opening + 1, closing))
-                position = closing + 1
-        return tree.Label(tuple(parts), Span(self.source, token.start, stop))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from netspec.diagnostics import Diagnostic
 from netspec.source import Source, Span
 
 # ---- expressions ----
@@ -291,11 +292,20 @@ class Use(NamedTuple):
     span: Span
 
 
-Statement: TypeAlias = Flow | Let | Assign | Collect | Out | Share
+class Broken(NamedTuple):
+    """A statement that could not be read, and the names that it may bind: what they hold is not known."""
+
+    names: frozenset[str]
+    span: Span
+
+
+Statement: TypeAlias = Flow | Let | Assign | Collect | Out | Share | Broken
 
 
 class File(NamedTuple):
-    """A whole text, in its order."""
+    """A whole text, in its order; `words` counts its tokens, `mistakes` are those of its broken statements."""
 
     source: Source
     items: tuple[Statement | Block | Use, ...]
+    words: int = 0
+    mistakes: tuple[Diagnostic, ...] = ()

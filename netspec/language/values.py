@@ -78,6 +78,16 @@ def plain(value: object, levels: int = 16) -> object:
     return value
 
 
+def extent(value: tuple[object, ...], most: int) -> int:
+    """How many elements a list has, those of the lists in it included. Counts no further than `most`."""
+    count, waiting = 0, [value]
+    while waiting and count < most:
+        items = waiting.pop()
+        count += len(items)
+        waiting.extend(item for item in items if type(item) is tuple)
+    return count
+
+
 def holds_tensor(value: object) -> bool:
     """Whether a value is a tensor, or a list that holds one."""
     if isinstance(value, Flowing | Poison):
@@ -87,8 +97,8 @@ def holds_tensor(value: object) -> bool:
     return False
 
 
-def show(value: object) -> str:
-    """A value as the language writes it, shortened where it is long."""
+def show(value: object, levels: int = 3) -> str:
+    """A value as the language writes it, shortened where it is long or deep."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
@@ -104,7 +114,8 @@ def show(value: object) -> str:
     if isinstance(value, str):
         text = f'"{value}"'
     elif isinstance(value, tuple):
-        text = f"[{', '.join(map(show, value[:8]))}{', ...' if len(value) > 8 else ''}]"
+        items = [show(item, levels - 1) for item in value[:8]] if levels else ["..."][: len(value)]
+        text = f"[{', '.join(items)}{', ...' if levels and len(value) > 8 else ''}]"
     else:
         text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -10,8 +10,8 @@ from netspec.ir import Graph
 from netspec.language import tree
 from netspec.language.expand import expand
 from netspec.language.modules import Reader, link
-from netspec.language.syntax import parse
-from netspec.limits import DEFAULT
+from netspec.language.syntax import parse_what_can_be
+from netspec.limits import DEFAULT, Limits
 from netspec.lint.edits import apply_fixes
 from netspec.lint.ignores import read_ignores
 from netspec.lint.rule import all_rules, matching
@@ -27,6 +27,7 @@ class Options(NamedTuple):
     net: str | None = None
     overrides: Mapping[str, object] | None = None
     input_shape: Sequence[int] | None = None
+    limits: Limits = DEFAULT
 
 
 class Report(NamedTuple):
@@ -66,11 +67,11 @@ def check_source(
     checked as far as it can be.
     """
     try:
-        file = parse(source)
+        file = parse_what_can_be(source, options.limits)
         graphs = _expanded(file, read, options)
     except SpecError as error:
         return Report(source, (), tuple(error.diagnostics))
-    subject = Subject(file, graphs, rules, read_ignores(source))
+    subject = Subject(file, graphs, rules, read_ignores(source, options.limits))
     found: list[Diagnostic] = []
     for rule in all_rules():
         if rule.id in rules:
@@ -106,7 +107,9 @@ def _expanded(file: tree.File, read: Reader | None, options: Options) -> tuple[G
     ]
     wanted: Sequence[str | None] = nets if options.net is None and len(nets) > 1 else [options.net]
     if not nets and options.net is None and _only_declares(file):
-        link(file, read, DEFAULT)
+        link(file, read, options.limits)
+        if file.mistakes:
+            raise SpecError(*file.mistakes)
         return ()
     graphs = []
     mistakes: dict[object, Diagnostic] = {}
@@ -119,6 +122,7 @@ def _expanded(file: tree.File, read: Reader | None, options: Options) -> tuple[G
                     overrides=options.overrides,
                     input_shape=options.input_shape,
                     read=read,
+                    limits=options.limits,
                     prune=False,
                 )
             )

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from netspec.language.syntax import read_tokens
-from netspec.limits import DEFAULT
+from netspec.limits import DEFAULT, Limits
 from netspec.source import Source, Span
 
 _COMMENT = re.compile(r"#[^\n]*")
@@ -38,13 +38,13 @@ class Ignore:
         return self.line is None or self.line == line
 
 
-def read_ignores(source: Source) -> list[Ignore]:
+def read_ignores(source: Source, limits: Limits = DEFAULT) -> list[Ignore]:
     """The comments of a text that begin with `netspec:`."""
     if "netspec:" not in source.text:
         return []
     found = []
     end = 0
-    for token in read_tokens(source, DEFAULT, 0, len(source.text)):
+    for token in read_tokens(source, limits, 0, len(source.text)):
         stop = len(source.text) if token.type == "$END" else token.start
         for comment in _COMMENT.finditer(source.text, end, stop):
             directive = _DIRECTIVE.match(comment[0])
