@@ -114,6 +114,13 @@ class GraphBuilder:
         finally:
             self._levels.pop()
 
+    def change(self, changes: Mapping[str, Mapping[str, object]]) -> None:
+        """Give fields of settled ops, by node, other values, which no shape depends on."""
+        for index, node in enumerate(self._nodes):
+            if node.name in changes:
+                op = node.op.model_copy(update=dict(changes[node.name]))
+                self._nodes[index] = node.model_copy(update={"op": op})
+
     def finish(self, outputs: Sequence[tuple[str | None, Value]], *, prune: bool = True) -> Graph:
         """The graph that computes these results; steps that lead to none of them are no part of it, if pruned.
 

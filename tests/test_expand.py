@@ -306,3 +306,27 @@ def test_limits_can_be_changed() -> None:
 def test_positions_are_those_of_the_words() -> None:
     position = graph("input 8\n  fc: dense 4").positions["fc"]
     assert position[1:] == (2, 7, 2, 12)
+
+
+def rates(text: str) -> list[float]:
+    return [getattr(node.op, "rate") for node in graph(text).nodes if node.op.kind == "drop_path"]  # noqa: B009
+
+
+def test_a_schedule_runs_over_the_whole_net() -> None:
+    block = "block b(rate) { residual { dense 8 -> drop_path rate } }\n"
+    body = "net n { input 8\nrepeat 2 { b linear(0.2) } -> drop_path 0.7 -> b linear(0.1, 0.4) }"
+    assert rates(block + body) == [0, round(0.2 / 3, 12), 0.7, 0.4]
+    assert rates("input 8 -> drop_path linear(0.1, 0.2)") == [0.1]
+
+
+def test_a_drop_path_without_its_shortcut_counts_and_is_left_out() -> None:
+    body = "residual when=(c == @.c) { dense c -> drop_path linear(0.4) }"
+    assert rates(f"input 8\nfor c in [8, 4, 4, 8, 8] {{ {body} }}") == [0, 0.2, 0.4]
+    within = "residual when=false { dense 8 -> add { drop_path 0.1 | @ } -> drop_path 0.2 }"
+    assert rates(f"input 8\n{within}") == [0.1]
+
+
+def test_a_schedule_is_for_ops_that_take_one() -> None:
+    assert ids("input 8\ndropout linear(0.2)") == ["wrong-type"]
+    assert ids("input 8\ndrop_path linear(0.2, 1.5)") == ["bad-function-argument"]
+    assert ids("input 8\ndrop_path linear()") == ["bad-function-argument"]

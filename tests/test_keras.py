@@ -337,7 +337,43 @@ def test_layers_are_called_as_their_nodes(keras, network):
 def test_dropout_drops_in_training(keras):
     graph = chain("input 4000", "dropout 0.3")
     x = np.ones((2, 4000), np.float32)
-    assert abs(keras(keras_worker.dropped, graph, {}, x) - 0.3) < 0.03
+    found = keras(keras_worker.in_training, graph, {}, x)
+    check_dropped(found, 0.3, 0.03)
+
+
+@pytest.mark.parametrize(
+    ("line", "size", "shape", "together"),
+    [
+        ("spatial_dropout 0.25", "20 3 2", (3, 2, 20), (1, 2)),
+        ("spatial_dropout 0.25", "6 20", (6, 20), (1,)),
+        ("spatial_dropout 0.25", "20 2 2 2", (2, 2, 2, 20), (1, 2, 3)),
+        ("drop_path 0.25", "20 3 2", (3, 2, 20), (1, 2, 3)),
+        ("drop_path 0.25", "6 20", (6, 20), (1, 2)),
+        ("drop_path 0.25", "20", (20,), (1,)),
+    ],
+)
+def test_dropout_drops_what_belongs_together(keras, line, size, shape, together):
+    count = 4000 if "path" in line else 200
+    x = np.ones((count, *shape), np.float32)
+    found = keras(keras_worker.in_training, chain(f"input {size}", line), {}, x)
+    assert (found.min(together) == found.max(together)).all()
+    check_dropped(found, 0.25, 0.03)
+
+
+def check_dropped(found, rate, tolerance):
+    """All is zero or scaled, so that the mean stays."""
+    assert set(np.unique(found)) == {0, np.float32(1 / (1 - rate))}
+    assert abs(np.mean(found == 0) - rate) < tolerance
+
+
+def test_alpha_dropout_keeps_mean_and_variance(keras):
+    x = np.random.default_rng(0).normal(size=(50, 4000)).astype(np.float32)
+    found = keras(keras_worker.in_training, chain("input 4000", "alpha_dropout 0.3"), {}, x)
+    assert abs(found.mean()) < 0.02
+    assert abs(found.var() - 1) < 0.02
+    values, counts = np.unique(found, return_counts=True)
+    assert abs(counts.max() / found.size - 0.3) < 0.01
+    assert values[counts.argmax()] < -1
 
 
 def test_a_float64_session_leaves_the_settings_alone(keras):

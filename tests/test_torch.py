@@ -302,6 +302,45 @@ def test_dropout_trains_and_vanishes_at_inference():
     assert values.mean().item() == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("line", "shape", "together"),
+    [
+        ("spatial_dropout 0.25", (20, 3, 2), (2, 3)),
+        ("spatial_dropout 0.25", (6, 20), (1,)),
+        ("spatial_dropout 0.25", (20, 2, 2, 2), (2, 3, 4)),
+        ("drop_path 0.25", (20, 3, 2), (1, 2, 3)),
+        ("drop_path 0.25", (6, 20), (1, 2)),
+        ("drop_path 0.25", (20,), (1,)),
+    ],
+)
+def test_dropout_drops_what_belongs_together(line, shape, together):
+    size = " ".join(map(str, shape))
+    module = netspec.build(graph_of(f"input {size} -> {line}"), target="torch")
+    ones = torch.ones(4000 if "path" in line else 200, *shape)
+    assert torch.equal(module(ones), ones)
+    torch.manual_seed(0)
+    values = module.train()(ones)
+    assert torch.equal(values.amin(together), values.amax(together))
+    assert values.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (values == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
+def test_alpha_dropout_keeps_mean_and_variance():
+    module = netspec.build(graph_of("input 4000 -> alpha_dropout 0.3"), target="torch")
+    torch.manual_seed(0)
+    values = module.train()(torch.randn(50, 4000))
+    assert values.mean().item() == pytest.approx(0, abs=0.02)
+    assert values.var().item() == pytest.approx(1, abs=0.02)
+    common, counts = values.unique(return_counts=True)
+    assert counts.max().item() / values.numel() == pytest.approx(0.3, abs=0.01)
+    assert common[counts.argmax()] < -1
+
+
+def test_a_step_drops_every_example_at_rate_one():
+    module = netspec.build(graph_of("input 3 -> drop_path 1"), target="torch").train()
+    assert torch.equal(module(torch.ones(5, 3)), torch.zeros(5, 3))
+
+
 def test_emitted_modules_are_exportable():
     check_export(netspec.load(RESNET, input_shape=(3, 64, 64)))
 

@@ -13,6 +13,8 @@ from netspec.backends.keras.rows import held_axes
 from netspec.backends.keras.weights import load_into, slots
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph, Node
+from netspec.passes import Model
+from netspec.passes.deterministic import deterministic
 from netspec.weights import Array, Weights, check_weights, np
 
 keras = need("keras", "keras")
@@ -61,6 +63,7 @@ class KerasSession:
     """The emitted model as `netspec.backend.Session`, on Keras's active backend."""
 
     def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
+        graph = deterministic(Model(graph)).graph
         self._graph = graph
         self._precision = precision
         self._model = build_model(graph, weights, precision)
@@ -82,9 +85,6 @@ class KerasSession:
             )
         import tensorflow as tf
 
-        for layer in self._model._flatten_layers():
-            if isinstance(layer, keras.layers.Dropout):
-                layer.rate = 0.0
         tensors = slots(self._model, self._graph)
         trainable = [slot for slot in tensors if slot.weight.trainable]
         feeds = [tf.constant(array) for array in self._feed(inputs)]

@@ -10,6 +10,8 @@ from netspec.backend import Step, need
 from netspec.backends.torch.module import emit_module
 from netspec.backends.torch.weights import load_into, read_from
 from netspec.ir import Graph
+from netspec.passes import Model
+from netspec.passes.deterministic import deterministic
 from netspec.weights import Array, Weights, check_weights
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class TorchSession:
     """The emitted module as `netspec.backend.Session`."""
 
     def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
+        graph = deterministic(Model(graph)).graph
         self._graph = graph
         self._dtype = getattr(torch, precision)
         self._module = build_module(graph, weights).to(self._dtype)
@@ -47,11 +50,6 @@ class TorchSession:
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """A forward and a backward pass in `train` mode with dropout at rate 0."""
         self._module.train()
-        for layer in self._module.modules():
-            if isinstance(layer, torch.nn.Dropout):
-                layer.p = 0.0
-            elif isinstance(getattr(layer, "dropout", None), float):
-                layer.dropout = 0.0
         feeds = self._feed(inputs)
         learned = {n: p for n, p in self._module.named_parameters() if p.requires_grad}
         sources = {**learned, **{n: t for n, t in feeds.items() if t.is_floating_point()}}

@@ -118,6 +118,21 @@ class WSConv{rank}d(nn.Conv{rank}d):
         return self._conv_forward(x, weight, self.bias)
 '''
 
+_DROP_PATH = '''\
+class DropPath(nn.Module):
+    """Stochastic depth: in training each example is dropped with probability p."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = x.new_ones([x.shape[0]] + [1] * (x.dim() - 1))
+        return x * F.dropout(kept, self.p)
+'''
+
 SOURCES = {
     "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
@@ -126,6 +141,7 @@ SOURCES = {
         f"WSConv{rank}d": _WS_CONV.format(rank=rank, dims=tuple(range(1, 2 + rank)))
         for rank in (1, 2, 3)
     },
+    "DropPath": _DROP_PATH,
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.language import tree
 from netspec.language.evaluate import Evaluator, fail
-from netspec.language.values import Closure, Frame, holds_tensor, plain
+from netspec.language.values import Closure, Frame, Schedule, holds_tensor, plain
 from netspec.ops import Op, Rejected, words
 from netspec.ops.binding import bind
 from netspec.ops.initial import Init
@@ -30,6 +30,7 @@ class OpArguments:
         self.op = op
         self.evaluator = evaluator
         self.frame = frame
+        self.schedule: Schedule | None = None
         self.given = [Given(a, self._value(a.value)) for a in step.arguments]
 
     def _value(self, node: tree.Expression) -> object:
@@ -45,7 +46,17 @@ class OpArguments:
                 node.span,
                 help="tensors enter through the arrow or through branches",
             )
+        if isinstance(value, Schedule):
+            return self._scheduled(value, node.span)
         return plain(value)
+
+    def _scheduled(self, schedule: Schedule, span: Span) -> float:
+        """What stands in for the op's own number, which is known when the whole net is."""
+        if self.op.scheduled is None:
+            message = f"`{schedule}` is a schedule over a net, which `{self.step.name.name}` does not take"
+            fail("wrong-type", message, span, help="`drop_path linear(0.2)` takes one")
+        self.schedule = schedule
+        return schedule.start
 
     def bind(self) -> Op:
         """The op, whose fields are checked but whose inputs are not."""
@@ -176,10 +187,10 @@ def plain_arguments(frame: Frame, block: tree.Block) -> dict[str, object]:
 
 
 def _recorded(value: object) -> object:
-    """A plain value as the JSON of a graph gives it back: initializers as their calls."""
+    """A plain value as the JSON of a graph gives it back: initializers and schedules as their calls."""
     if isinstance(value, tuple):
         return tuple(map(_recorded, value))
-    return str(value) if isinstance(value, Init) else value
+    return str(value) if isinstance(value, Init | Schedule) else value
 
 
 def called_with(frame: Frame, block: tree.Block) -> Iterator[tuple[str, object]]:

@@ -55,7 +55,6 @@ class OverLimit(SpecError):
 
 
 _AXES = {"c": "channels", "h": "height", "w": "width", "t": "time", "d": "depth"}
-_LATER = ("linear",)
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -314,8 +313,6 @@ class Evaluator:
         name = node.function.name
         function = FUNCTIONS.get(name)
         if function is None:
-            if name in _LATER:
-                fail("not-supported-yet", f"`{name}(...)` is not supported yet", node.function.span)
             help_ = did_you_mean(name, FUNCTIONS)
             if self.callee(name, frame.home) is not None:
                 help_ = f"`{name}` is a step of its own: `{name} 32 3`"

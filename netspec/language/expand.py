@@ -94,6 +94,8 @@ class _Expansion:
         self.reports = Reports(limits)
         self.results: dict[str | None, Flowing] = {}
         self.depth = 0
+        self.beside = True
+        """Whether the branch that is run stands beside others: not so in a residual without its shortcut."""
 
     # ---- a whole net ----
 
@@ -108,6 +110,7 @@ class _Expansion:
             self.reports.report(stop)
         if self.reports.found or not is_whole:
             raise self.reports.error()
+        self.placer.settle_schedules()
         return self.placer.builder.finish(
             [(name, flow.value) for name, flow in self.results.items()], prune=prune
         )
@@ -461,7 +464,8 @@ class _Expansion:
                 help="`residual { body }` is `add { body | @ }`",
             )
         entrance = frame.current
-        yield from self._statements(frame, step.branches[0].statements)
+        with self._branch(beside=shortcut):
+            yield from self._statements(frame, step.branches[0].statements)
         if shortcut:
             op = find("add")
             assert op is not None
@@ -472,6 +476,14 @@ class _Expansion:
                 branches,
                 label,
             )
+
+    @contextmanager
+    def _branch(self, *, beside: bool) -> Iterator[None]:
+        before, self.beside = self.beside, beside
+        try:
+            yield
+        finally:
+            self.beside = before
 
     def _op(self, frame: Frame, step: tree.Invoke, op: type[Op], label: str | None) -> Walk:
         arguments = OpArguments(step, op, self.evaluator, frame)
@@ -491,9 +503,13 @@ class _Expansion:
         entrance = frame.current
         for branch in step.branches or ():
             frame.current = entrance
-            yield from self._statements(frame, branch.statements)
+            with self._branch(beside=True):
+                yield from self._statements(frame, branch.statements)
             branches.append(frame.current)
-        self.placer.add(frame, arguments, branches, label)
+        if op.scheduled is not None and not self.beside:
+            self.placer.count(arguments.bind(), None)
+        else:
+            self.placer.add(frame, arguments, branches, label)
 
 
 def _replaceable(statements: Sequence[tree.Statement]) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast, get_args
 
-from netspec.language.values import is_list
+from netspec.language.values import Schedule, is_list
 from netspec.ops.initial import Init, Mode, Rule
 
 
@@ -120,6 +120,14 @@ def _kaiming(rule: Rule) -> Callable[..., Init]:
     return apply
 
 
+def _linear(*rates: object) -> Schedule:
+    """From the first rate, or 0, to the last."""
+    numbers = [float(_number(rate)) for rate in rates]
+    if not all(0 <= number <= 1 for number in numbers):
+        raise BadArgument
+    return Schedule(numbers[0] if len(numbers) > 1 else 0.0, numbers[-1])
+
+
 FUNCTIONS: dict[str, Function] = {
     "min": Function(_extreme(min), 1, 99, "numbers, or one list of them"),
     "max": Function(_extreme(max), 1, 99, "numbers, or one list of them"),
@@ -135,6 +143,9 @@ FUNCTIONS: dict[str, Function] = {
     "sqrt": Function(_square_root, 1, 1, "a number that is not negative"),
     "log2": Function(_log2, 1, 1, "a number above 0"),
     "divisible": Function(_divisible, 1, 2, "a size, and what divides it (8)"),
+    "linear": Function(
+        _linear, 1, 2, "a rate from 0 to 1 to end with, or one to start and one to end with"
+    ),
     "constant": Function(lambda value: Init.constant(_number(value)), 1, 1, "a number"),
     "zeros": Function(lambda: Init.constant(0), 0, 0, "nothing"),
     "ones": Function(lambda: Init.constant(1), 0, 0, "nothing"),

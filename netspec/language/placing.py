@@ -11,7 +11,7 @@ from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.language import tree
 from netspec.language.arguments import OpArguments
 from netspec.language.evaluate import Evaluator, OverLimit, fail
-from netspec.language.values import Flowing, Frame, Poison, Poisoned, Tensors
+from netspec.language.values import Flowing, Frame, Poison, Poisoned, Schedule, Tensors
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
 from netspec.ops.input import Input
@@ -33,6 +33,8 @@ class Placer:
         self.input_shape = input_shape
         self.inputs = 0
         self.nodes = 0
+        self._schedules: dict[type[Op], list[tuple[str, Schedule] | None]] = {}
+        """What each op of a kind that takes schedules was given, in the order of the net."""
 
     @contextmanager
     def scope(
@@ -94,7 +96,25 @@ class Placer:
                     Diagnostic(error.id, error.message, step.label.span, help=error.help)
                 ) from None
             raise _mistake(arguments.blame(error, _origins(inputs))) from None
+        if op.scheduled is not None:
+            schedule = arguments.schedule
+            self.count(op, None if schedule is None else (added.name, schedule))
         frame.current = Flowing(added, _without_branches(step))
+
+    def count(self, op: Op, given: tuple[str, Schedule] | None) -> None:
+        """Remember an op that schedules count: its node and schedule, or None where it has a number or is left out."""
+        self._schedules.setdefault(type(op), []).append(given)
+
+    def settle_schedules(self) -> None:
+        """Schedules become numbers, once the whole net is there."""
+        changes: dict[str, dict[str, object]] = {}
+        for kind, steps in self._schedules.items():
+            assert kind.scheduled is not None
+            for index, given in enumerate(steps):
+                if given is not None:
+                    name, schedule = given
+                    changes[name] = {kind.scheduled: schedule.at(index, len(steps))}
+        self.builder.change(changes)
 
     def check_result(self, result: tree.Result, flow: Flowing) -> None:
         """Report a result whose name is taken."""

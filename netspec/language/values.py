@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from netspec.builder import Value
@@ -39,6 +40,22 @@ class Flowing(NamedTuple):
 
     value: Value
     origin: Span | None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number that goes from `start` to `stop` over all ops of one kind in the net."""
+
+    start: float
+    stop: float
+
+    def at(self, index: int, count: int) -> float:
+        """What op number `index` of `count` gets, to 12 decimals; a single one gets `start`."""
+        share = index / (count - 1) if count > 1 else 0.0
+        return round(self.start + (self.stop - self.start) * share, 12)
+
+    def __str__(self) -> str:
+        return f"linear({self.start:g}, {self.stop:g})"
 
 
 class Poison:
@@ -109,7 +126,7 @@ def show(value: object, levels: int = 3) -> str:
         return f"a tensor of {value.value.shape}"
     if isinstance(value, Poison):
         return "a tensor"
-    if isinstance(value, Init):
+    if isinstance(value, Init | Schedule):
         return str(value)
     if isinstance(value, str):
         text = f'"{value}"'
@@ -133,6 +150,8 @@ def kind(value: object) -> str:
         return "none"
     if isinstance(value, Init):
         return "an initializer"
+    if isinstance(value, Schedule):
+        return "a schedule"
     if isinstance(value, int | float):
         return f"the number {show(value)}"
     if isinstance(value, Dim):

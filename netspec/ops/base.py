@@ -82,6 +82,8 @@ class Op(BaseModel):
     """Whether the result is the same for every example."""
     spreads: ClassVar[bool] = False
     """Whether targets spread an input that lacks the batch axis over the examples of the others."""
+    scheduled: ClassVar[str | None] = None
+    """The field whose value may be a schedule over all ops of this kind in the net."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     @property
@@ -103,6 +105,10 @@ class Op(BaseModel):
         """An op that must come after this one for an output of this shape, or None."""
         del output
         return None
+
+    def deterministic(self) -> "Op":
+        """The op without chance in training: itself, unless it drops something."""
+        return self
 
     def infer(self, *inputs: Shape) -> Shape:
         """The output's shape, for a settled op; raises `Rejected` where there is none."""

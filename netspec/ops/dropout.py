@@ -1,28 +1,83 @@
 """Noise that regularises training and vanishes at inference."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from netspec.ops.base import Example, Op, register
+from netspec.ops.base import Example, Layout, Op, register
 from netspec.ops.fields import Rate
 from netspec.shape import Shape
 
 
+class _Noise(Op):
+    """Keeps the shape; at rate 0, and at inference, the identity."""
+
+    layout: ClassVar[Layout] = "any"
+
+    rate: Annotated[Rate, Field(description="probability that one is dropped")] = 0.5
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """Unchanged."""
+        return inputs[0]
+
+    def deterministic(self) -> Self:
+        """At rate 0."""
+        return self.model_copy(update={"rate": 0.0})
+
+
 @register
-class Dropout(Op):
+class Dropout(_Noise):
     """Zeroes each element with probability `rate` in training and scales the rest by 1 / (1 - rate)."""
 
     kind = "dropout"
-    layout = "any"
     examples: ClassVar = (
         Example("dropout 0.5", ((6,),), (6,)),
         Example("dropout", ((3, 4, 4),), (3, 4, 4)),
         Example("dropout 0", ((4, 5),), (4, 5)),
     )
 
-    rate: Annotated[Rate, Field(description="probability that an element is dropped")] = 0.5
 
-    def infer(self, *inputs: Shape) -> Shape:
-        """Unchanged."""
-        return inputs[0]
+@register
+class SpatialDropout(_Noise):
+    """`dropout` of whole channels, each with all its positions (Tompson et al., 2015)."""
+
+    kind = "spatial_dropout"
+    accepts = ("sequence", "image", "volume")
+    layout: ClassVar[Layout] = "channels_first"
+    examples: ClassVar = (
+        Example("spatial_dropout 0.2", ((3, 4, 4),), (3, 4, 4)),
+        Example("spatial_dropout", ((4, 5),), (4, 5)),
+        Example("spatial_dropout", ((2, 2, 3, 2),), (2, 2, 3, 2)),
+    )
+
+
+@register
+class AlphaDropout(_Noise):
+    """Dropout to the least value of `selu` that keeps mean and variance (Klambauer et al., 2017)."""
+
+    kind = "alpha_dropout"
+    examples: ClassVar = (
+        Example("alpha_dropout 0.1", ((6,),), (6,)),
+        Example("alpha_dropout", ((4, 5),), (4, 5)),
+    )
+
+    rate: Annotated[Rate, Field(lt=1, description="probability that one is dropped")] = 0.5
+
+
+@register
+class DropPath(_Noise):
+    """Stochastic depth: `dropout` of whole examples, for the branch of a residual (Huang et al., 2016).
+
+    `drop_path linear(0.2)` gives the first of the net's n drop paths the rate 0, the last one 0.2, and
+    number i `0.2 * i / (n - 1)`. In `residual when=condition { ... }` without its shortcut it is left out,
+    for nothing would remain, and counts all the same.
+    """
+
+    kind = "drop_path"
+    aliases = ("stochastic_depth",)
+    scheduled = "rate"
+    examples: ClassVar = (
+        Example("drop_path 0.1", ((3, 4, 4),), (3, 4, 4)),
+        Example("drop_path", ((4, 5),), (4, 5)),
+        Example("drop_path linear(0.1, 0.3)", ((6,),), (6,)),
+    )

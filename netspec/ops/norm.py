@@ -101,8 +101,8 @@ class LayerNorm(_Normalisation):
     )
 
     over: Annotated[
-        Literal["c", "all"], Field(description="`c`: the channels, or `all` axes together")
-    ] = "c"
+        Literal["channels", "all"], Field(description="`channels`, or `all` axes together")
+    ] = "channels"
     eps: _Eps = 1e-5
     affine: _Affine = True
     bias: Annotated[bool, Field(description="whether the learned scale has a shift")] = True

@@ -7,10 +7,11 @@ from netspec.backends.onnx.rows import (
     Operand,
     Site,
 )
-from netspec.ops.dropout import Dropout
+from netspec.ops import Op
+from netspec.ops.dropout import AlphaDropout, Dropout, DropPath, SpatialDropout
 
 
-@ROWS.row(Dropout)
-def passed_on(op: Dropout, site: Site) -> Operand:  # noqa: ARG001
+@ROWS.row(Dropout, SpatialDropout, AlphaDropout, DropPath)
+def passed_on(op: Op, site: Site) -> Operand:  # noqa: ARG001
     """Nothing at inference."""
     return site.inputs[0]

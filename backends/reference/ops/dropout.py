@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
-from netspec.ops.dropout import Dropout
+from netspec.ops import Op
+from netspec.ops.dropout import AlphaDropout, Dropout, DropPath, SpatialDropout
 
 
-@ROWS.row(Dropout)
-def _dropout(_: Dropout, at: Applied) -> Result:
+@ROWS.row(Dropout, SpatialDropout, AlphaDropout, DropPath)
+def _dropout(_: Op, at: Applied) -> Result:
     """At rate 0, as in every training step that is compared."""
     return Result(at.inputs[0], lambda dy: Gradients((dy,)))
