@@ -22,6 +22,7 @@ from netspec.ir import Graph, Node
 from netspec.ops import Op
 from netspec.ops.input import Input
 from netspec.shape import Shape
+from netspec.sharing import mirrors
 from netspec.sizes import bind_op, unknowns_of
 
 if TYPE_CHECKING:
@@ -101,13 +102,17 @@ class Trainable(Backend, Protocol):
 class Rows(Generic[RowT]):
     """One row for each op: how a target realises it, or the reason why it does not."""
 
-    def __init__(self, target: str, attempt: Attempt[RowT] | None = None) -> None:
+    def __init__(
+        self, target: str, attempt: Attempt[RowT] | None = None, *, reuses: bool = False
+    ) -> None:
         """`attempt(row, op, input_shapes, weight_names)` gives what the row makes of a node.
 
         Without it a row is a function of the op and its input shapes. The rows of a family of ops are
         imported when one of them is asked for: from the module of its name in `netspec.backends.<target>.ops`.
+        `reuses` says that a shared layer is one object, so that what the row makes must be the same at each use.
         """
         self.target = target
+        self.reuses = reuses
         self._families: set[str] = set()
         self._attempt = attempt or _apply
         self._rows: dict[type[Op], RowT] = {}
@@ -165,14 +170,16 @@ class Rows(Generic[RowT]):
         if kind in self._refusals or kind not in self._rows:
             return self._refusals.get(kind, f"the {self.target} backend has no row for it")
         shapes, limit = graph.input_shapes(node), self._limits.get(kind)
+        owned = tuple(name for name, _ in graph.weights_of(node))
         try:
             reason = limit(node.op, *shapes) if limit is not None else None
         except UnknownSize as unknown:
             return _needs_number(unknown.size)
-        if reason is not None or not unknowns_of(node.op, *shapes):
-            return reason
-        owned = tuple(name for name, _ in graph.weights_of(node))
-        return self._needed_number(node.op, shapes, owned)
+        if reason is None and unknowns_of(node.op, *shapes):
+            reason = self._needed_number(node.op, shapes, owned)
+        if reason is None and self.reuses and mirrors(graph, node):
+            reason = self._other_code(graph, node, owned)
+        return reason
 
     def _needed_number(
         self, op: Op, shapes: tuple[Shape, ...], weights: tuple[str, ...]
@@ -189,6 +196,20 @@ class Rows(Generic[RowT]):
             return _needs_number(unknown.size.replace(_MARK, ""))
         found = re.search(rf"{_MARK}(\w+)", repr(made))
         return None if found is None else _needs_number(found[1])
+
+    def _other_code(self, graph: Graph, node: Node, weights: tuple[str, ...]) -> str | None:
+        """Why the code of the use that a node shares with does not serve this one, or None."""
+        first = graph.by_name[node.shares or ""]
+        shapes, before = graph.input_shapes(node), graph.input_shapes(first)
+        row = self[node.op]
+        try:
+            made = self._attempt(row, first.op, before, weights)
+        except UnknownSize:
+            return None  # which is what is wrong with the other use
+        if self._attempt(row, node.op, shapes, weights) == made:
+            return None
+        sizes, others = (", ".join(map(str, each)) for each in (before, shapes))
+        return f"it shares `{first.name}`, whose code for {sizes} is not the code for {others}"
 
     def check(self, graph: Graph) -> None:
         """Raise one `SpecError` for all nodes that the target cannot realise."""

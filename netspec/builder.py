@@ -12,9 +12,10 @@ from typing import NamedTuple
 from netspec.dim import Dim, UnknownSize, below, written
 from netspec.ir import Graph, Node, Output, Scope
 from netspec.limits import DEFAULT, Limits, Memory, bound
-from netspec.ops import Op, Rejected, Weight
+from netspec.ops import Op, Rejected, Weight, all_ops, find
 from netspec.ops.input import Input
 from netspec.shape import Shape
+from netspec.sharing import Use, difference, in_every_use, settle_uses
 from netspec.source import Position
 
 _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]{0,8}")
@@ -35,6 +36,15 @@ class _Level:
         self.counts: Counter[str] = Counter()
 
 
+class Instance:
+    """Layers that several places of a network share: made by their first use, where they were declared."""
+
+    def __init__(self, label: str, level: _Level) -> None:
+        self.label = label
+        self.level = level
+        self.uses: list[Use] = []
+
+
 class GraphBuilder:
     """Collects nodes; `finish` gives the graph."""
 
@@ -45,9 +55,14 @@ class GraphBuilder:
         self._nodes: list[Node] = []
         self._scopes: list[Scope] = []
         self._positions: dict[str, Position] = {}
+        self._weights: dict[str, tuple[Weight, ...]] = {}
         self._taken: dict[str, str] = {}
+        self._sealed: set[str] = set()
+        self._lenders: dict[str, Instance] = {}
         self._levels = [_Level("")]
         self._unknowns: frozenset[str] = frozenset()
+        self._instances: list[Instance] = []
+        self._using: list[Instance] = []
 
     def add(
         self,
@@ -56,11 +71,16 @@ class GraphBuilder:
         *,
         label: str | None = None,
         at: Position | None = None,
+        lender: Instance | None = None,
     ) -> Value:
         """Append an op. Without a label it is named by its kind and its place in its scope: `conv1`.
 
-        Raises `Rejected` where the op does not fit its inputs or the label is not free.
+        An op that borrows takes the weights of its `lender`. Raises `Rejected` where the op does not
+        fit its inputs or the label is not free.
         """
+        if op.kind == "input" and self._using:
+            label = self._using[-1].label
+            raise Rejected("shared-input", f"an `input` cannot be a part of the shared `{label}`")
         shapes = [value.shape for value in inputs]
         self._check_inputs(op, shapes)
         try:
@@ -79,9 +99,11 @@ class GraphBuilder:
         path = self._claim(label, op.kind, "node")
         if at is not None:
             self._positions[path] = at
-        self._nodes.append(
-            Node(name=path, op=op, inputs=tuple(v.name for v in inputs), shape=shape)
-        )
+        sources = tuple(value.name for value in inputs)
+        self._nodes.append(Node(name=path, op=op, inputs=sources, shape=shape))
+        self._weights[path] = op.weights(*shapes)
+        if lender is not None:
+            self._lenders[path] = lender
         value = Value(path, shape)
         return value if (last := op.sequel(shape)) is None else self.add(last, [value], at=at)
 
@@ -115,17 +137,130 @@ class GraphBuilder:
             self._levels.pop()
 
     def change(self, changes: Mapping[str, Mapping[str, object]]) -> None:
-        """Give fields of settled ops, by node, other values, which no shape depends on."""
+        """Give fields of settled ops, by node, other values, which no shape depends on.
+
+        Those of a shared one change at all its uses.
+        """
+        twins = {
+            node.name: instance.uses[0].path + (use.local(node.name) or "")
+            for instance in self._instances
+            for use in instance.uses[1:]
+            for node in use.nodes
+        }
         for index, node in enumerate(self._nodes):
-            if node.name in changes:
-                op = node.op.model_copy(update=dict(changes[node.name]))
+            name = node.name
+            while name not in changes and name in twins:
+                name = twins[name]
+            if name in changes:
+                op = node.op.model_copy(update=dict(changes[name]))
                 self._nodes[index] = node.model_copy(update={"op": op})
+
+    def share(self, label: str) -> Instance:
+        """Declare an instance here. It is nothing until it is used. Raises `Rejected` for a bad name."""
+        _check_label(label)
+        return Instance(label, self._levels[-1])
+
+    @contextmanager
+    def use(self, instance: Instance) -> Iterator[str]:
+        """Add the instance once more: inside, add one op or open one scope, with the label that this gives.
+
+        The first use is called as the instance, later ones have a number, and all stand where it was
+        declared. Raises `Rejected` where the name is taken, and at the end where a use does not mirror
+        the first.
+        """
+        level = instance.level
+        label = instance.label
+        if not instance.uses and f"{level.prefix}{label}" in self._taken:
+            raise Rejected(
+                "duplicate-name",
+                f"the name `{level.prefix}{label}` is already taken",
+                help="choose another name; in a loop, label the loop: each round has names of its own then",
+            )
+        if instance.uses:
+            number = len(instance.uses) + 1
+            while f"{level.prefix}{instance.label}{number}" in self._taken:
+                number += 1
+            label = f"{instance.label}{number}"
+        start = len(self._nodes)
+        self._levels.append(level)
+        self._using.append(instance)
+        try:
+            yield label
+        finally:
+            self._using.pop()
+            self._levels.pop()
+        path = level.prefix + label
+        below = f"{path}."
+        use = Use(
+            path,
+            tuple(n for n in self._nodes[start:] if n.name == path or n.name.startswith(below)),
+        )
+        self._sealed.add(path)
+        if instance.uses:
+            fault = difference(instance.uses[0], use, lambda node: self._weights[node.name])
+            if fault is not None:
+                raise Rejected(
+                    "unlike-use",
+                    f"the shared `{instance.label}` cannot be used here: {fault}",
+                    help="a shared instance has the same layers with the same weights wherever it is used",
+                )
+        else:
+            self._instances.append(instance)
+        instance.uses.append(use)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is added now is a later use of shared layers."""
+        return any(instance.uses for instance in self._using)
+
+    def tie(
+        self,
+        value: Value,
+        lender: Instance,
+        *,
+        label: str | None = None,
+        at: Position | None = None,
+    ) -> Value:
+        """Append the transposed map of the weight of a shared layer that was used before.
+
+        Raises `Rejected` where it was not, or is not one layer that can be tied, or gives another width.
+        """
+        name = lender.label
+        if not lender.uses:
+            raise Rejected(
+                "not-shared",
+                f"`{name}` is tied before it is used",
+                help=f"a shared layer is made by its first use: `{name}` comes before `tied {name}`",
+            )
+        use = lender.uses[0]
+        alone = [node for node in use.nodes if node.name == use.path]
+        rows_are = alone[0].op.ties if alone else None
+        if rows_are is None:
+            kinds = ", ".join(f"`{op.kind}`" for op in all_ops() if op.ties)
+            raise Rejected(
+                "not-shared",
+                f"`{name}` is not one layer whose weight can be tied",
+                help=f"share one of {kinds} by itself",
+            )
+        rows, columns = self._weights[use.path][0].shape
+        features, width = (rows, columns) if rows_are == "outputs" else (columns, rows)
+        if "c" in value.shape.axes and value.shape.axis("c") != width:
+            raise Rejected(
+                "wrong-width",
+                f"`tied {name}` takes {width} channels, got {value.shape.axis('c')}",
+                help=f"`{name}` gives {width}: bring the tensor back to them with `dense {width}`",
+            )
+        tied = find("tied")
+        assert tied is not None
+        op = tied.model_validate({"features": features, "rows": rows_are})
+        return self.add(op, [value], label=label, at=at, lender=lender)
 
     def finish(self, outputs: Sequence[tuple[str | None, Value]], *, prune: bool = True) -> Graph:
         """The graph that computes these results; steps that lead to none of them are no part of it, if pruned.
 
         A result without a name is called `output`, or `output1`, `output2`... where there are several.
-        Raises `Rejected` where two have one name, or one has the name of an input that it is not.
+        Raises `Rejected` where two have one name, or one has the name of an input that it is not, and
+        `SpecError` where a layer borrows weights of one that leads to no result before it.
         """
         unnamed = sum(name is None for name, _ in outputs)
         named: list[Output] = []
@@ -135,20 +270,32 @@ class GraphBuilder:
             if name is not None:
                 self.check_result(name, value)
             named.append(Output(name=name or default, node=value.name))
-        needed = {output.node for output in named}
-        nodes: list[Node] = []
-        for node in reversed(self._nodes):
-            if not prune or node.name in needed or node.op.kind == "input":
-                nodes.append(node)
-                needed.update(node.inputs)
+        results = [output.node for output in named] if prune else [n.name for n in self._nodes]
+        needed = self._needed(set(results))
+        nodes = tuple(node for node in self._nodes if node.name in needed)
         used = {path for node in nodes for path in (node.name, *_parents(node.name))}
-        return Graph(
+        graph = Graph(
             name=self.name,
-            nodes=tuple(reversed(nodes)),
+            nodes=nodes,
             outputs=tuple(named),
             scopes=tuple(scope for scope in self._scopes if scope.path in used),
             positions={path: at for path, at in self._positions.items() if path in used},
         )
+        lenders = {name: lender.uses for name, lender in self._lenders.items() if name in needed}
+        return settle_uses(graph, [instance.uses for instance in self._instances], lenders)
+
+    def _needed(self, results: set[str]) -> set[str]:
+        """The inputs, and all that leads to these results; the uses of an instance keep the same layers."""
+        needed = {*results, *(node.name for node in self._nodes if node.op.kind == "input")}
+        while True:
+            for node in reversed(self._nodes):
+                if node.name in needed:
+                    needed.update(node.inputs)
+            found = len(needed)
+            for instance in self._instances:
+                needed |= in_every_use(instance.uses, needed)
+            if len(needed) == found:
+                return needed
 
     def check_result(self, name: str, value: Value) -> None:
         """Raise `Rejected` where a result would be called like another tensor that a caller sees."""
@@ -176,7 +323,8 @@ class GraphBuilder:
     def _check_size(self, op: Op, shape: Shape, weights: Sequence[Weight]) -> None:
         """Raise `Rejected` before more memory is asked for than the limits allow.
 
-        Raises `UnknownSize` for weights without a size; results without one are not counted.
+        Raises `UnknownSize` for weights without a size; results without one are not counted, nor are
+        weights that another use of a shared layer has.
         """
         owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
         for weight in owned:
@@ -191,7 +339,8 @@ class GraphBuilder:
                     help=bound("elements", self.limits),
                 )
         result = 0 if isinstance(shape.elements, Dim) else shape.elements
-        if (beyond := self._memory.add(result, sum(each.elements for each in owned))) is not None:
+        held = 0 if op.borrows or self.repeats else sum(each.elements for each in owned)
+        if (beyond := self._memory.add(result, held)) is not None:
             message, limit = beyond
             raise Rejected("over-limit", message, help=bound(limit, self.limits))
 
@@ -223,20 +372,16 @@ class GraphBuilder:
                 path = self._next(level, kind)
         else:
             path = level.prefix + label
-            for segment in label.split("."):
-                if not _SEGMENT.fullmatch(segment) or iskeyword(segment):
-                    raise Rejected(
-                        "bad-name",
-                        f"`{label}` cannot name a layer",
-                        help="a name is letters, digits and `_`, begins with a letter, and is no word of Python's; "
-                        "parts joined by dots may be numbers",
-                    )
+            _check_label(label)
         if len(path) > self.limits.path:
             message = f"a step's name would have {len(path):,} characters"
             raise Rejected("over-limit", message, help=bound("path", self.limits))
         clash = self._taken.get(path)
         # What is around the open scope is known to be scopes: a deep path costs no more than another.
         parents = [] if label is None else [level.prefix + each for each in _parents(label)]
+        if (sealed := next((p for p in parents if p in self._sealed), None)) is not None:
+            message = f"`{sealed}` is a shared instance, and nothing else is named below it"
+            raise Rejected("duplicate-name", message, help="choose another label")
         if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
             raise Rejected(
                 "duplicate-name", f"the name `{path}` is already taken", help="choose another label"
@@ -279,6 +424,17 @@ def _determined(op: Input, known: frozenset[str]) -> frozenset[str]:
                 help="an input's size is an unknown by itself, or times and plus a number: `(4*?T + 1)`",
             )
     return found
+
+
+def _check_label(label: str) -> None:
+    for segment in label.split("."):
+        if not _SEGMENT.fullmatch(segment) or iskeyword(segment):
+            raise Rejected(
+                "bad-name",
+                f"`{label}` cannot name a layer",
+                help="a name is letters, digits and `_`, begins with a letter, and is no word of Python's; "
+                "parts joined by dots may be numbers",
+            )
 
 
 def _parents(path: str) -> list[str]:

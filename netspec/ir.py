@@ -40,7 +40,11 @@ AnyOp = Annotated[SerializeAsAny[Op], BeforeValidator(_revive)]
 
 
 class Node(BaseModel):
-    """One op applied to the results of other nodes. `name` is its path, and the stem of its weights' names."""
+    """One op applied to the results of other nodes. `name` is its path, and the stem of its weights' names.
+
+    A node with `shares` has no weights of its own: it works with those of that earlier node, which may
+    share in its turn. The op is the same kind of layer in another place, or one that `borrows`.
+    """
 
     model_config = _CONFIG
 
@@ -48,6 +52,7 @@ class Node(BaseModel):
     op: AnyOp
     inputs: tuple[str, ...] = ()
     shape: Shape
+    shares: str | None = None
 
 
 def weight_path(node: str, weight: str) -> str:
@@ -141,15 +146,23 @@ class Graph(BaseModel):
         """The shapes that a node is given."""
         return tuple(self.by_name[name].shape for name in node.inputs)
 
+    def owner(self, node: Node) -> Node:
+        """The node that has the weights which a node works with: itself, where it shares none."""
+        while node.shares is not None:
+            node = self.by_name[node.shares]
+        return node
+
     def weights_of(self, node: Node) -> tuple[tuple[str, Weight], ...]:
-        """A node's weights with their public names."""
-        owned = node.op.weights(*self.input_shapes(node))
-        return tuple((weight_path(node.name, weight.name), weight) for weight in owned)
+        """The weights that a node works with, under their public names: those of their owner."""
+        needed = node.op.weights(*self.input_shapes(node))
+        stem = self.owner(node).name
+        return tuple((weight_path(stem, weight.name), weight) for weight in needed)
 
     def weights(self) -> Iterable[tuple[str, Weight]]:
-        """Every weight of the network with its public name, in the order of the nodes."""
+        """Every weight of the network once, with its public name, in the order of the nodes that own them."""
         for node in self.nodes:
-            yield from self.weights_of(node)
+            if node.shares is None:
+                yield from self.weights_of(node)
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """The graph as JSON; `from_json` gives an equal graph back."""

@@ -17,7 +17,10 @@ UNREADABLE = "depends on the sizes"
 
 
 class Row(NamedTuple):
-    """One layer. Shapes and counts are for one example, formulas where sizes are known only at run time."""
+    """One layer. Shapes and counts are for one example, formulas where sizes are known only at run time.
+
+    A layer that shares the weights of another has none itself.
+    """
 
     name: str
     op: str
@@ -47,7 +50,7 @@ def summarize(graph: Graph) -> Summary:
     """Count a graph."""
     rows = []
     for node in graph.nodes:
-        weights = [weight for _, weight in graph.weights_of(node)]
+        weights = [weight for _, weight in graph.weights_of(node) if node.shares is None]
         sizes = [(prod(weight.shape), weight.trainable) for weight in weights]
         trainable = sum(size for size, learned in sizes if learned)
         fixed = sum(size for size, learned in sizes if not learned)

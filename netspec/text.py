@@ -30,4 +30,5 @@ def _call(node: Node) -> str:
     for name, value in node.op:
         if fields[name].is_required() or value != fields[name].default:
             given.append(f"{name}={value}")
-    return f"{node.op.kind}({', '.join(given)})"
+    shared = "" if node.shares is None else f" shares %{node.shares}"
+    return f"{node.op.kind}({', '.join(given)}){shared}"

@@ -121,6 +121,14 @@ NOT_FOLDED = {
     "a pool stands between": "input 3 6 6 -> conv 4 3 -> pool 2 -> bn",
     "the layer standardises what it is scaled by": "input 3 6 6 -> wsconv 4 3 -> bn",
     "nothing linear stands before": "input 3 6 6 -> bn -> conv 4 3",
+    "a shared layer has the norm behind one of its uses": "input 4 6 6\nshare c = conv 4 1\nc -> bn -> c",
+    "a shared layer has two norms": "input 4 6 6\nshare c = conv 4 1\nc -> bn -> c -> bn",
+    "a shared norm stands behind a nonlinearity too": "input 4 6 6\nshare n = bn\nconv 4 1 -> n -> relu -> n",
+    "a shared norm's layer serves another use": "input 4 6 6\nshare c = conv 4 1\nshare n = bn\nc -> n -> c",
+    "the weight is tied": "input 4\nshare d = dense 4\nd -> bn -> tied d",
+    "one use of a shared layer is a result": (
+        "input 4 6 6\nshare c = conv 4 1\nshare n = bn\n@y = c\n@y -> n -> c -> n\nout y=@y, z=@"
+    ),
 }
 
 
@@ -130,6 +138,31 @@ def test_a_norm_stays_where(text):
     model = Model(graph, doubles(graph))
     assert fold_batchnorm(model) is model
     assert fold_batchnorm(Model(graph)).graph is graph
+
+
+FOLDED = {
+    "a shared scope": "share e = { conv 4 3 padding=1 bias=false -> bn -> relu }\ninput 4 6 6\ne -> e -> e",
+    "a shared layer and its shared norm": "share c = conv 4 1\nshare n = bn\ninput 4 6 6\nc -> n -> relu -> c -> n",
+    "a shared norm behind several layers": (
+        "share n = bn\ninput 4 6 6\nconv 4 1 -> n -> relu -> conv 4 1 -> n"
+    ),
+    "norms in a row, the second first": (
+        "share n = bn\nshare m = bn eps=0.1\ninput 4 6 6\nconv 4 1 -> m -> relu -> conv 4 1 -> n -> m"
+    ),
+    "scopes within scopes": (
+        "share o = { share e = dense 4 bias=false -> bn; e -> relu -> e }\ninput 4\no -> o"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FOLDED.values(), ids=FOLDED.keys())
+def test_what_is_shared_folds_once_for_all_its_uses(text):
+    graph = graph_of(text)
+    model = Model(graph, doubles(graph))
+    folded = fold_batchnorm(model)
+    assert "bn" not in kinds(folded.graph)
+    assert fold_batchnorm(folded) is folded
+    assert_same_function(model, folded, 1e-13)
 
 
 def test_of_norms_in_a_row_those_before_a_result_fold():

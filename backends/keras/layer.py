@@ -14,6 +14,10 @@ def layer_name(path: str) -> str:
     return path.replace(".", "_")
 
 
+LENDER = Code("<lender>")
+"""Stands in an expression for the layer whose weights the node borrows."""
+
+
 class Step(NamedTuple):
     """One Keras layer, without its name, or one expression.
 
@@ -73,7 +77,10 @@ def describe(layer: Layer) -> str:
 
 def _named(count: int) -> dict[Code, Expr]:
     """What the values of an expression are called."""
-    return {arg(i): Code("x" if count == 1 else f"x{i + 1}") for i in range(count)}
+    values: dict[Code, Expr] = {
+        arg(i): Code("x" if count == 1 else f"x{i + 1}") for i in range(count)
+    }
+    return {LENDER: Code("layer"), **values}
 
 
 def expression(template: Expr, inputs: int = 1) -> Layer:

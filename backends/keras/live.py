@@ -10,7 +10,7 @@ from typing import Any
 from netspec.backend import Step, need
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.rows import held_axes
-from netspec.backends.keras.weights import load_into, slots
+from netspec.backends.keras.weights import all_layers, load_into, slots
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph, Node
 from netspec.passes import Model
@@ -54,7 +54,7 @@ def _check_kernels(model: Any, precision: str) -> None:
     pools = (keras.layers.MaxPooling3D, keras.layers.AveragePooling3D)
     if precision != "float64" or keras.backend.backend() != "tensorflow":
         return
-    if names := [layer.name for layer in model.layers if isinstance(layer, pools)]:
+    if names := [layer.name for layer in all_layers(model) if isinstance(layer, pools)]:
         message = f"TensorFlow pools volumes in float32 only, not in float64 ({', '.join(names)})"
         raise SpecError(Diagnostic("unsupported", message))
 

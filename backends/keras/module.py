@@ -7,10 +7,11 @@ PyTorch dots in the names of layers with weights. Two paths that would give one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from netspec.backends.keras.layer import Layer, Step, layer_name
+from netspec.backends.keras import sharing
+from netspec.backends.keras.layer import LENDER, Layer, Step, layer_name
 from netspec.backends.keras.prelude import SOURCES
 from netspec.backends.keras.rows import ROWS, held_axes
 from netspec.diagnostics import Diagnostic, SpecError
@@ -50,6 +51,10 @@ def _check_names(graph: Graph) -> None:
     mistakes: list[Diagnostic] = []
     for node in graph.nodes:
         is_input = node.op.kind == "input"
+        if node.shares is not None:
+            place = sharing.place(node)
+            owners.setdefault(layer_name(f"{place}.order"), place)
+            continue
         steps = () if is_input else ROWS[node.op](node.op, *graph.input_shapes(node)).steps
         paths = [node.name] if is_input else []
         paths += [
@@ -72,23 +77,26 @@ def _check_names(graph: Graph) -> None:
 
 
 def _layers(graph: Graph) -> dict[str, Layer]:
-    """Every node's layer; those that share a detour go through a helper where it is taken more than once."""
+    """Every node's layer; those that share a detour go through a helper where it is taken more than once.
+
+    A helper makes layers and applies them at once, so it does not serve those that are used again.
+    """
     found: dict[str, Layer] = {
         node.name: ROWS[node.op](node.op, *graph.input_shapes(node))
         for node in graph.nodes
         if node.op.kind != "input"
     }
-    detours = Counter(
-        layer.short.func
-        for layer in found.values()
-        if layer.short is not None and len(layer.steps) > 1
-    )
-    return {
-        name: Layer((Step(layer.short, helper=True),))
-        if layer.short is not None and detours[layer.short.func] > 1
-        else layer
+    used_again = {path for n in graph.nodes if n.shares is not None for path in (n.name, n.shares)}
+    short = {
+        name: layer.short
         for name, layer in found.items()
+        if layer.short is not None and name not in used_again
     }
+    detours = Counter(each.func for name, each in short.items() if len(found[name].steps) > 1)
+    for name, each in short.items():
+        if detours[each.func] > 1:
+            found[name] = Layer((Step(each, helper=True),))
+    return sharing.reversible(graph, found)
 
 
 def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
@@ -136,15 +144,22 @@ class _Function:
         self.part = definition.part
         self.whole = not self.part.path
         functions = (each.name for each in plan.definitions)
+        reserved = {*functions, *_IMPORTED, *SOURCES, "name", *definition.parameters}
+        self.lenders = sharing.lenders(self.part)
+        self.objects = sharing.objects(self.part, layers, reserved)
+        self.waits = sharing.waits(graph, self.part)
         self.variables = name_tensors(
             self.part,
             kept=self._own_names(),
-            reserved={*functions, *_IMPORTED, *SOURCES, "name", *definition.parameters},
+            reserved=reserved.union(self.objects.values()),
+            waits=self.waits,
         )
 
     def lines(self) -> list[str]:
         """The function, without a newline at the end."""
         words = "The network." if self.whole else f"Block `{self.part.block}`."
+        if self.part.path and self.part.block is None:
+            words = f"Group `{self.part.path}`."
         body = [*self._inputs(), *self._body(), *self._end()]
         return [*self._signature(), f'{INDENT}"""{words}"""', *body]
 
@@ -203,40 +218,101 @@ class _Function:
 
     def _statements(self, item: Item) -> list[str]:
         inputs: list[Expr] = [Code(self.variables[value]) for value in item.inputs]
+        if item.local in self.waits:
+            pair = Items((inputs[0], Code(self.variables[self.waits[item.local]])))
+            inputs[0] = call(call("InOrder", name=self._name(f"{item.local}.order")), pair)
         target = ", ".join(self.variables[value] for value in item.outputs)
         before = "return " if self._returns(item) else f"{target} = "
-        (*firsts, last) = self.definition.sketches[item.local].calls
         if isinstance(item, Part):
-            assert isinstance(last, Call)
-            named = dict(last.keywords)
-            if _has_layers(item, self.layers):
-                named["name"] = self._name(item.local)
-            positional = [*inputs, *last.positional.values()]
-            return layout(call(last.func, *positional, **named), before=before, indent=1)
-        (*others, own) = self.layers[item.path].steps
+            return self._part(item, inputs, before)
+        lender = self.lenders.get(item.local, item.local)
+        calls = self.definition.sketches[lender].calls
+        steps = self.layers[item.path].steps
+        if item.node.op.borrows:
+            calls = tuple(step.layer for step in steps)
         lines: list[str] = []
-        for step, made in zip(others, firsts, strict=True):
-            value = self._applied(item, step, made, inputs)
+        for number, (step, made) in enumerate(zip(steps, calls, strict=True), start=1):
+            shared = self.objects.get((lender, step.suffix))
+            if shared is not None and lender == item.local:
+                lines += layout(self._layer(item, step, made), before=f"{shared} = ", indent=1)
+            value = self._applied(item, step, made, inputs, shared)
+            if number == len(steps):
+                passed_on = before == f"{value} = "
+                return lines if passed_on else lines + layout(value, before=before, indent=1)
             if len(item.inputs) == 1:
                 lines += layout(value, before=f"{target} = ", indent=1)
                 value = Code(target)
             inputs.append(value)
-        value = self._applied(item, own, last, inputs)
-        return lines if before == f"{value} = " else lines + layout(value, before=before, indent=1)
+        raise AssertionError("every row has a step")
 
-    def _applied(self, item: Item, step: Step, made: Expr, values: list[Expr]) -> Expr:
-        """`layers.Conv2D(..., name=...)(x)`, `helper(x, ..., name=...)`, or the expression alone."""
-        read = tuple(values[number] for number in step.reads)
-        if step.expression:
-            return fill(made, {arg(i): value for i, value in enumerate(read)})
+    def _part(self, part: Part, inputs: list[Expr], before: str) -> list[str]:
+        """The call of a block's function; a shared part is made a model of its own, which is called."""
+        shared = self.objects.get((self.lenders.get(part.local, part.local), ""))
+        if shared is None:
+            return layout(self._function(part, inputs), before=before, indent=1)
+        lines: list[str] = []
+        if part.owner is None:
+            lines += self._model(part, shared)
+        called = call(Code(shared), inputs[0] if len(inputs) == 1 else Items(tuple(inputs)))
+        return lines + layout(called, before=before, indent=1)
+
+    def _function(self, part: Part, inputs: Sequence[Expr]) -> Call:
+        (made,) = self.definition.sketches[part.local].calls
+        assert isinstance(made, Call)
+        named = dict(made.keywords)
+        if _has_layers(part, self.layers):
+            named["name"] = self._name(part.local)
+        return call(made.func, *inputs, *made.positional.values(), **named)
+
+    def _model(self, part: Part, name: str) -> list[str]:
+        """A model of a shared part, for all the sizes that it is used with."""
+        uses = [part]
+        for item in self.part.items:
+            if isinstance(item, Part) and self.lenders.get(item.local) == part.local:
+                uses.append(item)
+        lines: list[str] = []
+        inputs: list[Expr] = []
+        for number, values in enumerate(zip(*(use.inputs for use in uses), strict=True), start=1):
+            shapes = [self.graph.by_name[value].shape for value in values]
+            sizes = zip(*map(channels_last, shapes), strict=True)
+            free = tuple(each[0] if len({*each}) == 1 else None for each in sizes)
+            suffix = "input" if len(part.inputs) == 1 else f"input{number}"
+            own = self._name(f"{part.local}.{suffix}")
+            more: dict[str, Expr] = {"dtype": "int32"} if shapes[0].dtype == "int" else {}
+            inputs.append(Code(self.objects[part.local, suffix]))
+            made = call("keras.Input", free, name=own, **more)
+            lines += layout(made, before=f"{inputs[-1]} = ", indent=1)
+        given = inputs[0] if len(inputs) == 1 else Items(tuple(inputs))
+        model = call(
+            "keras.Model", given, self._function(part, inputs), name=self._name(part.local)
+        )
+        return lines + layout(model, before=f"{name} = ", indent=1)
+
+    def _layer(self, item: Leaf, step: Step, made: Expr) -> Call:
+        """`layers.Conv2D(..., name=...)`."""
         assert isinstance(made, Call)
         name = self._name(f"{item.local}.{step.suffix}" if step.suffix else item.local)
-        keywords = {**made.keywords, "name": name}
+        return Call(made.func, made.positional, {**made.keywords, "name": name}, made.defaults)
+
+    def _applied(
+        self, item: Leaf, step: Step, made: Expr, values: list[Expr], shared: str | None
+    ) -> Expr:
+        """`layers.Conv2D(..., name=...)(x)`, `helper(x, ..., name=...)`, `shared(x)`, or the expression alone."""
+        read = tuple(values[number] for number in step.reads)
+        if step.expression:
+            return fill(
+                made,
+                {
+                    LENDER: Code(shared or ""),
+                    **{arg(i): value for i, value in enumerate(read)},
+                },
+            )
         if step.helper:
+            layer = self._layer(item, step, made)
             first = {str(i): value for i, value in enumerate(read)}
-            return Call(made.func, {**first, **made.positional}, keywords, made.defaults)
-        layer = Call(made.func, made.positional, keywords, made.defaults)
-        return call(layer, read[0] if len(read) == 1 else Items(read))
+            return Call(layer.func, {**first, **layer.positional}, layer.keywords, layer.defaults)
+        own = Code(shared) if shared else self._layer(item, step, made)
+        return call(own, read[0] if len(read) == 1 else Items(read))
 
     def _name(self, local: str) -> Expr:
         name = layer_name(local)

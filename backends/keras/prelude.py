@@ -21,6 +21,51 @@ class BatchNorm(layers.BatchNormalization):
         return outputs
 '''
 
+_IN_ORDER = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class InOrder(layers.Layer):
+    """Its first input, after the second: the statistics of a shared layer move in the order of its uses."""
+
+    def call(self, inputs):
+        return inputs[0]
+'''
+
+_REVERSIBLE_DENSE = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class ReversibleDense(layers.Dense):
+    """A dense layer that also maps the other way: by its transposed kernel, without the bias."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_spec = None  # which would know one of the two widths only
+
+    def call(self, inputs, reverse=False):
+        if reverse:
+            return ops.matmul(inputs, ops.transpose(self.kernel))
+        return super().call(inputs)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        width = self.kernel.shape[0] if reverse else self.units
+        return keras.KerasTensor((*inputs.shape[:-1], width), self.compute_dtype)
+'''
+
+_REVERSIBLE_EMBEDDING = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class ReversibleEmbedding(layers.Embedding):
+    """An embedding that also maps the other way: vectors to a score for each token."""
+
+    def call(self, inputs, reverse=False):
+        if reverse:
+            table = ops.cast(self.embeddings, inputs.dtype)
+            return ops.matmul(inputs, ops.transpose(table))
+        return super().call(inputs)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        if reverse:
+            return keras.KerasTensor((*inputs.shape[:-1], self.input_dim), inputs.dtype)
+        return keras.KerasTensor((*inputs.shape, self.output_dim), self.compute_dtype)
+'''
+
 _GELU_TANH = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 def gelu_tanh(x):
@@ -304,6 +349,9 @@ def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
 
 SOURCES = {
     "BatchNorm": _BATCH_NORM,
+    "InOrder": _IN_ORDER,
+    "ReversibleDense": _REVERSIBLE_DENSE,
+    "ReversibleEmbedding": _REVERSIBLE_EMBEDDING,
     "gelu_tanh": _GELU_TANH,
     "local_response_norm": _LOCAL_RESPONSE_NORM,
     "BorderPadding": _BORDER_PADDING,

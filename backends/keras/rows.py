@@ -13,7 +13,7 @@ from netspec.shape import KINDS, Shape, same_pads, split_pads
 
 Row: TypeAlias = Callable[..., Layer]
 Pairs: TypeAlias = list[tuple[int, int]]
-ROWS: Rows[Row] = Rows("keras")
+ROWS: Rows[Row] = Rows("keras", reuses=True)
 
 
 def held_axes(axes: str) -> str:

@@ -99,10 +99,12 @@ class Slot(NamedTuple):
 
 def slots(model: keras.Model, graph: Graph) -> list[Slot]:
     """Every tensor of the graph, in its order. Raises `SpecError` where the model is not the graph's."""
-    layers = {layer.name: layer for layer in model.layers}
+    layers = {layer.name: layer for layer in all_layers(model)}
     found: list[Slot] = []
     mistakes: list[Diagnostic] = []
     for node in graph.nodes:
+        if node.shares is not None:
+            continue
         owned = graph.weights_of(node)
         row: Layer | None = ROWS[node.op](node.op, *graph.input_shapes(node)) if owned else None
         for name, weight in owned:
@@ -121,6 +123,17 @@ def slots(model: keras.Model, graph: Graph) -> list[Slot]:
     if mistakes:
         raise SpecError(*mistakes)
     return found
+
+
+def all_layers(model: keras.Model) -> Iterator[Any]:
+    """The layers of a model, and of the models that are layers of it."""
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield layer
 
 
 def _attribute(of: Any, name: str) -> Any:

@@ -82,7 +82,7 @@ def assemble(
         tree, _, owned = lowered[node.name]
         if tree is not None:
             writer.write(node.name, tree)
-        for name in owned:
+        for name in owned if node.shares is None else ():
             writer.weight(name, weights[name])
         if tree is not None and names[node.name] not in results:
             writer.declare(model.graph.value_info, names[node.name], node.shape)

@@ -38,7 +38,7 @@ class ReferenceSession:
         for node in self._layers:
             unread.update(node.inputs)
         for node in self._layers:
-            values[node.name] = self._apply(node, values, training=False).output
+            values[node.name] = self._apply(node, values, self._weights, training=False).output
             unread.subtract(node.inputs)
             for source in node.inputs:
                 if not unread[source]:
@@ -46,22 +46,26 @@ class ReferenceSession:
         return {output.name: values[output.node] for output in self._graph.outputs}
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
-        """One forward and backward pass in training mode."""
+        """One forward and backward pass in training mode.
+
+        A shared layer's statistics move at each of its uses, in the order of the nodes.
+        """
         if self._unknowns:
             return self._sized(inputs).train_step(inputs, cotangents)
         results: dict[str, Result] = {}
         values = self._feed(inputs)
+        weights, statistics = dict(self._weights), dict[str, Array]()
         for node in self._layers:
-            results[node.name] = self._apply(node, values, training=True)
+            results[node.name] = self._apply(node, values, weights, training=True)
             values[node.name] = results[node.name].output
+            stem = self._graph.owner(node).name
+            for name, array in results[node.name].statistics.items():
+                path = weight_path(stem, name)
+                weights[path] = statistics[path] = array
         return Step(
             outputs={output.name: values[output.node] for output in self._graph.outputs},
             gradients=self._backward(results, cotangents),
-            statistics={
-                f"{node}.{name}": array
-                for node, result in results.items()
-                for name, array in result.statistics.items()
-            },
+            statistics=statistics,
         )
 
     def _sized(self, inputs: Mapping[str, Array]) -> ReferenceSession:
@@ -86,17 +90,22 @@ class ReferenceSession:
                 raise ValueError(f"`{node.name}` takes (batch, {node.shape}), got {shape}")
         return values
 
-    def _apply(self, node: Node, values: Mapping[str, Array], training: bool) -> Result:
+    def _apply(
+        self, node: Node, values: Mapping[str, Array], weights: Mapping[str, Array], training: bool
+    ) -> Result:
         arrays = tuple(values[source] for source in node.inputs)
-        owned = {w.name: self._weights[name] for name, w in self._graph.weights_of(node)}
+        own = {weight.name: weights[name] for name, weight in self._graph.weights_of(node)}
         shapes = self._graph.input_shapes(node)
-        at = Applied(arrays, shapes, owned, training, self._dtype.name)
+        at = Applied(arrays, shapes, own, training, self._dtype.name)
         return ROWS[node.op](node.op, at)
 
     def _backward(
         self, results: Mapping[str, Result], cotangents: Mapping[str, Array]
     ) -> dict[str, Array]:
-        """Every layer leads to an output, so its cotangent is complete when it is reached."""
+        """A layer's cotangent is complete when it is reached.
+
+        One that leads to no output has none: it is there because the same layer elsewhere does.
+        """
         pending: dict[str, Array] = {}
 
         def accumulate(name: str, gradient: Array) -> None:
@@ -106,10 +115,15 @@ class ReferenceSession:
             accumulate(output.node, np.asarray(cotangents[output.name], self._dtype))
         found: dict[str, Array] = {}
         for node in reversed(list(self._layers)):
+            if node.name not in pending:
+                continue
             pulled = results[node.name].pullback(pending.pop(node.name))
             for source, gradient in zip(node.inputs, pulled.inputs, strict=True):
                 accumulate(source, gradient)
-            found.update({weight_path(node.name, n): g for n, g in pulled.weights.items()})
+            stem = self._graph.owner(node).name
+            for name, gradient in pulled.weights.items():
+                full = weight_path(stem, name)
+                found[full] = found[full] + gradient if full in found else gradient
         for node in self._graph.inputs:
             if node.shape.dtype == "int":
                 continue

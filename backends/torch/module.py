@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from netspec.backends.torch.initial import initials, placed
 from netspec.backends.torch.layer import Layer, applied, depth, is_tensor
@@ -94,7 +94,9 @@ def _plan(graph: Graph) -> Plan:
         return Sketch((*calls, *layer.initials), flat(layer.forward))
 
     def absorb(part: Part, sketches: Mapping[str, Sketch]) -> Sketch | None:
-        """A group that is a plain chain is an `nn.Sequential`."""
+        """A group that is a plain chain is an `nn.Sequential`, unless it uses a layer twice."""
+        if any(item.owner is not None for item in part.items):
+            return None
         elements: dict[str, Expr] = {}
         value = part.inputs[0] if len(part.inputs) == 1 else None
         for item in part.items:
@@ -143,6 +145,7 @@ class _Class:
         self.part = definition.part
         self.layers = {i.local: _layer(graph, i) for i in self.part.items if isinstance(i, Leaf)}
         self.attributes = self._attributes()
+        self.varying = set(_varying(graph))
 
     def lines(self) -> list[str]:
         """The class, without a newline at the end."""
@@ -169,7 +172,7 @@ class _Class:
         ]
 
     def _attributes(self) -> dict[str, str]:
-        """The expression by which each item's module is reached.
+        """The expression by which each item's module is reached: its owner's where it has one.
 
         Activations that the spec left unnamed share one module where they are alike.
         """
@@ -181,7 +184,9 @@ class _Class:
         taken = {item.local for item in self.part.items}
         for item in self.part.items:
             kind = self._shareable(item)
-            if kind is not None and len(alike[kind]) == 1 and kind not in taken:
+            if item.owner is not None:
+                attributes[item.local] = attributes[item.owner]
+            elif kind is not None and len(alike[kind]) == 1 and kind not in taken:
                 attributes[item.local] = f"self.{kind}"
             else:
                 head, *rest = item.local.split(".")
@@ -197,7 +202,7 @@ class _Class:
         return f'getattr({owner}, "{keys[-1]}")' if keys[-1].isdigit() else f"{owner}.{keys[-1]}"
 
     def _shareable(self, item: Item) -> str | None:
-        if not isinstance(item, Leaf) or not self.layers[item.local].shared:
+        if not isinstance(item, Leaf) or item.owner or not self.layers[item.local].shared:
             return None
         kind = item.node.op.kind
         return kind if re.fullmatch(rf"{kind}[0-9]+", item.local) else None
@@ -246,6 +251,8 @@ class _Class:
         after = shape_after(self.graph, item)
         before = self.graph.by_name[item.inputs[0]].shape
         if self.definition.uses > 1 or not after.spatial or after == before:
+            return lines
+        if any(name in self.varying for name in item.outputs):
             return lines
         commented = f"{lines[-1]}  # {after}"
         return [*lines[:-1], commented] if len(commented) <= WIDTH else lines
@@ -328,6 +335,16 @@ class _Class:
             ):
                 hidden.add(value)
         return hidden
+
+
+def _varying(graph: Graph) -> Iterator[str]:
+    """The nodes that have another shape where they are used again."""
+    for node in graph.nodes:
+        twin = node
+        while twin.shares is not None:
+            twin = graph.by_name[twin.shares]
+            if twin.shape != node.shape:
+                yield twin.name
 
 
 def _attribute(name: str) -> str:

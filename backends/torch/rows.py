@@ -13,7 +13,7 @@ from netspec.shape import split_pads, window_extent
 Row: TypeAlias = Callable[..., Layer]
 
 
-ROWS: Rows[Row] = Rows("torch")
+ROWS: Rows[Row] = Rows("torch", reuses=True)
 
 
 def symmetric(pads: Sequence[int]) -> bool:

@@ -20,7 +20,7 @@ def load_into(module: nn.Module, graph: Graph, weights: Weights) -> None:
     state = {name: torch.from_numpy(weights[name].copy()) for name, _ in graph.weights()}
     own = module.state_dict()
     for node in graph.nodes:
-        if node.op.kind != "input":
+        if node.op.kind != "input" and node.shares is None:
             layer = ROWS[node.op](node.op, *graph.input_shapes(node))
             names = (f"{node.name}.{name}" for name in layer.fixed)
             state |= {name: torch.zeros_like(own[name]) for name in names}

@@ -29,7 +29,10 @@ Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 
 
 class Sketch(NamedTuple):
-    """How one item looks in source: calls whose constants may become parameters, and text that may not."""
+    """How one item looks in source: calls whose constants may become parameters, and text that may not.
+
+    What works with the layers of another item has no calls.
+    """
 
     calls: tuple[Expr, ...] = ()
     fixed: str = ""
@@ -79,6 +82,9 @@ def define(
     arguments: dict[str, dict[str, Expr]] = {}
 
     def sketch_of(item: Item) -> Sketch:
+        if item.owner is not None:
+            used = describe(item).fixed if isinstance(item, Leaf) else ""
+            return Sketch(fixed=f"{used} of {item.owner}")
         if isinstance(item, Leaf):
             return describe(item)
         if item.path in absorbed:
@@ -120,11 +126,11 @@ def _numbered(part: Part) -> bool:
 
 
 def _by_height(root: Part) -> list[list[Part]]:
-    """All parts, those without inner parts first."""
+    """All parts, those without inner parts first. A later use of a shared part is no part of its own."""
     levels: list[list[Part]] = []
 
     def visit(part: Part) -> int:
-        inner = [visit(item) for item in part.items if isinstance(item, Part)]
+        inner = [visit(i) for i in part.items if isinstance(i, Part) and i.owner is None]
         height = 1 + max(inner, default=-1)
         while len(levels) <= height:
             levels.append([])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from netspec.ir import Graph, Node
 from netspec.shape import Shape
+from netspec.sharing import mirrors, places
 
 
 @dataclass
@@ -15,7 +16,9 @@ class Part:
     """One instance of a block, one group, or (with the path "") the whole network.
 
     `inputs` are the values from outside in the order of their first use, `outputs` the values that
-    are used outside. `local` is its name inside the part around it.
+    are used outside. `local` is its name inside the part around it. A later use of a shared part has
+    for `owner` the local name of an earlier one, in the same part around them; all that is in the two
+    corresponds.
     """
 
     path: str
@@ -25,6 +28,7 @@ class Part:
     items: list[Item] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    owner: str | None = None
 
     def nodes(self) -> Iterator[Node]:
         """All nodes in it, those of inner parts included."""
@@ -36,10 +40,11 @@ class Part:
 
 
 class Leaf(NamedTuple):
-    """One node in its place."""
+    """One node in its place. Where it shares or borrows, `owner` is the local name of the other."""
 
     node: Node
     local: str
+    owner: str | None = None
 
     @property
     def path(self) -> str:
@@ -64,22 +69,44 @@ def outline(graph: Graph, *, groups: bool) -> Part:
     """The network as nested parts.
 
     `groups` keeps labelled groups as parts of their own; otherwise only blocks are, and what stands
-    in a group belongs to the part around it under a dotted local name. What is not in one piece in
-    the order of the nodes never is a part, nor is a group of numbers with gaps. Inputs of the network
-    are the root's `inputs`.
+    in a group belongs to the part around it under a dotted local name. Shared groups always are parts.
+    What is not in one piece in the order of the nodes never is a part, nor what works with the weights
+    of a layer outside, nor is a group of numbers with gaps. Inputs of the network are the root's `inputs`.
     """
     root = Part(path="")
     layers = [node for node in graph.nodes if node.op.kind != "input"]
-    _fill(root, layers, _containers(graph, groups), depth=0)
+    again = _again(graph)
+    _fill(root, layers, _containers(graph, groups, again), again, depth=0)
     _connect(root, graph)
     return root
 
 
-def _containers(graph: Graph, groups: bool) -> dict[str, tuple[str | None, dict[str, Any]]]:
+def _again(graph: Graph) -> dict[str, str]:
+    """For each later use of a shared scope the use that it shares with."""
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        pair = places(node.name, node.shares or "") if mirrors(graph, node) else None
+        if pair is not None and pair[0] != node.name:
+            found[pair[0]] = pair[1]
+    return found
+
+
+def _mirrored(path: str, again: Mapping[str, str]) -> str | None:
+    """What a path below a later use corresponds to, in the use that it shares with."""
+    for prefix in (*_prefixes(path), path):
+        if prefix in again:
+            return again[prefix] + path[len(prefix) :]
+    return None
+
+
+def _containers(
+    graph: Graph, groups: bool, again: Mapping[str, str]
+) -> dict[str, tuple[str | None, dict[str, Any]]]:
     """The paths that become parts, with block and arguments."""
     found: dict[str, tuple[str | None, dict[str, Any]]] = {
         scope.path: (scope.block, scope.arguments) for scope in graph.scopes
     }
+    kept = {path for pair in again.items() if found.keys() >= {*pair} for path in pair}
     runs: dict[str, int] = {}
     previous: list[str] = []
     for node in graph.nodes:
@@ -90,10 +117,19 @@ def _containers(graph: Graph, groups: bool) -> dict[str, tuple[str | None, dict[
         previous = prefixes
     whole = {path: found.get(path, (None, {})) for path, count in runs.items() if count == 1}
     gaps = _with_gaps(runs, graph)
+    whole = {path: of for path, of in whole.items() if of[0] or path not in gaps}
+    for node in graph.nodes:
+        if node.shares is not None and not mirrors(graph, node):
+            for path in {*_prefixes(node.name)} ^ {*_prefixes(node.shares)}:
+                whole.pop(path, None)
+    twins = [(path, twin) for path in runs if (twin := _mirrored(path, again)) is not None]
+    while torn := [pair for pair in twins if len(whole.keys() & {*pair}) == 1]:
+        for path in {path for pair in torn for path in pair}:
+            whole.pop(path, None)
     return {
         path: (block, given)
         for path, (block, given) in whole.items()
-        if block or (groups and path not in gaps)
+        if groups or block or path in kept
     }
 
 
@@ -118,6 +154,7 @@ def _fill(
     part: Part,
     nodes: list[Node],
     containers: dict[str, tuple[str | None, dict[str, Any]]],
+    again: Mapping[str, str],
     depth: int,
 ) -> None:
     """Distribute nodes over the part's items; `depth` is the length of the part's own prefix."""
@@ -126,18 +163,21 @@ def _fill(
     for node in nodes:
         home = next((p for p in _prefixes(node.name) if len(p) >= depth and p in containers), None)
         if current is not None and home != current.path:
-            _fill(current, inside, containers, len(current.path) + 1)
+            _fill(current, inside, containers, again, len(current.path) + 1)
             current = None
         if home is None:
-            part.items.append(Leaf(node, node.name[depth:]))
+            owner = None if node.shares is None else node.shares[depth:]
+            part.items.append(Leaf(node, node.name[depth:], owner))
             continue
         if current is None:
             block, arguments = containers[home]
-            current, inside = Part(home, home[depth:], block, arguments), []
+            twin = _mirrored(home, again)
+            owner = None if twin is None else twin[depth:]
+            current, inside = Part(home, home[depth:], block, arguments, owner=owner), []
             part.items.append(current)
         inside.append(node)
     if current is not None:
-        _fill(current, inside, containers, len(current.path) + 1)
+        _fill(current, inside, containers, again, len(current.path) + 1)
 
 
 def _connect(root: Part, graph: Graph) -> None:
@@ -148,6 +188,7 @@ def _connect(root: Part, graph: Graph) -> None:
         own: set[str] = set()
         for item in part.items:
             own |= visit(item) if isinstance(item, Part) else {item.path}
+        _agree_on_outputs(part)
         reads = (source for item in part.items for source in item.inputs)
         part.inputs = list(dict.fromkeys(source for source in reads if source not in own))
         last = [
@@ -162,6 +203,22 @@ def _connect(root: Part, graph: Graph) -> None:
     visit(root)
     root.inputs = [node.name for node in graph.inputs]
     root.outputs = [output.node for output in graph.outputs]
+
+
+def _agree_on_outputs(part: Part) -> None:
+    """Give all uses of a shared part the outputs that any of them has."""
+    uses: dict[str, list[Part]] = {}
+    for item in part.items:
+        if isinstance(item, Part):
+            same = [] if item.owner is None else uses[item.owner]
+            same.append(item)
+            uses[item.local] = same
+    for same in uses.values():
+        if len(same) > 1:
+            wanted = {name[len(each.path) :] for each in same for name in each.outputs}
+            for each in same:
+                names = (node.name for node in each.nodes())
+                each.outputs = [name for name in names if name[len(each.path) :] in wanted]
 
 
 def shape_after(graph: Graph, item: Item) -> Shape:

@@ -18,14 +18,19 @@ def name_tensors(
     hidden: Collection[str] = (),
     kept: Mapping[str, str] = MappingProxyType({}),
     reserved: Collection[str] = (),
+    waits: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """A variable for every value that the part reads or computes, but those in `hidden`.
 
     `hidden` values are written inside the expression that uses them, so they need no variable. `kept` values
     have names that they hold to the end of the function. No variable is called like a word in `reserved`.
+    `waits` tells for some items, by local name, of one more value that they read.
     """
     maker = {value: i for i, item in enumerate(part.items) for value in item.outputs}
     last_use = {**_last_uses(part, hidden, maker), **dict.fromkeys(kept, len(part.items))}
+    for i, item in enumerate(part.items):
+        if (value := waits.get(item.local)) is not None:
+            last_use[value] = max(last_use.get(value, i), i)
     wanted = {**_branch_names(part, maker), **kept}
     names = _input_names(part, kept, reserved)
     live = dict(names)

@@ -117,7 +117,8 @@ class OpArguments:
 
 def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller: Frame) -> Frame:
     """A new frame in which a block's parameters have their values."""
-    block, frame = closure.block, Frame(closure.home, caller.current)
+    block = closure.block
+    frame = Frame(closure.home, caller.current, block.body.statements)
     names = [parameter.name for parameter in block.parameters]
     call = step.name.name
     for position, argument in enumerate(step.arguments):

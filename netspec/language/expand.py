@@ -10,7 +10,7 @@ from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.dim import Dim, UnknownSize
 from netspec.ir import Graph
-from netspec.language import tree
+from netspec.language import sharing, tree
 from netspec.language.arguments import OpArguments, bind_block, called_with, plain_arguments
 from netspec.language.evaluate import Evaluator, OverLimit, bound_names, callable_names, fail
 from netspec.language.modules import Contents, Reader, link
@@ -26,6 +26,7 @@ from netspec.language.values import (
     Module,
     Poison,
     Poisoned,
+    Shared,
     Tensors,
     assignments,
     is_list,
@@ -83,7 +84,8 @@ class _Expansion:
         self.entry = entry
         self.used = used
         self.limits = limits
-        self.net_frame = Frame(entry.module, is_net=True)
+        statements = entry.net.body.statements if entry.net else entry.statements
+        self.net_frame = Frame(entry.module, None, statements, is_net=True)
         texts = [entry.source, *(file.source for file in used)]
         self.evaluator = Evaluator(limits, sum(len(source.text) for source in texts))
         self.overrides = {
@@ -197,8 +199,8 @@ class _Expansion:
                 case tree.Share():
                     frame.names[statement.name.name] = POISON
                     with self.reports.reporting():
-                        message = "`share` is not supported yet"
-                        fail("not-supported-yet", message, statement.name.span)
+                        shared = sharing.declare(statement, frame, self.placer.builder)
+                        frame.names[statement.name.name] = shared
 
     def _let(self, frame: Frame, let: tree.Let) -> None:
         with self.reports.reporting():
@@ -385,6 +387,9 @@ class _Expansion:
         found, value = self.evaluator.lookup(name, frame)
         if isinstance(value, Poison):
             raise Poisoned
+        if isinstance(value, Shared):
+            yield self._use(frame, step, value)
+            return
         if isinstance(value, Callee):
             callee: Callee | None = value
         elif found and value is None:
@@ -400,10 +405,15 @@ class _Expansion:
         else:
             op = find(callee.name)
             assert op is not None, "a callee without a closure is an op"
-            yield self._op(frame, step, op, label)
+            if op.borrows:
+                shared = sharing.lender(step, self.evaluator, frame)
+                self.placer.tie(frame, step, shared, label)
+            else:
+                yield self._op(frame, step, op, label)
 
     def _no_callee(self, step: tree.Invoke, found: bool, value: object, frame: Frame) -> None:
         name = step.name.name
+        sharing.check_order(step.name, frame)
         if found:
             fail("not-an-op", f"`{name}` is {kind(value)}, not an op or a block", step.name.span)
         if name in frame.tensors:
@@ -417,17 +427,13 @@ class _Expansion:
         if step.branches is not None:
             span = step.branches[0].span
             fail("unexpected-branches", f"the block `{block.name.name}` takes no branches", span)
-        self.evaluator.charge(CALL, step.name.span)
         inner = bind_block(step, closure, self.evaluator, frame)
-        if self.depth >= self.limits.calls:
-            message = f"blocks call one another {self.limits.calls} levels deep"
-            self.evaluator.refuse("calls", message, step.name.span)
         with (
+            self._deeper(step),
             self.placer.scope(
                 label, step.label, block, plain_arguments(inner, block), step.name.span
             ),
             self.reports.tracing(partial(self._call_note, inner, block, step.name.span)),
-            self._deeper(),
         ):
             yield from self._statements(inner, block.body.statements)
         frame.current = inner.current
@@ -437,8 +443,39 @@ class _Expansion:
         values = assignments(called_with(frame, block))
         return Note(f"in `{block.name.name}`, called{' with ' if values else ''}{values}", span)
 
+    def _use(self, frame: Frame, step: tree.Invoke, shared: Shared) -> Walk:
+        """A shared instance, expanded once more: the builder sees to it that it comes out the same."""
+        if frame.current is None:
+            self.placer.no_input(step)
+        inner = sharing.enter(step, shared, frame)
+        pipeline = shared.statement.pipeline
+        call = sharing.lone_call(pipeline, self.evaluator, inner)
+        shared.failed = not shared.instance.uses
+        with (
+            self._deeper(step),
+            self.placer.use(shared, step) as label,
+            self.reports.tracing(partial(self._use_note, step)),
+        ):
+            if call is not None:
+                yield self._invoke(inner, call, label)
+            else:
+                with self.placer.scope(label, None, at=shared.statement.name.span):
+                    yield self._pipeline(inner, pipeline)
+            if isinstance(inner.current, Poison):
+                raise Poisoned
+        shared.failed = False
+        frame.current = inner.current
+
+    @staticmethod
+    def _use_note(step: tree.Invoke) -> Note:
+        return Note(f"in the shared `{step.name.name}`, used here", step.name.span)
+
     @contextmanager
-    def _deeper(self) -> Iterator[None]:
+    def _deeper(self, step: tree.Invoke) -> Iterator[None]:
+        self.evaluator.charge(CALL, step.name.span)
+        if self.depth >= self.limits.calls:
+            message = f"blocks call one another {self.limits.calls} levels deep"
+            self.evaluator.refuse("calls", message, step.name.span)
         self.depth += 1
         try:
             yield
@@ -526,10 +563,4 @@ def _only_call(body: tree.Body) -> tree.Invoke | None:
     """The one unlabelled call of an op or a block that a loop's body consists of."""
     if len(body.statements) != 1 or not isinstance(body.statements[0], tree.Flow):
         return None
-    pipeline = body.statements[0].pipeline
-    if pipeline.start is not None or len(pipeline.steps) != 1:
-        return None
-    step = pipeline.steps[0]
-    if isinstance(step, tree.Invoke) and step.label is None and step.branches is None:
-        return step
-    return None
+    return sharing.lone_step(body.statements[0].pipeline)

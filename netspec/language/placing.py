@@ -11,7 +11,15 @@ from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.language import tree
 from netspec.language.arguments import OpArguments
 from netspec.language.evaluate import Evaluator, OverLimit, fail
-from netspec.language.values import Flowing, Frame, Poison, Poisoned, Schedule, Tensors
+from netspec.language.values import (
+    Flowing,
+    Frame,
+    Poison,
+    Poisoned,
+    Schedule,
+    Shared,
+    Tensors,
+)
 from netspec.ops import Op, Rejected
 from netspec.ops.binding import bind
 from netspec.ops.input import Input
@@ -62,6 +70,40 @@ class Placer:
         finally:
             scope.__exit__(None, None, None)
 
+    @contextmanager
+    def use(self, shared: Shared, step: tree.Invoke) -> Iterator[str]:
+        """One use of a shared instance, whose refusals are reported at the step that uses it."""
+        try:
+            with self.builder.use(shared.instance) as label:
+                yield label
+        except Rejected as error:
+            raise self._refused(error, shared, step.name.span) from None
+
+    def tie(self, frame: Frame, step: tree.Invoke, shared: Shared, label: str | None) -> None:
+        """Put the transposed map of a shared layer's weight behind the current tensor."""
+        if frame.current is None:
+            self.no_input(step)
+        if isinstance(frame.current, Poison):
+            raise Poisoned
+        if not isinstance(frame.current, Flowing):
+            fail("wrong-type", "`tied` takes one tensor, not a list", step.name.span)
+        self._count(step)
+        try:
+            value = self.builder.tie(
+                frame.current.value, shared.instance, label=label, at=step.name.span.position
+            )
+        except Rejected as error:
+            span = step.name.span
+            if error.id in ("duplicate-name", "bad-name") and step.label is not None:
+                span = step.label.span
+            raise self._refused(error, shared, span) from None
+        frame.current = Flowing(value, _without_branches(step))
+
+    @staticmethod
+    def _refused(error: Rejected, shared: Shared, span: Span) -> SpecError:
+        note = Note("it is shared here", shared.statement.name.span)
+        return _mistake(Diagnostic(error.id, error.message, span, error.label, error.help, (note,)))
+
     def add(
         self,
         frame: Frame,
@@ -81,11 +123,7 @@ class Placer:
                 if isinstance(flow, Poison):
                     raise Poisoned
                 inputs.append(flow)
-        if self.nodes >= self.limits.nodes:
-            message = f"the net has more than {self.limits.nodes:,} ops"
-            self.evaluator.refuse("nodes", message, step.name.span)
-        self.evaluator.charge(OP, step.name.span)
-        self.nodes += 1
+        self._count(step)
         try:
             added = self.builder.add(
                 op, [flow.value for flow in inputs], label=label, at=step.name.span.position
@@ -102,8 +140,12 @@ class Placer:
         frame.current = Flowing(added, _without_branches(step))
 
     def count(self, op: Op, given: tuple[str, Schedule] | None) -> None:
-        """Remember an op that schedules count: its node and schedule, or None where it has a number or is left out."""
-        self._schedules.setdefault(type(op), []).append(given)
+        """Remember an op that schedules count: its node and schedule, or None where it has a number or is left out.
+
+        A shared one counts once.
+        """
+        if not self.builder.repeats:
+            self._schedules.setdefault(type(op), []).append(given)
 
     def settle_schedules(self) -> None:
         """Schedules become numbers, once the whole net is there."""
@@ -115,6 +157,13 @@ class Placer:
                     name, schedule = given
                     changes[name] = {kind.scheduled: schedule.at(index, len(steps))}
         self.builder.change(changes)
+
+    def _count(self, step: tree.Invoke) -> None:
+        if self.nodes >= self.limits.nodes:
+            message = f"the net has more than {self.limits.nodes:,} ops"
+            self.evaluator.refuse("nodes", message, step.name.span)
+        self.evaluator.charge(OP, step.name.span)
+        self.nodes += 1
 
     def check_result(self, result: tree.Result, flow: Flowing) -> None:
         """Report a result whose name is taken."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from netspec.builder import Value
+from netspec.builder import Instance, Value
 from netspec.dim import Dim
 from netspec.language import tree
 from netspec.ops.initial import Init
@@ -33,6 +33,22 @@ class Callee(NamedTuple):
 
     name: str
     closure: Closure | None = None
+
+
+class Shared:
+    """A `share`: its pipeline, the names that it saw where it stands, and what its uses have in common.
+
+    `failed` is set where its first use was wrong: the mistake is reported, and the other uses are skipped.
+    """
+
+    def __init__(
+        self, statement: tree.Share, home: Module, names: Mapping[str, object], instance: Instance
+    ) -> None:
+        self.statement = statement
+        self.home = home
+        self.names = names
+        self.instance = instance
+        self.failed = False
 
 
 class Flowing(NamedTuple):
@@ -72,12 +88,21 @@ class Poisoned(Exception):
 
 
 class Frame:
-    """One block's variables, tensors, and current tensor (None before the first input)."""
+    """One block's variables, tensors, and current tensor (None before the first input).
+
+    `statements` are the block's own.
+    """
 
     def __init__(
-        self, home: Module, current: Tensors | None = None, *, is_net: bool = False
+        self,
+        home: Module,
+        current: Tensors | None = None,
+        statements: Sequence[tree.Statement] = (),
+        *,
+        is_net: bool = False,
     ) -> None:
         self.home = home
+        self.statements = statements
         self.names: dict[str, object] = {}
         self.tensors: dict[str, Tensors] = {}
         self.current = current
@@ -85,9 +110,11 @@ class Frame:
 
 
 def plain(value: object, levels: int = 16) -> object:
-    """A value as ops and the IR take it: ops by name, lists of at most so many levels."""
+    """A value as ops and the IR take it: ops and shared layers by name, lists of at most so many levels."""
     if isinstance(value, Callee):
         return value.name
+    if isinstance(value, Shared):
+        return value.statement.name.name
     if isinstance(value, tuple) and not isinstance(value, Flowing):
         if levels == 0:
             raise RecursionError
@@ -122,6 +149,8 @@ def show(value: object, levels: int = 3) -> str:
         return "none"
     if isinstance(value, Callee):
         return value.name
+    if isinstance(value, Shared):
+        return value.statement.name.name
     if isinstance(value, Flowing):
         return f"a tensor of {value.value.shape}"
     if isinstance(value, Poison):
@@ -142,6 +171,8 @@ def kind(value: object) -> str:
     """What a value is, in words."""
     if isinstance(value, Callee):
         return "an op" if value.closure is None else "a block"
+    if isinstance(value, Shared):
+        return f"the shared `{value.statement.name.name}`"
     if isinstance(value, Flowing | Poison):
         return "a tensor"
     if isinstance(value, bool):

@@ -64,7 +64,11 @@ Layout: TypeAlias = Literal["fixed", "any", "channels_first"]
 
 
 class Op(BaseModel):
-    """A layer with its arguments. The order of the fields is the positional order in the language."""
+    """A layer with its arguments. The order of the fields is the positional order in the language.
+
+    An op that `borrows` has no weights of its own: it works with some of those of another kind of op.
+    `ties` says what the rows of the weight of an op are to `tied`: its outputs, or its inputs.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
@@ -73,6 +77,8 @@ class Op(BaseModel):
     accepts: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "volume", "tensor")
     dtypes: ClassVar[tuple[DType, ...]] = ("float",)
     merges: ClassVar[bool] = False
+    borrows: ClassVar[bool] = False
+    ties: ClassVar[Literal["outputs", "inputs"] | None] = None
     variadic: ClassVar[str | None] = None
     named_axes: ClassVar[bool] = False
     naming: ClassVar[str | None] = None

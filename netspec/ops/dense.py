@@ -1,6 +1,6 @@
 """Fully connected layers."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ class Dense(Op):
     kind = "dense"
     aliases = ("linear",)
     accepts = ("vector", "sequence")
+    ties = "inputs"
     examples: ClassVar = (
         Example("dense 5", ((7,),), (5,)),
         Example("dense 5 bias=false", ((7,),), (5,)),
@@ -47,6 +48,48 @@ class Dense(Op):
         weight = Weight("weight", (self.units, features), init).starting(self.init)
         bias = Weight("bias", (self.units,), init).starting(self.bias_init)
         return (weight, bias) if self.bias else (weight,)
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One per weight and step."""
+        return output.elements * inputs[0].axis("c")
+
+
+@register
+class Tied(Op):
+    """The transposed map of a shared layer's weight, without a bias: `tied tok` gives scores for what `tok` embeds.
+
+    Inan and others, Tying Word Vectors and Word Classifiers (2017); Press and Wolf, Using the Output
+    Embedding to Improve Language Models (2017). In the language its one argument is the shared layer,
+    and stands for the fields. The layer's bias has no part in it.
+    """
+
+    kind = "tied"
+    accepts = ("vector", "sequence")
+    borrows = True
+    examples: ClassVar = (
+        Example("{ share code = dense 5; code -> relu -> tied code }", ((7,),), (7,)),
+        Example(
+            "{ share code = dense 5 bias=false; code -> tanh -> tied code }", ((4, 7),), (4, 7)
+        ),
+    )
+
+    features: Annotated[Count, Field(description="output features: what the shared layer takes")]
+    rows: Annotated[
+        Literal["outputs", "inputs"],
+        Field(description="which features of this op the rows of the weight stand for"),
+    ]
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`c -> features`, `t c -> t features`."""
+        (x,) = inputs
+        return x.with_sizes(*x.sizes[:-1], self.features)
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """The `weight` of the shared layer: `(features, c)`, or `(c, features)` for `rows=inputs`."""
+        features = inputs[0].axis("c")
+        outputs_first = self.rows == "outputs"
+        shape = (self.features, features) if outputs_first else (features, self.features)
+        return (Weight("weight", shape, Init.fan_in(features)),)
 
     def macs(self, output: Shape, *inputs: Shape) -> int:
         """One per weight and step."""

@@ -22,6 +22,7 @@ class Embed(Op):
     aliases = ("embedding",)
     accepts = ("sequence",)
     dtypes = ("int",)
+    ties = "outputs"
     examples: ClassVar = (
         Example("embed 11 6", ((5,),), (5, 6)),
         Example("embed 3 1 init=normal(0.02)", ((4,),), (4, 1)),

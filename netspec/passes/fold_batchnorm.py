@@ -28,37 +28,52 @@ def fold_batchnorm(model: Model) -> Model:
     5. A batch norm stays where its statistics, or the weights that folding it would give, are not
        finite, or where a variance is negative.
     6. Without weights the structure alone is folded, as if rule 5 never applied.
+    7. What is shared folds everywhere or nowhere: a batch norm folds where each of its uses does, and
+       only into layers that have it behind each of their uses.
 
     The network computes the same up to rounding, and folding once more changes nothing.
     """
     graph, weights = model
     results = {output.node for output in graph.outputs}
+    uses: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        uses.setdefault(graph.owner(node).name, []).append(node)
     layer_of: dict[str, str] = {}
     norms: dict[str, list[Node]] = {}
     folded: dict[str, Array] = {}
-    for node in graph.nodes:
-        if not isinstance(node.op, BatchNorm):
-            continue
-        (source,) = node.inputs
-        layer = graph.by_name[layer_of.get(source, source)]
-        if not isinstance(layer.op, Conv | ConvTranspose | Dense):
-            continue
-        if source in results or len(graph.readers[source]) > 1:
-            continue
-        row = [*norms.get(layer.name, ()), node]
+
+    def fold(norm: Node) -> bool:
+        sources = [source for use in uses[norm.name] for source in use.inputs]
+        layers = [graph.by_name[layer_of.get(source, source)] for source in sources]
+        owners = {owner.name: owner for owner in map(graph.owner, layers)}
+        if not all(isinstance(owner.op, Conv | ConvTranspose | Dense) for owner in owners.values()):
+            return False
+        if {layer.name for layer in layers} != {use.name for name in owners for use in uses[name]}:
+            return False
+        if any(source in results or len(graph.readers[source]) > 1 for source in sources):
+            return False
+        rows = {name: [*norms.get(name, ()), norm] for name in owners}
         if weights is not None:
-            if (found := _fold(layer, row, weights)) is None:
-                continue
-            folded |= found
-        norms[layer.name] = row
-        layer_of[node.name] = layer.name
+            found = [_fold(owners[name], row, weights) for name, row in rows.items()]
+            if any(each is None for each in found):
+                return False
+            for each in found:
+                folded.update(each or {})
+        norms.update(rows)
+        for use, layer in zip(uses[norm.name], layers, strict=True):
+            layer_of[use.name] = layer.name
+        return True
+
+    waiting = [n for n in graph.nodes if isinstance(n.op, BatchNorm) and n.shares is None]
+    while len(left := [norm for norm in waiting if not fold(norm)]) < len(waiting):
+        waiting = left  # what stood behind a folded one, but before it in the graph, may fold now
     if not norms:
         return model
     biased = {"bias": True}
-    layers = [graph.by_name[name] for name in norms]
     changed = {
         node.name: node.model_copy(update={"op": node.op.model_copy(update=biased)})
-        for node in layers
+        for name in norms
+        for node in uses[name]
     }
     graph = rewrite(graph, changed, layer_of)
     if weights is None:

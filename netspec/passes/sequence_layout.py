@@ -10,6 +10,7 @@ from netspec.ir import Graph, Node, Output
 from netspec.ops.permute import Permute
 from netspec.passes import Model
 from netspec.passes.validate import parents
+from netspec.sharing import mirrors, places
 
 _ORDERS = ("tc", "ct")
 Order: TypeAlias = str
@@ -27,6 +28,7 @@ def sequence_layout(model: Model) -> Model:
        before the item of that scope which reads it.
     4. The spec's own conversions between the two orders are part of the choice.
     5. A network without windows over sequences stays as it is.
+    6. All uses of a shared layer take and give the same orders.
 
     The network computes the same. The shapes in it are no longer those of a spec; doing it once more
     changes nothing.
@@ -70,27 +72,35 @@ class _Conversion:
                 continue
             sources = [name for name in node.inputs if name in self.original]
             wants = node.op.layout if sources else "fixed"
+            free = self._variable(node)
             self.wanted[node.name] = [
                 _Reading(
                     self.original[name],
                     {
                         "fixed": self.before.by_name[name].shape.axes,
-                        "any": node.name,
+                        "any": free,
                         "channels_first": "ct",
                     }[wants],
                 )
                 for name in sources
             ]
             if node.name in self.original:
-                own = {"fixed": node.shape.axes, "any": node.name, "channels_first": "ct"}
+                own = {"fixed": node.shape.axes, "any": free, "channels_first": "ct"}
                 self.native[node.name] = own[wants]
+
+    def _variable(self, node: Node) -> str:
+        """The name that stands for the order of a node: of all uses of a shared layer the first one's."""
+        while node.shares is not None and mirrors(self.before, node):
+            node = self.before.by_name[node.shares]
+        return node.name
 
     def _choose(self) -> None:
         """Put an order in the place of every name that stands for one."""
         cut = _Cut()
         for name, readings in self.wanted.items():
+            free = self._variable(self.before.by_name[name])
             for number, (value, order) in enumerate(readings):
-                cut.read(value, self.native[value], order, is_first=number == 0 and order == name)
+                cut.read(value, self.native[value], order, is_first=number == 0 and order == free)
         for output in self.before.outputs:
             if output.node in self.original:
                 value = self.original[output.node]
@@ -120,7 +130,17 @@ class _Conversion:
                 shape = nodes[value].shape.in_order(order)
                 name = placed.between(value, reader)
                 converted[value] = name
-                nodes[name] = Node(name=name, op=Permute(axes=order), inputs=(value,), shape=shape)
+                twin = converted.get(nodes[value].shares or "")
+                same = twin is not None and places(name, twin) == places(
+                    value, nodes[value].shares or ""
+                )
+                nodes[name] = Node(
+                    name=name,
+                    op=Permute(axes=order),
+                    inputs=(value,),
+                    shape=shape,
+                    shares=twin if same else None,
+                )
             return converted[value]
 
         for node in self.before.nodes:

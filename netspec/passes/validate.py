@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from netspec import sharing
 from netspec.dim import UnknownSize, below
 from netspec.ir import Graph, Node
 from netspec.ops import Rejected
@@ -29,6 +30,8 @@ def validate(graph: Graph) -> None:
     5. A node's shape is the one that its op infers.
     6. There are outputs, and their nodes exist.
     7. Positions belong to nodes and scopes.
+    8. A node that shares comes after the other, and stands for it in a scope that mirrors the other's
+       (`netspec.sharing.difference`), or its op borrows weights that the other has.
     """
     if found := tuple(_faults(graph)):
         raise InvalidGraph(graph.name, found)
@@ -37,15 +40,22 @@ def validate(graph: Graph) -> None:
 def _faults(graph: Graph) -> Iterator[str]:
     yield from _names(graph)
     shapes: dict[str, Shape] = {}
+    sound = True
     for node in graph.nodes:
         if absent := [name for name in node.inputs if name not in shapes]:
+            sound = False
             yield from (
                 f"`{node.name}` reads `{name}`, which no node before it gives" for name in absent
             )
-        else:
-            fault = _inference(node, tuple(shapes[name] for name in node.inputs))
-            yield from (fault,) if fault else ()
+        elif fault := _inference(node, tuple(shapes[name] for name in node.inputs)):
+            sound = False
+            yield fault
+        if node.shares is not None and node.shares not in shapes:
+            sound = False
+            yield f"`{node.name}` shares `{node.shares}`, which is no node before it"
         shapes[node.name] = node.shape
+    if sound:
+        yield from _sharing(graph)
     if not graph.outputs:
         yield "the graph has no outputs"
     for output in graph.outputs:
@@ -69,6 +79,48 @@ def _names(graph: Graph) -> Iterator[str]:
                 yield f"`{path}` lies below the node `{parent}`"
     for path in graph.positions.keys() - nodes.keys() - scopes.keys():
         yield f"there is a position for `{path}`, which is no node and no scope"
+
+
+def _sharing(graph: Graph) -> Iterator[str]:
+    """What is wrong with the uses of shared instances, in a graph whose nodes are right by themselves."""
+    uses: dict[tuple[str, str], None] = {}
+    for node in graph.nodes:
+        if node.op.borrows and not sharing.mirrors(graph, node):
+            yield from _borrowing(graph, node)
+        elif node.shares is not None:
+            places = sharing.places(node.name, node.shares)
+            if places is None:
+                yield f"`{node.name}` shares `{node.shares}`, which stands in another place"
+            else:
+                uses[places] = None
+    found: dict[str, list[Node]] = {path: [] for places in uses for path in places}
+    for node in graph.nodes:
+        for path in (*parents(node.name), node.name):
+            if path in found:
+                found[path].append(node)
+    for later, first in uses:
+        use, again = (sharing.Use(path, tuple(found[path])) for path in (first, later))
+        fault = sharing.difference(use, again, lambda node: [w for _, w in graph.weights_of(node)])
+        if fault is None:
+            pairs = zip(use.nodes, again.nodes, strict=True)
+            apart = [(twin, node) for node, twin in pairs if twin.shares != node.name]
+            fault = next(
+                (f"`{twin.name}` does not share `{node.name}`" for twin, node in apart), None
+            )
+        if fault is not None:
+            yield f"`{later}` is no second `{first}`: {fault}"
+
+
+def _borrowing(graph: Graph, node: Node) -> Iterator[str]:
+    """Whether a node borrows weights that there are."""
+    if node.shares is None:
+        yield f"`{node.name}` is a `{node.op.kind}`, which has no weights of its own, and shares none"
+        return
+    owner = graph.owner(node)
+    owned = {weight.name: weight.shape for _, weight in graph.weights_of(owner)}
+    for name, weight in graph.weights_of(node):
+        if owned.get(weight.name) != weight.shape:
+            yield f"`{node.name}` works with `{name}` of shape {weight.shape}, which is no weight of `{owner.name}`"
 
 
 def parents(path: str) -> Iterator[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from netspec.backends.keras.initial import DEFAULTS, initials
-from netspec.backends.keras.layer import Layer, single
+from netspec.backends.keras.layer import LENDER, Layer, expression, single
 from netspec.backends.keras.rows import ROWS
-from netspec.emit.source import Call, Expr
-from netspec.ops.dense import Dense
+from netspec.emit.source import Call, Expr, arg
+from netspec.ops.dense import Dense, Tied
 from netspec.shape import Shape
 
 
@@ -17,3 +17,9 @@ def dense(op: Dense, x: Shape) -> Layer:
     return single(
         Call("layers.Dense", {"units": op.units}, keywords, {"use_bias": True, **DEFAULTS})
     )
+
+
+@ROWS.row(Tied)
+def tied(_op: Tied, _x: Shape) -> Layer:
+    """The other layer, which the file makes one that also maps the other way."""
+    return expression(Call(LENDER, {"inputs": arg(0)}, {"reverse": True}))

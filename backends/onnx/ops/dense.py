@@ -8,7 +8,7 @@ from netspec.backends.onnx.rows import (
     Site,
     node,
 )
-from netspec.ops.dense import Dense
+from netspec.ops.dense import Dense, Tied
 
 
 @ROWS.row(Dense)
@@ -19,3 +19,13 @@ def dense(op: Dense, site: Site) -> Operand:
         return node("Gemm", x, weight, *bias, transB=1)
     product = node("MatMul", x, node("Transpose", weight, perm=(1, 0)))
     return node("Add", product, *bias) if op.bias else product
+
+
+@ROWS.row(Tied)
+def tied(op: Tied, site: Site) -> Operand:
+    """As `dense`, with the weight of another layer as it is or transposed."""
+    (x,), (weight,) = site.inputs, site.weights
+    outputs_first = op.rows == "outputs"
+    if site.shapes[0].kind == "vector":
+        return node("Gemm", x, weight, transB=int(outputs_first))
+    return node("MatMul", x, node("Transpose", weight, perm=(1, 0)) if outputs_first else weight)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.layer import Layer
+from netspec.backends.torch.layer import WEIGHT, Layer, X, function
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Call
-from netspec.ops.dense import Dense
+from netspec.emit.source import Call, Infix
+from netspec.ops.dense import Dense, Tied
 from netspec.shape import Shape
 
 
@@ -14,3 +14,11 @@ def dense(op: Dense, x: Shape) -> Layer:
     """`Linear` acts on the last axis, which holds the features of vectors and sequences."""
     positional = {"in_features": x.axis("c"), "out_features": op.units}
     return Layer(Call("nn.Linear", positional, {"bias": op.bias}, {"bias": True}), heavy=True)
+
+
+@ROWS.row(Tied)
+def tied(op: Tied, _x: Shape) -> Layer:
+    """The product with the weight of another module."""
+    if op.rows == "outputs":
+        return function("F.linear", X, WEIGHT)
+    return Layer(forward=Infix("@", (X, WEIGHT)), heavy=True)
