@@ -87,7 +87,7 @@ class Placer:
             raise Poisoned
         if not isinstance(frame.current, Flowing):
             fail("wrong-type", "`tied` takes one tensor, not a list", step.name.span)
-        self._count(step)
+        self._admit(step)
         try:
             value = self.builder.tie(
                 frame.current.value, shared.instance, label=label, at=step.name.span.position
@@ -123,7 +123,7 @@ class Placer:
                 if isinstance(flow, Poison):
                     raise Poisoned
                 inputs.append(flow)
-        self._count(step)
+        self._admit(step)
         try:
             added = self.builder.add(
                 op, [flow.value for flow in inputs], label=label, at=step.name.span.position
@@ -158,7 +158,7 @@ class Placer:
                     changes[name] = {kind.scheduled: schedule.at(index, len(steps))}
         self.builder.change(changes)
 
-    def _count(self, step: tree.Invoke) -> None:
+    def _admit(self, step: tree.Invoke) -> None:
         if self.nodes >= self.limits.nodes:
             message = f"the net has more than {self.limits.nodes:,} ops"
             self.evaluator.refuse("nodes", message, step.name.span)
