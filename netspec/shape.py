@@ -35,6 +35,8 @@ class Shape(BaseModel):
     @property
     def kind(self) -> str:
         """`vector`, `sequence`, `image`, `volume`, or `tensor` where the axes are others."""
+        if self.axes == "t" and self.dtype == "float":  # numbers, not the ids of a sequence
+            return "tensor"
         return KINDS.get(self.axes, "tensor")
 
     @property
