@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netspec.dim import Dim, UnknownSize, below, written
 from netspec.ir import Graph, Node, Output, Scope
 from netspec.limits import DEFAULT, Limits, Memory, bound
-from netspec.ops import Op, Rejected, Weight, all_ops, find
+from netspec.ops import Op, Parting, Rejected, Weight, all_ops, find
 from netspec.ops.input import Input
 from netspec.shape import Shape
 from netspec.sharing import Use, difference, in_every_use, settle_uses
@@ -72,8 +72,9 @@ class GraphBuilder:
         label: str | None = None,
         at: Position | None = None,
         lender: Instance | None = None,
+        kind: str | None = None,
     ) -> Value:
-        """Append an op. Without a label it is named by its kind and its place in its scope: `conv1`.
+        """Append an op. Without a label it is named by its `kind` and its place in its scope: `conv1`.
 
         An op that borrows takes the weights of its `lender`. Raises `Rejected` where the op does not
         fit its inputs or the label is not free.
@@ -96,7 +97,7 @@ class GraphBuilder:
         self._check_initial(op, shapes)
         if isinstance(op, Input):
             self._unknowns |= _determined(op, self._unknowns)
-        path = self._claim(label, op.kind, "node")
+        path = self._claim(label, kind or op.kind, "node")
         if at is not None:
             self._positions[path] = at
         sources = tuple(value.name for value in inputs)
@@ -106,6 +107,29 @@ class GraphBuilder:
             self._lenders[path] = lender
         value = Value(path, shape)
         return value if (last := op.sequel(shape)) is None else self.add(last, [value], at=at)
+
+    def part(
+        self,
+        op: Parting,
+        inputs: Sequence[Value],
+        *,
+        label: str | None = None,
+        at: Position | None = None,
+    ) -> list[Value]:
+        """Append the ops that a parting stands for: `split1`, `split2`..., or `label1`, `label2`...
+
+        Raises `Rejected` as `add` does.
+        """
+        shapes = [value.shape for value in inputs]
+        self._check_inputs(op, shapes)
+        try:
+            parts = op.parts(*shapes)
+        except UnknownSize as unknown:
+            raise _needs_number(op, unknown, shapes) from None
+        return [
+            self.add(part, inputs, label=label and f"{label}{number}", at=at, kind=op.kind)
+            for number, part in enumerate(parts, start=1)
+        ]
 
     @contextmanager
     def scope(
@@ -310,7 +334,9 @@ class GraphBuilder:
         wanted = 0 if op.kind == "input" else 1
         if not op.merges and len(shapes) != wanted:
             raise Rejected(
-                "wrong-arity", f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}"
+                "wrong-arity",
+                f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}",
+                help="take one of the list, or `add` or `concat` them" if shapes else None,
             )
         for shape in shapes:
             if shape.dtype == "int" and "int" not in op.dtypes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from netspec.builder import GraphBuilder, Value
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Unknowns
 from netspec.ir import Graph
-from netspec.ops import Rejected, find, unknown_op
+from netspec.ops import Parting, Rejected, find, unknown_op
 from netspec.ops.binding import bind
 from netspec.shape import Shape
 
@@ -17,7 +18,8 @@ from netspec.shape import Shape
 class Tensor:
     """A value in a network under construction. Every op of the language is a method of it.
 
-    `x.conv(32, 3, label="stem")` is `stem: conv 32 3`; `x.add(y)` is `add { @x | @y }`.
+    `x.conv(32, 3, label="stem")` is `stem: conv 32 3`; `x.add(y)` is `add { @x | @y }`; and
+    `a, b = x.split(2)` is `@a, @b = @x -> split 2`.
     """
 
     def __init__(self, net: Net, value: Value) -> None:
@@ -29,12 +31,12 @@ class Tensor:
         """The shape of one example; `x.shape.axis("c")` is the language's `@x.c`."""
         return self._value.shape
 
-    def __getattr__(self, name: str) -> Callable[..., Tensor]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         op = find(name)
         if op is None:
             raise AttributeError(f"there is no op `{name}`")
 
-        def apply(*arguments: object, label: str | None = None, **keywords: object) -> Tensor:
+        def apply(*arguments: object, label: str | None = None, **keywords: object) -> Any:
             tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
             plain = [argument for argument in arguments if not isinstance(argument, Tensor)]
             return self._net._add(name, [self, *tensors], plain, keywords, label)
@@ -66,7 +68,8 @@ class Net:
         A size that is known only at run time is `"?"`, or `"?T"` where several are equal.
         """
         read = [self._unknowns.read(size) for size in sizes]
-        return self._add("input", [], read, {"dtype": dtype}, label)
+        tensor: Tensor = self._add("input", [], read, {"dtype": dtype}, label)
+        return tensor
 
     @contextmanager
     def block(self, name: str, *, label: str | None = None, **arguments: object) -> Iterator[None]:
@@ -98,7 +101,8 @@ class Net:
         positional: list[object],
         keywords: dict[str, object],
         label: str | None,
-    ) -> Tensor:
+    ) -> Any:
+        """The tensor that an op gives, or the list of those that a parting gives."""
         op = find(name)
         try:
             if op is None:
@@ -107,9 +111,10 @@ class Net:
             if foreign is not None:
                 raise Rejected("foreign-tensor", f"{foreign!r} belongs to another network")
             values = [tensor._value for tensor in inputs]
-            return Tensor(
-                self, self._builder.add(bind(op, positional, keywords), values, label=label)
-            )
+            bound = bind(op, positional, keywords)
+            if isinstance(bound, Parting):
+                return [Tensor(self, v) for v in self._builder.part(bound, values, label=label)]
+            return Tensor(self, self._builder.add(bound, values, label=label))
         except Rejected as rejected:
             raise _failure(rejected) from None
 

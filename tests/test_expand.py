@@ -255,7 +255,7 @@ def test_the_input_comes_from_the_file_or_the_caller() -> None:
         ("input 8\nlet c = 1 / 0\ndense c\n@x = dens 4\nadd { @ | @x }", ["division-by-zero", "unknown-op"]),
         ("input 8\nshare enc = dens 4\nenc -> enc -> dense @.c", ["unknown-op"]),
         ("input 8\nshare enc = dense 4\nenc -> enc -> tied enc", ["unlike-use"]),
-        ("@a, @b = split 2\ninput 8", ["not-supported-yet"]),
+        ("@a, @b = split 2\ninput 8\nadd { @a | @b }", ["no-input"]),
         ("input 3 8 8\nrepeat 9 { conv c 3 }", ["unknown-name"]),
         ("block b(c) { dens c }\ninput 8\nb 3 -> b 4", ["unknown-op"]),
         ("input 8\ndense 4 -> out", ["reserved-word"]),

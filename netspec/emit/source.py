@@ -190,6 +190,8 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             for link in others:
                 rows += layout(link, before=".", indent=indent)
             return [*rows, *layout(last, before=".", after=after, indent=indent)]
+        case Subscript(value=Call() as value):
+            return _broken(value, before, f"[{expr.index}]{after}", indent)
         case Call() if expr.positional or expr.written_keywords():
             head, tail = f"{before}{_callee(expr)}(", f"){after}"
             parts = [("", value) for value in expr.positional.values()]

@@ -78,9 +78,4 @@ PAGES = {
         bad="input 8\nblock again { again }\nagain\n",
         good="input 8\nblock again(n) { dense 8 -> if n > 1 { again (n - 1) } }\nagain 3\n",
     ),
-    "not-supported-yet": Page(
-        "the language has it, and the compiler does not yet",
-        "The construct parses, so that texts which use it can be written and formatted, but it cannot be "
-        "compiled.",
-    ),
 }

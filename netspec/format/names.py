@@ -24,7 +24,7 @@ class Names:
         own = self.canonical(name)
         if own == name:
             return name
-        from netspec.language.evaluate import words  # slow to import, and hardly ever needed
+        from netspec.ops import words  # slow to import, and hardly ever needed
 
         return name if name in words() else own
 

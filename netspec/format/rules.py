@@ -139,7 +139,7 @@ class Rules(Expressions):
         start: list[Part] = []
         steps = list(pipeline.steps)
         if pipeline.start is not None:
-            self.word(start)
+            self.whole(pipeline.start, start)
         else:
             self._step(steps.pop(0), start)
         segments = [Segment(NOTHING, start)]

@@ -144,7 +144,7 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
             fail("repeated-argument", f"`{name}` is given twice", argument.span)
         value = evaluator.value(argument.value, caller)
         evaluator.charge_list(value, argument.span)
-        _set(frame, name, value)
+        frame.give(name, value)
     for parameter in block.parameters:
         if parameter.name in frame.names:
             continue
@@ -160,7 +160,7 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
             )
         value = evaluator.value(parameter.default, frame)
         evaluator.charge_list(value, parameter.span)
-        _set(frame, parameter.name, value)
+        frame.give(parameter.name, value)
     return frame
 
 
@@ -169,13 +169,6 @@ def _missing_arrow(argument: tree.Argument, evaluator: Evaluator, caller: Frame)
     if isinstance(word, tree.Name) and evaluator.callee(word.name, caller.home) is not None:
         return f"is a `->` missing before `{word.name}`?"
     return None
-
-
-def _set(frame: Frame, name: str, value: object) -> None:
-    """A parameter that is a tensor, or a list of tensors, is also known as `@name`."""
-    frame.names[name] = value
-    if holds_tensor(value):
-        frame.tensors[name] = value  # type: ignore[assignment]
 
 
 def plain_arguments(frame: Frame, block: tree.Block) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.dim import Dim, Unknowns, UnknownSize
@@ -21,6 +21,7 @@ from netspec.language.values import (
     Poisoned,
     Tensors,
     extent,
+    holds_tensor,
     is_list,
     kind,
     show,
@@ -223,6 +224,13 @@ class Evaluator:
             help=self.suggestion(node.name, frame),
         )
 
+    def start(self, node: tree.Tensor | tree.Index, frame: Frame) -> Tensors:
+        """What a pipeline starts from: `@name`, or `@list[0]`."""
+        value = self.value(node, frame)
+        if not holds_tensor(value):
+            fail("wrong-type", f"a pipeline starts from a tensor, not {kind(value)}", node.span)
+        return cast(Tensors, value)
+
     def tensor(self, node: tree.Tensor, frame: Frame) -> Tensors:
         """The tensor, or list of tensors, behind `@` or `@name`."""
         if node.name:
@@ -267,7 +275,7 @@ class Evaluator:
     def _comprehension(self, node: tree.Comprehension, frame: Frame) -> object:
         self.charge(1 + len(frame.names) // 8, node.span)
         inner = Frame(frame.home, frame.current)
-        inner.names, inner.tensors = dict(frame.names), frame.tensors
+        inner.names, inner.tensors = dict(frame.names), dict(frame.tensors)
         result = []
         for item in self.items(node.iterable, frame):
             self.bind(node.targets, item, inner)
@@ -285,7 +293,7 @@ class Evaluator:
     def bind(self, targets: tree.Targets, value: object, frame: Frame) -> None:
         """Give a value's parts to names: `i, (c, n)`."""
         if len(targets.items) == 1 and isinstance(targets.items[0], tree.Name):
-            frame.names[targets.items[0].name] = value
+            frame.give(targets.items[0].name, value)
             return
         wanted = len(targets.items)
         if not is_list(value):
@@ -300,7 +308,7 @@ class Evaluator:
             fail("wrong-count", message, targets.span)
         for target, part in zip(targets.items, value, strict=True):
             if isinstance(target, tree.Name):
-                frame.names[target.name] = part
+                frame.give(target.name, part)
             else:
                 self.bind(target, part, frame)
 

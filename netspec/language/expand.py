@@ -29,6 +29,7 @@ from netspec.language.values import (
     Shared,
     Tensors,
     assignments,
+    holds_tensor,
     is_list,
     kind,
 )
@@ -221,16 +222,31 @@ class _Expansion:
         return True
 
     def _assign(self, frame: Frame, assign: tree.Assign) -> Walk:
-        if len(assign.names) > 1:
-            frame.tensors.update((name.name, POISON) for name in assign.names)
-            with self.reports.reporting():
-                message = "several results of one step are not supported yet"
-                fail("not-supported-yet", message, assign.names[1].span)
-            return
-        name, current = assign.names[0].name, frame.current
-        yield self._pipeline(frame, assign.pipeline, input_name=name)
+        names, current = [name.name for name in assign.names], frame.current
+        yield self._pipeline(
+            frame, assign.pipeline, input_name=names[0] if len(names) == 1 else None
+        )
         result, frame.current = frame.current, current
-        frame.tensors[name] = POISON if result is None else result
+        if len(names) == 1:
+            frame.tensors[names[0]] = POISON if result is None else result
+            return
+        frame.tensors.update(dict.fromkeys(names, POISON))
+        with self.reports.reporting():
+            frame.tensors.update(zip(names, self._shared_out(assign, result), strict=True))
+
+    @staticmethod
+    def _shared_out(assign: tree.Assign, result: Tensors | None) -> Sequence[Flowing | Poison]:
+        """A list of tensors, one for each name of an assignment."""
+        first, last = assign.names[0].span, assign.names[-1].span
+        span, wanted = Span(first.source, first.start, last.end), len(assign.names)
+        if isinstance(result, Poison) or result is None:
+            raise Poisoned
+        if isinstance(result, Flowing):
+            message = f"{wanted} names, but one tensor to share among them"
+            fail("wrong-count", message, span, help="`split` and `unstack` give several")
+        if len(result) != wanted:
+            fail("wrong-count", f"{wanted} names, but {len(result)} tensors", span)
+        return result
 
     def _collect(self, frame: Frame, collect: tree.Collect) -> Walk:
         name, current = collect.name.name, frame.current
@@ -241,8 +257,9 @@ class _Expansion:
             if isinstance(before, Flowing):
                 message = f"`@{name}` is one tensor and collects no others"
                 fail("wrong-type", message, collect.name.span, help=f"`@{name} = ...` replaces it")
-            if isinstance(before, tuple) and isinstance(result, Flowing):
-                frame.tensors[name] = (*before, result)
+            if isinstance(before, tuple) and isinstance(result, Flowing | tuple):
+                more = (result,) if isinstance(result, Flowing) else result
+                frame.tensors[name] = (*before, *more)
                 return
         frame.tensors[name] = POISON
 
@@ -273,7 +290,7 @@ class _Expansion:
         """Run the steps from the current tensor on; what the last one gives is current then."""
         if pipeline.start is not None:
             with self.reports.reporting(frame):
-                frame.current = self.evaluator.tensor(pipeline.start, frame)
+                frame.current = self.evaluator.start(pipeline.start, frame)
         for step in pipeline.steps:
             with self.reports.reporting(frame):
                 if isinstance(step, tree.Invoke):
@@ -333,10 +350,13 @@ class _Expansion:
         label = self._label(step.label, frame)
         bound = bound_names(step.targets)
         outer = {name: frame.names[name] for name in bound if name in frame.names}
+        tensors = {name: frame.tensors[name] for name in bound if name in frame.tensors}
+        carried: list[str] = []
         try:
             with self._labelled(step, label) if items else nullcontext():
                 for number, item in enumerate(items):
                     self.evaluator.bind(step.targets, item, frame)
+                    carried = [name for name in bound if holds_tensor(frame.names[name])]
                     values = [(name, frame.names[name]) for name in bound]
                     with self.reports.tracing(partial(self._loop_note, values, step.targets.span)):
                         yield self._round(frame, step.body, label, number)
@@ -344,6 +364,9 @@ class _Expansion:
             for name in bound:
                 frame.names.pop(name, None)
             frame.names.update(outer)
+            for name in carried:
+                frame.tensors.pop(name, None)
+                frame.tensors.update({name: tensors[name]} if name in tensors else {})
 
     @staticmethod
     def _loop_note(values: Sequence[tuple[str, object]], span: Span) -> Note:

@@ -91,7 +91,7 @@ class Nodes:
     # ---- pipelines and steps ----
 
     def pipeline(self, kids: Kids, span: Span) -> tree.Pipeline:
-        if isinstance(kids[0], tree.Tensor):
+        if isinstance(kids[0], tree.Tensor | tree.Index):
             return tree.Pipeline(kids[0], tuple(kids[1:]), span)
         return tree.Pipeline(None, tuple(kids), span)
 

@@ -20,7 +20,7 @@ from netspec.language.values import (
     Shared,
     Tensors,
 )
-from netspec.ops import Op, Rejected
+from netspec.ops import Op, Parting, Rejected
 from netspec.ops.binding import bind
 from netspec.ops.input import Input
 from netspec.source import Span
@@ -124,10 +124,12 @@ class Placer:
                     raise Poisoned
                 inputs.append(flow)
         self._admit(step)
+        values, at = [flow.value for flow in inputs], step.name.span.position
         try:
-            added = self.builder.add(
-                op, [flow.value for flow in inputs], label=label, at=step.name.span.position
-            )
+            if isinstance(op, Parting):
+                added = self.builder.part(op, values, label=label, at=at)
+            else:
+                added = [self.builder.add(op, values, label=label, at=at)]
         except Rejected as error:
             if error.id in ("duplicate-name", "bad-name") and step.label is not None:
                 raise SpecError(
@@ -136,8 +138,10 @@ class Placer:
             raise _mistake(arguments.blame(error, _origins(inputs))) from None
         if op.scheduled is not None:
             schedule = arguments.schedule
-            self.count(op, None if schedule is None else (added.name, schedule))
-        frame.current = Flowing(added, _without_branches(step))
+            self.count(op, None if schedule is None else (added[0].name, schedule))
+        self.nodes += len(added) - 1
+        given = tuple(Flowing(value, _without_branches(step)) for value in added)
+        frame.current = given if isinstance(op, Parting) else given[0]
 
     def count(self, op: Op, given: tuple[str, Schedule] | None) -> None:
         """Remember an op that schedules count: its node and schedule, or None where it has a number or is left out.

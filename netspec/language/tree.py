@@ -205,7 +205,7 @@ Step: TypeAlias = Invoke | Group | If | For | Repeat
 class Pipeline(NamedTuple):
     """Steps joined by arrows, from a named tensor or from the current one."""
 
-    start: Tensor | None
+    start: Tensor | Index | None
     steps: tuple[Step, ...]
     span: Span
 

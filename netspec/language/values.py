@@ -108,6 +108,12 @@ class Frame:
         self.current = current
         self.is_net = is_net
 
+    def give(self, name: str, value: object) -> None:
+        """Bind a name. A tensor, or a list that holds tensors, is also known as `@name`."""
+        self.names[name] = value
+        if holds_tensor(value):
+            self.tensors[name] = value  # type: ignore[assignment]
+
 
 def plain(value: object, levels: int = 16) -> object:
     """A value as ops and the IR take it: ops and shared layers by name, lists of at most so many levels."""

@@ -101,7 +101,7 @@ def with_axis(x: Shape, letter: str, before: str | None) -> str:
     """The tensor's axes with a new one: before the axis of that letter, or in front of all."""
     if len(letter) != 1 or not letter.isalpha() or letter in x.axes:
         raise Rejected(
-            "bad-argument",
+            "axis-taken",
             f"`axis` must be a letter that no axis of {' '.join(x.axes)} has, got `{letter}`",
             param="axis",
         )

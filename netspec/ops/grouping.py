@@ -17,7 +17,7 @@ Group = tuple[str, ...]
 _TOKEN = re.compile(r"\s*([A-Za-z_]\w*|\d+|[()]|->|\S)", re.ASCII)
 _LAST = {1: "c", 2: "tc", 3: "ntc", 4: "nhwc"}
 """What axes are called by their number where the features come last."""
-_SPARE = "ntmkjuvxyz"
+_SPARE = "tnmkjuvxyz"
 MOST = 8
 """Axes of one tensor, the batch apart."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isqrt, prod
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -130,16 +130,19 @@ class Unwindows(Regroup):
 
     kind = "unwindows"
     accepts = ("tensor",)
-    examples: ClassVar = (Example("windows 2 -> unwindows 4 6", ((3, 4, 6),), (3, 4, 6)),)
+    examples: ClassVar = (
+        Example("windows 2 -> unwindows 4 6", ((3, 4, 6),), (3, 4, 6)),
+        Example("windows 1x3 -> unwindows 4 6 1x3 channels_last=true", ((3, 4, 6),), (4, 6, 3)),
+    )
 
     height: Annotated[Count, Field(description="height of the whole")]
     width: Annotated[Count, Field(description="width of the whole")]
     size: Annotated[
         PerAxis | None, Field(description="height and width of a window; a square if not given")
     ] = None
-    order: Annotated[
-        Literal["chw", "hwc"], Field(description="axes of the result: `chw`, or `hwc`")
-    ] = "chw"
+    channels_last: Annotated[
+        bool, Field(description="whether the result has the axes `h w c`, not `c h w`")
+    ] = False
 
     def settle(self, *inputs: Shape) -> Self:
         """Both sizes of a window."""
@@ -149,9 +152,9 @@ class Unwindows(Regroup):
         return self.model_copy(update={"size": per_axis(size, 2, "size")})
 
     def axes(self, x: Shape) -> str:
-        """As `order` says."""
+        """`c h w`, or `h w c`."""
         _check_axes(self, x, "ntc")
-        return self.order
+        return "hwc" if self.channels_last else "chw"
 
     def grouping(self, x: Shape) -> Grouping:
         """`(y x) (p q) c -> c (y p) (x q)`."""
