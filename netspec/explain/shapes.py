@@ -137,27 +137,6 @@ PAGES = {
         "a sequence is longer than the table of positions",
         "A learned position belongs to each step of a sequence, up to the length that the table was made for.",
     ),
-    "bad-pattern": Page(
-        "a pattern of `rearrange` is none, or does not fit its tensor",
-        "Both sides of `->` name the axes, without the batch axis, and hold the same names: a pattern takes apart, "
-        "reorders and joins, and neither repeats nor drops. Brackets around several names are one axis. Where the "
-        "sizes of these cannot be told, they are given behind the pattern.",
-        bad='input 16 8 8\nrearrange "c (h p) w -> (h w) (p c)"\n',
-        good='input 16 8 8\nrearrange "c (h p) w -> (h w) (p c)" p=2\n',
-    ),
-    "bad-sizes": Page(
-        "sizes do not hold a tensor's elements",
-        "What gives a tensor other axes keeps all its elements: their product is the same before and after. In "
-        "`reshape` one size may be -1, for what is left.",
-        bad="input 16 8 8\nreshape 3 -1\n",
-        good="input 16 8 8\nreshape 4 -1\n",
-    ),
-    "uneven-split": Page(
-        "an axis does not part into so many equal parts",
-        "Frameworks disagree on what an uneven split is, so the sizes are written out; they add up to the whole axis.",
-        bad="input 7\n@a, @b = split 2\nconcat { @b | @a }\n",
-        good="input 7\n@a, @b = split [4, 3]\nconcat { @b | @a }\n",
-    ),
     "axis-taken": Page(
         "a new axis is called like one that the tensor has",
         "Axes are known by their letters, so each has its own.",
