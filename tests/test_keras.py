@@ -207,7 +207,7 @@ def refused(op, example):
 
 
 def pools_a_volume(op, example):
-    return op.kind in ("pool", "avgpool") and len(example.output) == 4
+    return op.kind in ("pool", "avgpool", "l2pool") and len(example.output) == 4
 
 
 def kind_of(op):

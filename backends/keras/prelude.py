@@ -268,6 +268,42 @@ class Constant(layers.Layer):
         return {**super().get_config(), "values": self.values}
 '''
 
+_L2_POOLING = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class L2Pooling{rank}D(layers.AveragePooling{rank}D):
+    """The root of the sum of squares of each window."""
+
+    def call(self, inputs):
+        count = float(np.prod(self.pool_size))
+        return ops.sqrt(super().call(ops.square(inputs)) * count)
+'''
+
+_ADAPTIVE_POOLING = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class AdaptivePooling(layers.Layer):
+    """PyTorch's adaptive pooling: bins that may overlap, as many as are asked for."""
+
+    def __init__(self, sizes, *, reduction, **kwargs):
+        super().__init__(**kwargs)
+        self.sizes = sizes
+        self.reduction = reduction
+
+    def call(self, inputs):
+        reduce = ops.max if self.reduction == "max" else ops.mean
+        for axis, count in enumerate(self.sizes, start=1):
+            size, bins = inputs.shape[axis], []
+            for i in range(count):
+                start, end = i * size // count, -(-(i + 1) * size // count)
+                places = ops.take(inputs, ops.arange(start, end), axis=axis)
+                bins.append(reduce(places, axis=axis, keepdims=True))
+            inputs = ops.concatenate(bins, axis=axis)
+        return inputs
+
+    def get_config(self):
+        config = {"sizes": self.sizes, "reduction": self.reduction}
+        return {**super().get_config(), **config}
+'''
+
 _BORDER_PADDING = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class BorderPadding(layers.Layer):
@@ -354,6 +390,7 @@ SOURCES = {
     "ReversibleEmbedding": _REVERSIBLE_EMBEDDING,
     "gelu_tanh": _GELU_TANH,
     "local_response_norm": _LOCAL_RESPONSE_NORM,
+    "AdaptivePooling": _ADAPTIVE_POOLING,
     "BorderPadding": _BORDER_PADDING,
     "reglu": _REGLU,
     "geglu": _GEGLU,
@@ -371,6 +408,7 @@ SOURCES = {
             ("PartialAveragePooling", "D", _PARTIAL_AVERAGE),
             ("GroupedConv", "DTranspose", _GROUPED_TRANSPOSE),
             ("WSConv", "D", _WS_CONV),
+            ("L2Pooling", "D", _L2_POOLING),
         )
         for rank in (1, 2, 3)
     },

@@ -53,6 +53,11 @@ ROWS: Rows[Row] = Rows("reference", lambda *_: None)
 """A session knows all sizes before it applies a row."""
 
 
+def map_axes(shape: Shape) -> tuple[int, ...]:
+    """The axes that windows move over, in an array that has a batch axis in front."""
+    return tuple(1 + place for place, letter in enumerate(shape.axes) if letter != "c")
+
+
 def channels_first(row: Row) -> Row:
     """A row over arrays `(n, c, *spatial)`, for inputs of any order of axes."""
 

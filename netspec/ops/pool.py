@@ -7,7 +7,7 @@ from pydantic import Field
 from netspec.dim import Dim
 from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Padding, PerAxis, check_windows, per_axis, settled_pads
-from netspec.shape import Shape, same_steps, split_pads, window_steps
+from netspec.shape import Shape, same_steps, split_pads, window_extent, window_steps
 
 
 class _WindowPool(Op):
@@ -34,7 +34,8 @@ class _WindowPool(Op):
         rank = len(x.spatial)
         kernel = per_axis(self.kernel, rank, "kernel")
         stride = kernel if self.stride is None else per_axis(self.stride, rank, "stride")
-        pads = settled_pads(self.padding, x.spatial, kernel, stride, (1,) * rank)
+        dilation = per_axis(self.dilations, rank, "dilation")
+        pads = settled_pads(self.padding, x.spatial, kernel, stride, dilation)
         return self.model_copy(update={"kernel": kernel, "stride": stride, "padding": pads})
 
     def infer(self, *inputs: Shape) -> Shape:
@@ -44,24 +45,36 @@ class _WindowPool(Op):
         if self.padding == "same":
             return x.with_map(x.axis("c"), *map(same_steps, x.spatial, self.stride))
         assert isinstance(self.padding, tuple)
-        check_windows(self.kind, x, self.kernel, (1,) * len(self.kernel), self.padding)
-        for (before, after), kernel in zip(split_pads(self.padding), self.kernel, strict=True):
-            if max(before, after) >= kernel:
+        dilation = per_axis(self.dilations, len(self.kernel), "dilation")
+        check_windows(self.kind, x, self.kernel, dilation, self.padding)
+        for (before, after), extent in zip(split_pads(self.padding), self.extents, strict=True):
+            if max(before, after) >= extent:
                 raise Rejected(
                     "padding-too-large",
-                    f"padding of {max(before, after)} around a window of {kernel} gives windows of padding alone",
+                    f"padding of {max(before, after)} around a window of {extent} gives windows of padding alone",
                     param="padding",
-                    help=f"use a padding of {kernel - 1} or less",
+                    help=f"use a padding of {extent - 1} or less",
                 )
         sizes = [
             window_steps(
                 size + sum(pads) + (ceil_surplus(size, k, s, pads) if self.ceil else 0), k, s
             )
             for size, pads, k, s in zip(
-                x.spatial, split_pads(self.padding), self.kernel, self.stride, strict=True
+                x.spatial, split_pads(self.padding), self.extents, self.stride, strict=True
             )
         ]
         return x.with_map(x.axis("c"), *sizes)
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """The distance between the window's taps, for all axes or for each."""
+        return (1,)
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """How many positions the windows of a settled pool span."""
+        dilation = per_axis(self.dilations, len(self.kernel), "dilation")
+        return tuple(map(window_extent, self.kernel, dilation))
 
 
 def ceil_surplus(size: int, kernel: int, stride: int, pads: tuple[int, int]) -> int:
@@ -98,7 +111,22 @@ class MaxPool(_WindowPool):
         Example("pool 2", ((7, 3),), (3, 3)),
         Example("pool 3 stride=2 padding=1 ceil=true", ((8, 3),), (5, 3)),
         Example("pool 3 stride=1 padding=causal", ((8, 3),), (8, 3)),
+        Example("pool 3 stride=1 padding=2 dilation=2", ((3, 6, 7),), (3, 6, 7)),
+        Example("pool 2 stride=2 dilation=(2, 3) ceil=true", ((3, 8, 9),), (3, 3, 4)),
+        Example("pool 2 stride=1 padding=causal dilation=3", ((8, 3),), (8, 3)),
     )
+
+    dilation: Annotated[PerAxis, Field(description="distance between the window's taps")] = (1,)
+
+    def settle(self, *inputs: Shape) -> Self:
+        """As for every window pool, and the dilation per axis."""
+        dilation = per_axis(self.dilation, len(inputs[0].spatial), "dilation")
+        return super().settle(*inputs).model_copy(update={"dilation": dilation})
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """As the spec gives it."""
+        return self.dilation
 
 
 @register
@@ -135,8 +163,23 @@ class AveragePool(_WindowPool):
 
 
 @register
+class L2Pool(_WindowPool):
+    """The root of the sum of squares of each window (PyTorch's `LPPool2d` with a norm type of 2); padding is zeros."""
+
+    kind = "l2pool"
+    aliases = ("l2_pool",)
+    examples: ClassVar = (
+        Example("l2pool 2", ((3, 6, 7),), (3, 3, 3)),
+        Example("l2pool 3 stride=2 padding=1", ((3, 7, 8),), (3, 4, 4)),
+        Example("l2pool 2x3 stride=(1, 2) ceil=true", ((3, 4, 6),), (3, 3, 3)),
+        Example("l2pool 3 stride=2 padding=same", ((8, 3),), (4, 3)),
+        Example("l2pool 2", ((2, 4, 4, 5),), (2, 2, 2, 2)),
+    )
+
+
+@register
 class GlobalAveragePool(Op):
-    """The mean of each channel's whole map, as a vector."""
+    """The mean of each channel's whole map, as a vector, or as a map of one position."""
 
     kind = "gap"
     aliases = ("global_avg_pool", "global_average_pool")
@@ -146,8 +189,18 @@ class GlobalAveragePool(Op):
         Example("gap", ((3, 4, 5),), (3,)),
         Example("gap", ((3, 4, 5, 2),), (3,)),
         Example("gap", ((4, 3),), (3,)),
+        Example("gap keep=true", ((3, 4, 5),), (3, 1, 1)),
+        Example("gap keep=true", ((4, 3),), (1, 3)),
+        Example("gap keep=true", ((3, 4, 5, 2),), (3, 1, 1, 1)),
     )
 
+    keep: Annotated[bool, Field(description="whether the map stays, with a size of 1")] = False
+
     def infer(self, *inputs: Shape) -> Shape:
-        """`c h w -> c`, `t c -> c`."""
-        return Shape.of(inputs[0].axis("c"))
+        """`c h w -> c`, `t c -> c`; `c 1 1` and `1 c` with `keep`."""
+        return global_shape(inputs[0], self.keep)
+
+
+def global_shape(x: Shape, keep: bool) -> Shape:
+    """What a pool over the whole map gives."""
+    return x.with_map(x.axis("c"), *(1 for _ in x.spatial)) if keep else Shape.of(x.axis("c"))

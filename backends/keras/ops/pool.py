@@ -12,11 +12,11 @@ from netspec.backends.keras.rows import (
     same_padding,
 )
 from netspec.emit.source import Call, Expr, short
-from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool, ceil_surplus
+from netspec.ops.pool import AveragePool, GlobalAveragePool, L2Pool, MaxPool, ceil_surplus
 from netspec.shape import Shape
 
 
-def _surplus(op: MaxPool | AveragePool, x: Shape) -> Pairs:
+def _surplus(op: MaxPool | AveragePool | L2Pool, x: Shape) -> Pairs:
     """What `ceil` lets the last windows see beyond the padding."""
     assert op.stride is not None
     axes = zip(x.spatial, op.kernel, op.stride, pad_pairs(op.padding), strict=True)
@@ -27,7 +27,7 @@ def _sum(a: Pairs, b: Pairs) -> Pairs:
     return [(a0 + b0, a1 + b1) for (a0, a1), (b0, b1) in zip(a, b, strict=True)]
 
 
-def _pool(func: str, op: MaxPool | AveragePool, **keywords: Expr) -> Call:
+def _pool(func: str, op: MaxPool | AveragePool | L2Pool, **keywords: Expr) -> Call:
     assert op.stride is not None
     kernel = short(op.kernel)
     return Call(
@@ -38,7 +38,11 @@ def _pool(func: str, op: MaxPool | AveragePool, **keywords: Expr) -> Call:
     )
 
 
-@ROWS.row(MaxPool)
+def _max_pool_limit(op: MaxPool, _x: Shape) -> str | None:
+    return "Keras's pools take no dilation" if max(op.dilation) > 1 else None
+
+
+@ROWS.row(MaxPool, limit=_max_pool_limit)
 def max_pool(op: MaxPool, x: Shape) -> Layer:
     """Padding is minus infinity, as in Keras's own "same"."""
     assert op.stride is not None
@@ -50,6 +54,24 @@ def max_pool(op: MaxPool, x: Shape) -> Layer:
     if pairs == same_padding(x, op.kernel, op.stride, (1,) * len(op.kernel)):
         return single(_pool("layers.MaxPooling", op, padding="same"))
     return chain(("pad", around("LowPadding", pairs)), ("", _pool("layers.MaxPooling", op)))
+
+
+def _l2_pool_limit(op: L2Pool, _x: Shape) -> str | None:
+    if op.padding == "same":
+        return "Keras pads no zeros for an average pool, and a size is known only at run time"
+    return None
+
+
+@ROWS.row(L2Pool, limit=_l2_pool_limit)
+def l2_pool(op: L2Pool, x: Shape) -> Layer:
+    """An average pool of squares, in a class of the file."""
+    pairs = _sum(pad_pairs(op.padding), _surplus(op, x))
+    pool = ("", _pool("L2Pooling", op))
+    return (
+        chain(("pad", around("layers.ZeroPadding", pairs)), pool)
+        if has_size(pairs)
+        else chain(pool)
+    )
 
 
 def _average_pool_limit(op: AveragePool, _x: Shape) -> str | None:
@@ -85,6 +107,12 @@ def average_pool(op: AveragePool, x: Shape) -> Layer:
 
 
 @ROWS.row(GlobalAveragePool)
-def global_average_pool(_op: GlobalAveragePool, x: Shape) -> Layer:
+def global_average_pool(op: GlobalAveragePool, x: Shape) -> Layer:
     """The mean over the spatial axes."""
-    return single(Call(f"layers.GlobalAveragePooling{len(x.spatial)}D"))
+    return over_map("Average", x, op.keep)
+
+
+def over_map(func: str, x: Shape, keep: bool) -> Layer:
+    """The pool of a whole map, which stays with a size of 1 or goes."""
+    name = f"layers.Global{func}Pooling{len(x.spatial)}D"
+    return single(Call(name, {}, {"keepdims": keep}, {"keepdims": False}))

@@ -13,17 +13,18 @@ from netspec.backends.reference.rows import (
     Gradients,
     Result,
     channels_first,
-    feature_axis,
+    map_axes,
 )
 from netspec.backends.reference.windows import Windows
-from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool
+from netspec.ops.fields import per_axis
+from netspec.ops.pool import AveragePool, GlobalAveragePool, L2Pool, MaxPool
 from netspec.weights import Array
 
 
-def _windows(op: MaxPool | AveragePool, at: Applied) -> Windows:
+def _windows(op: MaxPool | AveragePool | L2Pool, at: Applied) -> Windows:
     assert isinstance(op.padding, tuple)
     assert op.stride is not None
-    dilation = (1,) * len(op.kernel)
+    dilation = per_axis(op.dilations, len(op.kernel), "dilation")
     return Windows.of(op.kernel, op.stride, dilation, op.padding, op.infer(*at.shapes).spatial)
 
 
@@ -71,6 +72,27 @@ def _average_pool(op: AveragePool, at: Applied) -> Result:
     return Result(total / divisor, pullback)
 
 
+@ROWS.row(L2Pool)
+@channels_first
+def _l2_pool(op: L2Pool, at: Applied) -> Result:
+    (x,) = at.inputs
+    windows = _windows(op, at)
+    padded = windows.pad(x, 0)
+    total = np.zeros((*x.shape[:2], *windows.steps), x.dtype)
+    for places in windows.taps():
+        total += padded[places] ** 2
+    norm = np.sqrt(total)
+
+    def pullback(dy: Array) -> Gradients:
+        share = dy / norm
+        dpadded = np.zeros_like(padded)
+        for places in windows.taps():
+            dpadded[places] += share * padded[places]
+        return Gradients((windows.crop(dpadded, x.shape[2:]),))
+
+    return Result(norm, pullback)
+
+
 def _divisor(windows: Windows, spatial: tuple[int, ...], count_padding: bool) -> Array:
     """How many elements each window's mean is over.
 
@@ -87,13 +109,13 @@ def _divisor(windows: Windows, spatial: tuple[int, ...], count_padding: bool) ->
 
 
 @ROWS.row(GlobalAveragePool)
-def _global_average_pool(_: GlobalAveragePool, at: Applied) -> Result:
+def _global_average_pool(op: GlobalAveragePool, at: Applied) -> Result:
     (x,) = at.inputs
-    channels = feature_axis(at.shapes[0])
-    spatial = tuple(axis for axis in range(1, x.ndim) if axis != channels)
+    spatial = map_axes(at.shapes[0])
 
     def pullback(dy: Array) -> Gradients:
         share = dy / prod(at.shapes[0].spatial)
-        return Gradients((np.broadcast_to(np.expand_dims(share, spatial), x.shape),))
+        whole = share if op.keep else np.expand_dims(share, spatial)
+        return Gradients((np.broadcast_to(whole, x.shape),))
 
-    return Result(x.mean(spatial), pullback)
+    return Result(x.mean(spatial, keepdims=op.keep), pullback)

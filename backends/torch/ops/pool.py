@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.backends.torch.layer import Layer, X, method
+from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, applied_to, around, padded_at_run_time, symmetric
 from netspec.emit.source import Call, Expr, Infix, Subscript, call, short
-from netspec.ops.pool import AveragePool, GlobalAveragePool, MaxPool, ceil_surplus
-from netspec.shape import Shape, split_pads
+from netspec.ops.pool import AveragePool, GlobalAveragePool, L2Pool, MaxPool, ceil_surplus
+from netspec.shape import Shape, join_pads, split_pads
 
 
 def _native_padding(op: MaxPool | AveragePool) -> bool:
@@ -18,6 +18,20 @@ def _native_padding(op: MaxPool | AveragePool) -> bool:
         and symmetric(op.padding)
         and all(2 * before <= kernel for before, kernel in zip(op.padding, op.kernel, strict=False))
     )
+
+
+def _around(op: MaxPool | L2Pool, x: Shape) -> Expr:
+    """All that windows see beyond the input, that of `ceil` too, for `F.pad`."""
+    assert op.stride is not None
+    if isinstance(op.padding, str):
+        return padded_at_run_time(X, op.kernel, op.stride, op.dilations)
+    pairs = split_pads(op.padding)
+    surplus = [
+        ceil_surplus(n, k, s, pads) if op.ceil else 0
+        for n, k, s, pads in zip(x.spatial, op.extents, op.stride, pairs, strict=True)
+    ]
+    wide = [(before, after + extra) for (before, after), extra in zip(pairs, surplus, strict=True)]
+    return around(join_pads(wide))
 
 
 def _pool(
@@ -31,32 +45,44 @@ def _pool(
         "ceil_mode": ceil,
         **more,
     }
-    defaults = {"stride": kernel, "padding": 0, "ceil_mode": False, "count_include_pad": True}
+    defaults = {
+        "stride": kernel,
+        "padding": 0,
+        "ceil_mode": False,
+        "count_include_pad": True,
+        "dilation": 1,
+    }
     return Call(f"nn.{func}{len(op.kernel)}d", {"kernel_size": kernel}, keywords, defaults)
 
 
 @ROWS.row(MaxPool)
 def max_pool(op: MaxPool, x: Shape) -> Layer:
     """Padding that PyTorch's pool cannot do itself is minus infinity, which never wins."""
-    assert op.stride is not None
     rank = len(op.kernel)
-    low = call("float", "-inf")
-    if op.padding == "same":
-        pads = padded_at_run_time(X, op.kernel, op.stride)
-        padded = call("F.pad", X, pads, value=low)
-        return Layer(_pool(op, "MaxPool", (0,) * rank, ceil=False), applied_to(padded))
-    assert isinstance(op.padding, tuple)
+    dilation = short(op.dilation)
     if _native_padding(op):
-        return Layer(_pool(op, "MaxPool", op.padding[:rank], op.ceil))
-    pairs = split_pads(op.padding)
-    surplus = [
-        ceil_surplus(n, k, s, pads) if op.ceil else 0
-        for n, k, s, pads in zip(x.spatial, op.kernel, op.stride, pairs, strict=True)
-    ]
-    wide = tuple(before for before, _ in pairs)
-    wide += tuple(after + extra for (_, after), extra in zip(pairs, surplus, strict=True))
-    padded = call("F.pad", X, around(wide), value=low)
-    return Layer(_pool(op, "MaxPool", (0,) * rank, ceil=False), applied_to(padded))
+        assert isinstance(op.padding, tuple)
+        return Layer(_pool(op, "MaxPool", op.padding[:rank], op.ceil, dilation=dilation))
+    padded = call("F.pad", X, _around(op, x), value=call("float", "-inf"))
+    module = _pool(op, "MaxPool", (0,) * rank, ceil=False, dilation=dilation)
+    return Layer(module, applied_to(padded))
+
+
+@ROWS.row(L2Pool)
+def l2_pool(op: L2Pool, x: Shape) -> Layer:
+    """PyTorch's pool has no padding, and its `ceil_mode` counts a window's missing elements."""
+    assert op.stride is not None
+    kernel = short(op.kernel)
+    positional: dict[str, Expr] = {"norm_type": 2, "kernel_size": kernel}
+    module = Call(
+        f"nn.LPPool{len(op.kernel)}d",
+        positional,
+        {"stride": short(op.stride)},
+        {"stride": kernel},
+    )
+    if not op.ceil and isinstance(op.padding, tuple) and not any(op.padding):
+        return Layer(module)
+    return Layer(module, applied_to(call("F.pad", X, _around(op, x))))
 
 
 def _average_pool_limit(op: AveragePool, _x: Shape) -> str | None:
@@ -90,7 +116,13 @@ def average_pool(op: AveragePool, _x: Shape) -> Layer:
 
 
 @ROWS.row(GlobalAveragePool)
-def global_average_pool(_op: GlobalAveragePool, x: Shape) -> Layer:
+def global_average_pool(op: GlobalAveragePool, x: Shape) -> Layer:
     """The mean over the spatial axes."""
-    axes = tuple(1 + i for i, letter in enumerate(x.axes) if letter != "c")
-    return method("mean", dim=axes if len(axes) > 1 else axes[0])
+    return over_map("mean", x, op.keep)
+
+
+def over_map(func: str, x: Shape, keep: bool) -> Layer:
+    """A reduction of the axes that windows move over, as a method of the tensor."""
+    axes = tuple(1 + place for place, letter in enumerate(x.axes) if letter != "c")
+    dim = axes if len(axes) > 1 else axes[0]
+    return Layer(forward=Call(func, {}, {"dim": dim, "keepdim": keep}, {"keepdim": False}, X))
