@@ -21,6 +21,11 @@ from netspec.source import Position
 _SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]{0,8}")
 
 
+def is_segment(text: str) -> bool:
+    """Whether a part of a path, between its dots, may be called so."""
+    return _SEGMENT.fullmatch(text) is not None and not iskeyword(text)
+
+
 class Value(NamedTuple):
     """The result of a node."""
 
@@ -392,6 +397,11 @@ class GraphBuilder:
         """A free path for a node or a scope: a path is one or the other, never both."""
         level = self._levels[-1]
         if label is None:
+            if kind.startswith("__"):
+                # Python keeps such names of a class's own to itself.
+                raise Rejected(
+                    "bad-name", f"`{kind}` cannot name a layer", help="give the call a label"
+                )
             if kind == "input" and f"{level.prefix}input" not in self._taken:
                 path = f"{level.prefix}input"
             else:
@@ -454,7 +464,7 @@ def _determined(op: Input, known: frozenset[str]) -> frozenset[str]:
 
 def _check_label(label: str) -> None:
     for segment in label.split("."):
-        if not _SEGMENT.fullmatch(segment) or iskeyword(segment):
+        if not is_segment(segment):
             raise Rejected(
                 "bad-name",
                 f"`{label}` cannot name a layer",

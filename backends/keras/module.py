@@ -7,7 +7,7 @@ PyTorch dots in the names of layers with weights. Two paths that would give one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from netspec.backends.keras import sharing
@@ -21,12 +21,14 @@ from netspec.emit.header import header
 from netspec.emit.names import Names, snake
 from netspec.emit.outline import Item, Leaf, Part, outline
 from netspec.emit.prelude import needed, uses
+from netspec.emit.proof import names_of, prove
 from netspec.emit.source import INDENT, Call, Code, Expr, Items, arg, call, fill, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
 from netspec.shape import Shape
 
 _TENSOR = "KerasTensor"
+_MODULES = ("keras", "numpy")
 _IMPORTED = ("initializers", "keras", "layers", "np", "ops", _TENSOR)
 
 
@@ -42,7 +44,18 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     functions = ["\n".join(_Function(graph, layers, plan, d).lines()) for d in plan.definitions]
     body = "\n\n\n".join([*needed(SOURCES, "\n".join(functions)), *functions])
     source = f"{header(graph, channels_last=True)}\n{_imports(body)}\n\n\n{body}\n"
+    suffixes = [f"{name}.{step.suffix}" for name, layer in layers.items() for step in layer.steps]
+    prove(source, _meant(layers, plan), names_of(graph, suffixes), _MODULES, SOURCES)
     return source, plan.definitions[-1].name
+
+
+def _meant(layers: Mapping[str, Layer], plan: Plan) -> Iterator[object]:
+    """Every expression of the file, before it is text."""
+    for layer in layers.values():
+        yield from (step.layer for step in layer.steps)
+    for definition in plan.definitions:
+        for sketch in definition.sketches.values():
+            yield from sketch.calls
 
 
 def _check_names(graph: Graph) -> None:

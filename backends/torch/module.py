@@ -15,6 +15,7 @@ from netspec.emit.header import header
 from netspec.emit.names import Names, camel, snake
 from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
 from netspec.emit.prelude import needed
+from netspec.emit.proof import names_of, prove
 from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, call, flat, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
@@ -24,6 +25,7 @@ from netspec.passes.sequence_layout import sequence_layout
 DEEPEST = 3
 """Calls that one expression nests before a new statement begins."""
 
+_MODULES = ("collections", "torch", "torch.nn.functional")
 _IMPORTED = ("F", "OrderedDict", "Tensor", "nn", "torch")
 _BUILT_IN = ("getattr", "len", "setattr")
 
@@ -54,7 +56,20 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     own = ["\n".join(_Class(graph, plan, each).lines()) for each in plan.definitions]
     classes = "\n\n\n".join([*needed(SOURCES, "\n".join(own)), *own])
     code = f"{_imports(classes)}\n\n\n{classes}\n"
-    return f"{header(graph, channels_last=False)}\n{code}", plan.definitions[-1].name
+    source = f"{header(graph, channels_last=False)}\n{code}"
+    prove(source, _meant(graph, plan), names_of(graph), _MODULES, SOURCES)
+    return source, plan.definitions[-1].name
+
+
+def _meant(graph: Graph, plan: Plan) -> Iterator[object]:
+    """Every expression of the file, before it is text."""
+    for node in graph.nodes:
+        if node.op.kind != "input":
+            layer = _layer(graph, Leaf(node, node.name))
+            yield from (layer.module, layer.forward, layer.sequential, layer.bare, *layer.initials)
+    for definition in plan.definitions:
+        for sketch in definition.sketches.values():
+            yield from sketch.calls
 
 
 def _check_names(graph: Graph) -> None:

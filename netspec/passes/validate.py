@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from netspec import sharing
+from netspec.builder import is_segment
 from netspec.dim import UnknownSize, below
 from netspec.ir import Graph, Node
 from netspec.ops import Rejected
@@ -32,6 +33,7 @@ def validate(graph: Graph) -> None:
     7. Positions belong to nodes and scopes.
     8. A node that shares comes after the other, and stands for it in a scope that mirrors the other's
        (`netspec.sharing.difference`), or its op borrows weights that the other has.
+    9. Names are what a spec can write: parts of paths as the builder takes them, all others identifiers.
     """
     if found := tuple(_faults(graph)):
         raise InvalidGraph(graph.name, found)
@@ -71,6 +73,16 @@ def _names(graph: Graph) -> Iterator[str]:
         for name, count in names.items():
             if count > 1:
                 yield f"{count} {what} are called `{name}`"
+    for path in (*nodes, *scopes):
+        if not all(is_segment(part.removeprefix("_")) for part in path.split(".")):
+            yield f"`{path}` cannot name a layer"
+    for scope in graph.scopes:
+        for word in (*([] if scope.block is None else [scope.block]), *scope.arguments):
+            if not (word.isascii() and word.isidentifier()):
+                yield f"`{word}` cannot name a block or its parameter"
+    for name in outputs:
+        if not (name.isascii() and name.isidentifier()):
+            yield f"`{name}` cannot name a result"
     for name in nodes.keys() & scopes.keys():
         yield f"`{name}` is a node and a scope"
     for path in (*nodes, *scopes):
