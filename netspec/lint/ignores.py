@@ -9,9 +9,10 @@ from netspec.language.syntax import read_tokens
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source, Span
 
-_COMMENT = re.compile(r"#[^\n]*")
-_DIRECTIVE = re.compile(r"#\s*netspec:\s*(.*)")
-_IGNORE = re.compile(r"(ignore|ignore-file)\s*\[([^\]\n]*)\]")
+# Compiled where a text has such comments, which most have not.
+_COMMENT = r"#[^\n]*"
+_DIRECTIVE = r"#\s*netspec:\s*(.*)"
+_IGNORE = r"(ignore|ignore-file)\s*\[([^\]\n]*)\]"
 
 
 class Word(NamedTuple):
@@ -46,8 +47,8 @@ def read_ignores(source: Source, limits: Limits = DEFAULT) -> list[Ignore]:
     end = 0
     for token in read_tokens(source, limits, 0, len(source.text)):
         stop = len(source.text) if token.type == "$END" else token.start
-        for comment in _COMMENT.finditer(source.text, end, stop):
-            directive = _DIRECTIVE.match(comment[0])
+        for comment in re.compile(_COMMENT).finditer(source.text, end, stop):
+            directive = re.match(_DIRECTIVE, comment[0])
             if directive is not None:
                 found.append(_ignore(source, comment, directive))
         end = token.end
@@ -56,7 +57,7 @@ def read_ignores(source: Source, limits: Limits = DEFAULT) -> list[Ignore]:
 
 def _ignore(source: Source, comment: re.Match[str], directive: re.Match[str]) -> Ignore:
     span = Span(source, comment.start(), comment.start() + len(comment[0].rstrip()))
-    content = _IGNORE.match(directive[1])
+    content = re.match(_IGNORE, directive[1])
     if content is None:
         return Ignore(span, (), None)
     start = comment.start() + directive.start(1) + content.start(2)
