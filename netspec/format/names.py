@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from netspec.language import tree
-from netspec.ops import find
+from netspec.ops import find, words
 
 
 class Names:
@@ -22,11 +22,7 @@ class Names:
     def value(self, name: str) -> str:
         """The own name of an op that is a value, such as a block's argument, unless it may be a word."""
         own = self.canonical(name)
-        if own == name:
-            return name
-        from netspec.ops import words  # slow to import, and hardly ever needed
-
-        return name if name in words() else own
+        return name if own == name or name in words() else own
 
     def takes_ops(self, name: str) -> bool:
         """Whether a step of that name surely takes ops as arguments: a block, and not an op or a variable."""

@@ -29,16 +29,15 @@ def read_in(*roots: object) -> Names:
 
 def walk(*roots: object) -> Iterator[object]:
     """Every node of these parts of a tree but the names that it defines, in no order."""
-    waiting = list(roots)
+    waiting = [root for root in roots if isinstance(root, tuple)]
     while waiting:
         node = waiting.pop()
+        if isinstance(node, Span):
+            continue
         yield node
-        match node:
-            case Span() | tree.Targets():
-                pass
-            case tree.Assign() | tree.Collect() | tree.Share():
-                waiting.append(node.pipeline)
-            case tree.Block():
-                waiting += (*node.parameters, *node.body.statements)
-            case tuple():
-                waiting.extend(node)
+        if isinstance(node, tree.Assign | tree.Collect | tree.Share):
+            waiting.append(node.pipeline)
+        elif isinstance(node, tree.Block):
+            waiting += (*node.parameters, *node.body.statements)
+        elif not isinstance(node, tree.Targets):
+            waiting.extend(child for child in node if isinstance(child, tuple))

@@ -149,14 +149,14 @@ class Subject:
             node, statement = waiting.pop()
             if isinstance(node, tree.Statement):
                 statement = node
-            if isinstance(node, tree.Pipeline):
+            elif isinstance(node, tree.Pipeline):
                 assert statement is not None
                 for step in node.steps:
                     if isinstance(step, tree.Invoke):
                         span = step.name.span
                         found[span.source.place(span.start)] = Place(step, node, statement)
             if isinstance(node, tuple) and not isinstance(node, Span):
-                waiting.extend((child, statement) for child in node)
+                waiting.extend((child, statement) for child in node if isinstance(child, tuple))
         return found
 
     def place(self, position: Position | None) -> Place | None:
