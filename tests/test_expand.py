@@ -331,3 +331,19 @@ def test_a_schedule_is_for_ops_that_take_one() -> None:
     assert ids("input 8\ndropout linear(0.2)") == ["wrong-type"]
     assert ids("input 8\ndrop_path linear(0.2, 1.5)") == ["bad-function-argument"]
     assert ids("input 8\ndrop_path linear()") == ["bad-function-argument"]
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("conv (64, 3)", "conv 64 3"),
+        ("dense [64, true]", "dense 64 true"),
+        ("unit (8, 3)", "unit 8 3"),
+    ],
+)
+def test_arguments_in_one_list_are_taken_out_of_it(line: str, cure: str) -> None:
+    text = f"block unit(c, k) {{ conv c k }}\nlet c = 1\ninput 3 8 8\n{line}\n"
+    with pytest.raises(SpecError) as caught:
+        graph(text)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.help == f"arguments are separated by blanks: `{cure}`"

@@ -61,7 +61,7 @@ def test_checking_a_clean_file_imports_no_more_than_compiling_it_and_the_rules(t
     assert "netspec.lint.check" in done
     unwanted = ("format", "explain", "render", "sarif", "backend", "folder", "compiler", "schema")
     assert not {f"netspec.{name}" for name in unwanted} & set(done)
-    assert not {"difflib", "tomllib"} & set(done)
+    assert not {"difflib", "email", "importlib.metadata", "tomllib"} & set(done)
 
 
 def test_importing_netspec_imports_nothing_else():
@@ -79,3 +79,14 @@ def test_writing_onnx_needs_neither_torch_nor_tensorflow(tmp_path):
     )
     assert "onnx" in found
     assert not found & {"keras", "onnxruntime", "tensorflow", "torch"}
+
+
+def test_pydantics_plugins_are_there_when_something_else_asks_for_them():
+    """The command line does without; what is left out for that is the real module again."""
+    code = f"""{run("schema")}
+from pydantic.plugin import _loader
+assert _loader.PYDANTIC_ENTRY_POINT_GROUP == "pydantic"
+from pydantic.plugin._loader import PYDANTIC_ENTRY_POINT_GROUP
+import sys
+assert "importlib.metadata" in sys.modules"""
+    assert "pydantic" in imported(code)

@@ -91,6 +91,8 @@ class OpArguments:
                 if not known and error.id == "bad-argument" and (meant or not misspelt_word):
                     message = f"unknown name `{word.name}`"
                     return Diagnostic("unknown-name", message, word.span, help=meant)
+        if error.id in ("missing-argument", "bad-argument"):
+            help_ = _without_brackets(self.step) or help_
         span = self.step.name.span
         if places:
             span = Span(span.source, places[0].span.start, places[-1].span.end)
@@ -155,6 +157,7 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
                     "missing-argument",
                     message,
                     step.name.span,
+                    help=_without_brackets(step),
                     notes=(Note("the parameter has no default", parameter.span),),
                 )
             )
@@ -162,6 +165,17 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
         evaluator.charge_list(value, parameter.span)
         frame.give(parameter.name, value)
     return frame
+
+
+def _without_brackets(step: tree.Invoke) -> str | None:
+    """How a step is written that got all of its arguments as one list, as in `conv (32, 3)`."""
+    if len(step.arguments) != 1 or not isinstance(step.arguments[0].value, tree.Items):
+        return None
+    items = step.arguments[0].value.items
+    if len(items) < 2 or step.arguments[0].name is not None:
+        return None
+    words = " ".join(item.span.text for item in items)
+    return f"arguments are separated by blanks: `{step.name.name} {words}`"
 
 
 def _missing_arrow(argument: tree.Argument, evaluator: Evaluator, caller: Frame) -> str | None:
