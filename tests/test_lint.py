@@ -282,6 +282,12 @@ def test_only_diagnostics_come_out_of_random_programs(text: str) -> None:
         ("block a(f=relu) { f }\nblock b { relu }\ninput 8\na b\n", []),
         ("block a(_kept) { relu }\ninput 8\na 3\n", []),
         ("block a(skip) { add { @ | @skip } }\ninput 8\n@x = dense 8\na @x\n", []),
+        ("share a = dense 8\nshare b = relu\ninput 8\na -> a\n", ["unused-variable"]),
+        (
+            "share a = conv 3 3 padding=1\n@i = input 3 8 8\n@x = @i -> a -> bn\n"
+            "@y = @i -> a\nadd { @x | @y }\n",
+            [],
+        ),
         ("input 8\nfor _ in range(3) { dense 8 }\n", []),
         ("input 8\nfor c, n in [(8, 1), (8, 2)] { dense c }\n", []),
         ("input 8\nfor i in range(2) { l{i}: dense 8 }\n", []),

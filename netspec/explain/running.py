@@ -24,6 +24,10 @@ PAGES = {
         "Its keys are `select` and `ignore`, lists of lint rules and families of them, and "
         "`per-file-ignores`, a table from patterns of paths to such lists.",
     ),
+    "bad-limit": Page(
+        "`--limit` sets no limit",
+        "It is written `--limit nodes=200000`; `netspec/limits.py` has the names.",
+    ),
     "unknown-rule": Page(
         "a lint rule is selected or ignored that does not exist",
         "Rules are named by their ids, the first words of them, their families, or `all`. `netspec explain` "

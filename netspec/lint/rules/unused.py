@@ -81,7 +81,7 @@ def _unused_parameter(subject: Subject) -> Iterator[Finding]:
 @rule(
     "unused-variable",
     family="unused",
-    summary="a `let` or a loop over a range names what nobody reads",
+    summary="a `let`, a `share` or a loop over a range names what nobody reads",
     why="It changes nothing. Often another name was read in its place. A name that begins with `_` is not "
     "reported, and neither is one of several that take a list apart. A loop that does not use its number "
     "is a `repeat`.",
@@ -100,6 +100,9 @@ def _unused_variable(subject: Subject) -> Iterator[Finding]:
         for node in walk(*room):
             if isinstance(node, tree.For):
                 yield from _unread_number(node)
+            elif isinstance(node, tree.Share) and node.name.name not in read:
+                name = node.name
+                yield Finding(f"nothing uses `{name.name}`", name.span, help="use it, or remove it")
             elif isinstance(node, tree.Let):
                 names = bound_names(node.targets)
                 if read.isdisjoint(names) and not any(map(_is_meant, names)):
