@@ -143,4 +143,8 @@ PAGES = {
         bad="input 16 8 8\nunsqueeze h\n",
         good="input 16 8 8\nunsqueeze n\n",
     ),
+    "no-axis-left": Page(
+        "a reduction takes all axes away",
+        "A tensor has one axis at least, beside the batch. `keep=true` leaves the axes with size 1.",
+    ),
 }

@@ -12,7 +12,7 @@ from netspec.source import Span
 
 LINEAR = ("conv", "conv_transpose", "dense")
 """Ops whose bias is one number for each channel."""
-NOISE = ("dropout",)
+NOISE = ("dropout", "spatial_dropout", "alpha_dropout")
 HIGHEST_RATE = 0.8
 
 

@@ -9,7 +9,7 @@ from netspec.lint.rule import Finding, rule
 from netspec.lint.subject import Instance, Place, Subject
 from netspec.shape import split_pads, window_extent
 
-POOLS = ("pool", "avgpool")
+POOLS = ("pool", "avgpool", "l2pool")
 LARGE = 4  # a window of this size that equals its map is a global pool, a smaller one may be chance
 
 
