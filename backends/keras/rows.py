@@ -22,12 +22,6 @@ def held_axes(axes: str) -> str:
     return axes.replace("c", "") + "c" if is_map else axes
 
 
-def axis_of(x: Shape, letter: str) -> int:
-    """The place of a named axis where Keras holds it, the batch counted; the last one is -1."""
-    held = held_axes(x.axes)
-    return -1 if held[-1] == letter else 1 + held.index(letter)
-
-
 def around(layer: str, pairs: Pairs) -> Call:
     """A layer that pads or crops, with its argument in the shortest form."""
     sides: Expr = tuple(pairs) if len(pairs) > 1 else pairs[0]

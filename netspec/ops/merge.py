@@ -1,10 +1,11 @@
 """Ops that make one tensor of several."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from netspec.ops.base import Example, Op, Rejected, register
+from netspec.ops.base import Example, Layout, Op, Rejected, register
 from netspec.ops.fields import place_of, with_axis
 from netspec.shape import Shape
 
@@ -13,7 +14,7 @@ class _Merge(Op):
     """Takes at least two tensors."""
 
     merges = True
-    layout = "any"
+    layout: ClassVar[Layout] = "any"
 
     def _check_count(self, inputs: tuple[Shape, ...]) -> None:
         if len(inputs) < 2:
@@ -70,34 +71,124 @@ class Subtract(_Elementwise):
     examples: ClassVar = _examples("sub")
 
 
-@register
-class Multiply(_Merge):
-    """The product of the branches. A vector of `c` gates every position of a map or sequence with `c` channels."""
+class _GatedMerge(_Merge):
+    """Takes tensors of one shape, and gates: an axis that a gate lacks, or has with size 1, repeats it."""
 
-    kind = "mul"
     spreads = True
-    aliases = ("multiply",)
-    examples: ClassVar = (
-        *_examples("mul"),
-        Example("mul { @a | @b }", ((3, 4, 5), (3,)), (3, 4, 5)),
-        Example("mul { @a | @b }", ((3,), (3, 4, 5)), (3, 4, 5)),
-        Example("mul { @a | @b }", ((3, 2, 4, 5), (3,)), (3, 2, 4, 5)),
-        Example("mul { @a | @b }", ((3, 4), (4,)), (3, 4)),
-    )
 
     def infer(self, *inputs: Shape) -> Shape:
         """The shape of the largest branch; the others equal it or are its gates."""
         self._check_count(inputs)
-        whole = max(inputs, key=lambda shape: len(shape.sizes))
+        whole = whole_of(inputs)
         for number, shape in enumerate(inputs, start=1):
-            gate = shape.kind == "vector" and whole.spatial and shape.axis("c") == whole.axis("c")
-            if shape != whole and not gate:
+            if not _is_gate(shape, whole):
                 raise Rejected(
                     "unequal-branches",
-                    f"`mul` cannot combine {whole} with branch {number}, which is {shape}",
-                    help="make the shapes equal, or let the branch end in a vector with one value per channel",
+                    f"`{self.kind}` cannot combine {whole} with branch {number}, which is {shape}",
+                    help="make the shapes equal, or let the branch end in a gate: a vector with one value per "
+                    "channel, or a tensor of the same axes, some of size 1",
                 )
         return whole
+
+
+def whole_of(shapes: Sequence[Shape]) -> Shape:
+    """The shape that the others are gates of: the first of those with most axes and least of size 1."""
+    return max(shapes, key=lambda shape: (len(shape.sizes), -shape.sizes.count(1)))
+
+
+def _is_gate(shape: Shape, whole: Shape) -> bool:
+    """Whether a shape is the whole one, or repeats along axes of it; their order is the same."""
+    letters = iter(whole.axes)
+    return shape.dtype == whole.dtype and all(
+        axis in letters and size in (1, whole.axis(axis))
+        for axis, size in zip(shape.axes, shape.sizes, strict=True)
+    )
+
+
+def _gate_examples(kind: str) -> tuple[Example, ...]:
+    return (
+        Example(f"{kind} {{ @a | @b }}", ((3, 4, 5), (3,)), (3, 4, 5)),
+        Example(f"{kind} {{ @a | @b }}", ((3,), (3, 4, 5)), (3, 4, 5)),
+        Example(f"{kind} {{ @a | @b }}", ((3, 2, 4, 5), (3,)), (3, 2, 4, 5)),
+        Example(f"{kind} {{ @a | @b }}", ((3, 4), (4,)), (3, 4)),
+        Example(f"{kind} {{ @a | @b | @c }}", ((3, 4, 5), (3, 1, 1), (1, 4, 5)), (3, 4, 5)),
+        Example(f"{kind} {{ @a | @b -> reduce_mean c }}", ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
+        Example(f"{kind} {{ @a | @b -> reduce_mean h }}", ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
+    )
+
+
+@register
+class Multiply(_GatedMerge):
+    """The product of the branches. A vector of `c` gates every position of a map or sequence with `c` channels."""
+
+    kind = "mul"
+    aliases = ("multiply",)
+    examples: ClassVar = (*_examples("mul"), *_gate_examples("mul"))
+
+
+@register
+class Divide(_GatedMerge):
+    """The first branch over all the others. Gates are as for `mul`."""
+
+    kind = "div"
+    aliases = ("divide",)
+    examples: ClassVar = (
+        Example("div { @a | @b -> exp }", _PAIR, (3, 4, 5)),
+        Example("div { @a | @b -> exp | @c -> exp }", _TRIPLE, (6,)),
+        Example("div { @a | @b -> exp }", ((3, 4, 5), (3,)), (3, 4, 5)),
+        Example("div { @a | @b -> exp }", ((3,), (3, 4, 5)), (3, 4, 5)),
+        Example("div { @a | @b -> exp }", ((4, 5), (4, 1)), (4, 5)),
+    )
+
+
+@register
+class MatMul(_Merge):
+    """The matrix product over the last two axes; all axes before them are alike. The result's are the first one's.
+
+    `matmul transpose=true { q | k } -> softmax -> matmul { @ | v }` are two sequences and what attends to them.
+    """
+
+    kind = "matmul"
+    accepts = ("sequence", "tensor")
+    layout: ClassVar[Layout] = "fixed"
+    examples: ClassVar = (
+        Example("matmul { @a | @b }", ((4, 5), (5, 3)), (4, 3)),
+        Example("matmul transpose=true { @a | @b }", ((4, 5), (3, 5)), (4, 3)),
+        Example(
+            'matmul { @a -> permute "h w c" | @b -> permute "h w c" }',
+            ((3, 2, 4), (5, 2, 3)),
+            (2, 4, 5),
+        ),
+    )
+
+    transpose: Annotated[
+        bool, Field(description="whether the last two axes of the second change places")
+    ] = False
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """`t k`, `k c -> t c`."""
+        self._check_count(inputs)
+        if len(inputs) > 2:
+            raise Rejected("too-many-branches", f"`matmul` takes two branches, got {len(inputs)}")
+        first, second = inputs
+        if len(first.sizes) < 2 or len(first.sizes) != len(second.sizes):
+            raise Rejected(
+                "unequal-branches",
+                f"`matmul` needs two axes or more, as many in both: {first} and {second}",
+            )
+        rows, columns = second.sizes[-2:] if not self.transpose else second.sizes[:-3:-1]
+        if first.sizes[:-2] != second.sizes[:-2] or first.sizes[-1] != rows:
+            raise Rejected(
+                "unequal-branches",
+                f"`matmul` cannot multiply {first} by {second}"
+                f"{' transposed' if self.transpose else ''}: {first.sizes[-1]} columns meet {rows} rows",
+                help="`transpose=true` exchanges the last two axes of the second",
+            )
+        return first.with_sizes(*first.sizes[:-1], columns)
+
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One for each element of the result and of a column."""
+        return output.elements * inputs[0].sizes[-1]
 
 
 @register
@@ -107,6 +198,15 @@ class Maximum(_Elementwise):
     kind = "max"
     aliases = ("maximum",)
     examples: ClassVar = _examples("max")
+
+
+@register
+class Minimum(_Elementwise):
+    """The least of the branches, element by element."""
+
+    kind = "min"
+    aliases = ("minimum",)
+    examples: ClassVar = _examples("min")
 
 
 @register

@@ -8,9 +8,9 @@ from netspec.backends.keras.layer import Held, Layer, expression, single
 from netspec.backends.keras.rows import (
     ROWS,
     Row,
-    axis_of,
     constant,
     held_axes,
+    held_axis,
 )
 from netspec.emit.source import Call, Code, Expr, Infix, arg, call
 from netspec.ops.activation import (
@@ -147,13 +147,13 @@ def prelu(op: Prelu, x: Shape) -> Layer:
 @ROWS.row(Softmax)
 def softmax(op: Softmax, x: Shape) -> Layer:
     """Where Keras holds the axis."""
-    return single(Call("layers.Softmax", {}, {"axis": axis_of(x, op.axis)}, {"axis": -1}))
+    return single(Call("layers.Softmax", {}, {"axis": held_axis(x, op.axis)}, {"axis": -1}))
 
 
 @ROWS.row(LogSoftmax)
 def log_softmax(op: LogSoftmax, x: Shape) -> Layer:
     """Keras's layer is for the last axis."""
-    axis = axis_of(x, op.axis)
+    axis = held_axis(x, op.axis)
     if axis == -1:
         return single(Call("layers.Activation", {"activation": "log_softmax"}))
     return expression(call("ops.log_softmax", _X, axis=axis))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.backends.keras.layer import Layer, expression
-from netspec.backends.keras.rows import ROWS, Row, axis_of
+from netspec.backends.keras.rows import ROWS, Row, held_axis
 from netspec.emit.source import Call, Expr, arg
 from netspec.ops.gated import Geglu, Glu, Reglu, Swiglu
 from netspec.shape import Shape
@@ -13,7 +13,7 @@ from netspec.shape import Shape
 
 def _gated(func: str) -> Row:
     def row(op: Any, x: Shape) -> Layer:
-        keywords: dict[str, Expr] = {"axis": axis_of(x, "c")}
+        keywords: dict[str, Expr] = {"axis": held_axis(x, "c")}
         if isinstance(op, Geglu):
             keywords["approximate"] = op.form == "tanh"
         defaults = {"axis": -1, "approximate": False}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.backends.keras.layer import Layer, Step, single
+from netspec.backends.keras.layer import Layer, Step, expression, single
 from netspec.backends.keras.rows import (
     ROWS,
     Row,
@@ -12,8 +12,20 @@ from netspec.backends.keras.rows import (
     held_axis,
     in_order,
 )
-from netspec.emit.source import Call, Code, Items, arg, call
-from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Stack, Subtract
+from netspec.emit.source import Call, Code, Expr, Infix, Items, arg, call, short
+from netspec.ops.merge import (
+    Add,
+    Concat,
+    Divide,
+    MatMul,
+    Maximum,
+    Mean,
+    Minimum,
+    Multiply,
+    Stack,
+    Subtract,
+    whole_of,
+)
 from netspec.shape import Shape
 
 
@@ -28,6 +40,9 @@ ROWS.row(Add)(_merge("layers.Add"))
 
 
 ROWS.row(Maximum)(_merge("layers.Maximum"))
+
+
+ROWS.row(Minimum)(_merge("layers.Minimum"))
 
 
 ROWS.row(Mean)(_merge("layers.Average"))
@@ -45,17 +60,48 @@ def subtract(_op: Subtract, *xs: Shape) -> Layer:
 
 @ROWS.row(Multiply)
 def multiply(_op: Multiply, *xs: Shape) -> Layer:
-    """A vector beside images or sequences gets axes for their positions."""
-    whole = max(xs, key=lambda x: len(x.sizes))
-    gates = [i for i, x in enumerate(xs) if x != whole]
-    sizes = ("-1" if letter == "c" else "1" for letter in held_axes(whole.axes))
-    spread = Call("layers.Reshape", {"target_shape": Code(f"({', '.join(sizes)})")})
-    steps = [
-        Step(spread, (i,), "gate" if len(gates) == 1 else f"gate{number}")
-        for number, i in enumerate(gates, start=1)
-    ]
+    """Keras repeats what has axes of size 1."""
+    steps, reads = _spread(xs)
+    return Layer((*steps, Step(Call("layers.Multiply"), reads)))
+
+
+@ROWS.row(Divide)
+def divide(_op: Divide, *xs: Shape) -> Layer:
+    """Keras has no layer for it."""
+    steps, reads = _spread(xs)
+    quotient = Infix("/", tuple(arg(i) for i in range(len(xs))))
+    return Layer((*steps, Step(quotient, reads, expression=True)))
+
+
+def _spread(xs: tuple[Shape, ...]) -> tuple[list[Step], tuple[int, ...]]:
+    """Steps that give every gate all axes, in Keras's order, and where the values stand then."""
+    whole = held_axes(whole_of(xs).axes)
+    gates = [i for i, x in enumerate(xs) if len(x.axes) < len(whole)]
+    steps = []
+    for number, i in enumerate(gates, start=1):
+        own = held_axes(xs[i].axes)
+        suffix = "gate" if len(gates) == 1 else f"gate{number}"
+        if own == "c":
+            sizes = ", ".join("-1" if letter == "c" else "1" for letter in whole)
+            steps.append(
+                Step(Call("layers.Reshape", {"target_shape": Code(f"({sizes})")}), (i,), suffix)
+            )
+            continue
+        kept = [letter for letter in whole if letter in own]
+        value: Expr = arg(0)
+        if kept != list(own):
+            value = call("ops.transpose", value, (0, *(1 + own.index(letter) for letter in kept)))
+        new = short([1 + at for at, letter in enumerate(whole) if letter not in own])
+        steps.append(Step(call("ops.expand_dims", value, axis=new), (i,), suffix, expression=True))
     reads = [len(xs) + gates.index(i) if i in gates else i for i in range(len(xs))]
-    return Layer((*steps, Step(Call("layers.Multiply"), tuple(reads))))
+    return steps, tuple(reads)
+
+
+@ROWS.row(MatMul)
+def matmul(op: MatMul, *_xs: Shape) -> Layer:
+    """Over the last two axes, which Keras holds as the spec does."""
+    second: Expr = call("ops.swapaxes", arg(1), -1, -2) if op.transpose else arg(1)
+    return expression(call("ops.matmul", arg(0), second), 2)
 
 
 @ROWS.row(Concat)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from netspec.backends.keras.layer import Held, Layer, expression, single
+from netspec.backends.keras.layer import Held, Holding, Layer, expression, single
 from netspec.backends.keras.rows import (
     ROWS,
-    axis_of,
-    held_axes,
+    held_axis,
+    held_order,
 )
 from netspec.emit.source import Call, Code, Expr, arg, call
 from netspec.ops.norm import (
@@ -42,17 +42,16 @@ def batch_norm(op: BatchNorm, _x: Shape) -> Layer:
     return single(Call("BatchNorm", {}, keywords, defaults), held=held)
 
 
-_AFFINE = {"weight": (Held("gamma"),), "bias": (Held("beta"),)}
+def _affine(order: tuple[int, ...] | None = None) -> Holding:
+    return {"weight": (Held("gamma", order=order),), "bias": (Held("beta", order=order),)}
 
 
 @ROWS.row(LayerNorm)
 def layer_norm(op: LayerNorm, x: Shape) -> Layer:
     """Keras's eps is 1e-3 by default; its tensors over all axes lie in its order of them."""
-    held, axis, holding = held_axes(x.axes), f"{axis_of(x, 'c')}", _AFFINE
+    axis, order = f"{held_axis(x, 'c')}", None
     if op.over == "all":
-        axis = repr(list(range(1, 1 + len(held))))
-        order = tuple(map(x.axes.index, held))
-        holding = {name: (Held(name_there, order=order),) for name, name_there in _NAMES.items()}
+        axis, order = repr(list(range(1, 1 + len(x.axes)))), held_order(x)
     keywords: dict[str, Expr] = {
         "axis": Code(axis),
         "epsilon": op.eps,
@@ -60,22 +59,19 @@ def layer_norm(op: LayerNorm, x: Shape) -> Layer:
         "scale": op.affine,
     }
     defaults = {"axis": Code("-1"), "center": True, "scale": True}
-    return single(Call("layers.LayerNormalization", {}, keywords, defaults), held=holding)
-
-
-_NAMES = {"weight": "gamma", "bias": "beta"}
+    return single(Call("layers.LayerNormalization", {}, keywords, defaults), held=_affine(order))
 
 
 def _group_norm(groups: int, eps: float, affine: bool, x: Shape) -> Layer:
     keywords: dict[str, Expr] = {
         "groups": groups,
-        "axis": axis_of(x, "c"),
+        "axis": held_axis(x, "c"),
         "epsilon": eps,
         "center": affine,
         "scale": affine,
     }
     defaults = {"groups": 32, "axis": -1, "center": True, "scale": True}
-    return single(Call("layers.GroupNormalization", {}, keywords, defaults), held=_AFFINE)
+    return single(Call("layers.GroupNormalization", {}, keywords, defaults), held=_affine())
 
 
 @ROWS.row(GroupNorm)
@@ -93,7 +89,7 @@ def instance_norm(op: InstanceNorm, x: Shape) -> Layer:
 @ROWS.row(RmsNorm)
 def rms_norm(op: RmsNorm, x: Shape) -> Layer:
     """Keras's layer always learns a scale."""
-    keywords: dict[str, Expr] = {"axis": axis_of(x, "c"), "epsilon": op.eps}
+    keywords: dict[str, Expr] = {"axis": held_axis(x, "c"), "epsilon": op.eps}
     if op.affine:
         made = Call("layers.RMSNormalization", {}, keywords, {"axis": -1})
         return single(made, held={"weight": (Held("scale"),)})
@@ -110,4 +106,4 @@ def local_response_norm(op: LocalResponseNorm, _x: Shape) -> Layer:
 @ROWS.row(L2Normalise)
 def l2_normalise(op: L2Normalise, x: Shape) -> Layer:
     """The same as the spec's."""
-    return expression(call("ops.normalize", arg(0), axis=axis_of(x, op.axis), epsilon=op.eps))
+    return expression(call("ops.normalize", arg(0), axis=held_axis(x, op.axis), epsilon=op.eps))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.backends.keras.layer import Layer, expression
-from netspec.backends.keras.rows import ROWS, Row, axis_of, held_axes
-from netspec.emit.source import Call, arg, call
+from netspec.backends.keras.layer import Layer
+from netspec.backends.keras.rows import ROWS, Row, held_axes, held_axis, in_order
+from netspec.emit.source import Call, arg
 from netspec.ops.reduce import (
     ReduceDeviation,
     ReduceLogSumExp,
@@ -25,17 +25,11 @@ def _reduction(func: str) -> Row:
 
     def row(op: Any, x: Shape) -> Layer:
         held = held_axes(x.axes)
-        axes = sorted(
-            (axis_of(x, axis) for axis in op.axes), key=lambda axis: axis % len(held + "n")
-        )
-        keywords = {"axis": tuple(axes) if len(axes) > 1 else axes[0], "keepdims": op.keep}
+        axes = tuple(held_axis(x, axis) for axis in held if axis in op.axes)
+        keywords = {"axis": axes if len(axes) > 1 else axes[0], "keepdims": op.keep}
         reduced = Call(func, {"x": arg(0)}, keywords, {"keepdims": False})
         left = "".join(axis for axis in held if op.keep or axis not in op.axes)
-        wanted = held_axes(op.infer(x).axes)
-        if left == wanted:
-            return expression(reduced)
-        order = (0, *(1 + left.index(axis) for axis in wanted))
-        return expression(call("ops.transpose", reduced, order))
+        return in_order(reduced, left, op.infer(x))
 
     return row
 

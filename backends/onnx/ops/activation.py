@@ -44,11 +44,8 @@ from netspec.ops.activation import (
     Tanhshrink,
     Threshold,
 )
-from netspec.ops.merge import Maximum, Mean
 
 for _op, _op_type in {
-    Maximum: "Max",
-    Mean: "Mean",
     Relu: "Relu",
     HardSwish: "HardSwish",
     Selu: "Selu",

@@ -11,8 +11,24 @@ from netspec.backends.onnx.rows import (
     axis_of,
     integers,
     node,
+    same_op,
 )
-from netspec.ops.merge import Add, Concat, Multiply, Stack, Subtract
+from netspec.ops.merge import (
+    Add,
+    Concat,
+    Divide,
+    MatMul,
+    Maximum,
+    Mean,
+    Minimum,
+    Multiply,
+    Stack,
+    Subtract,
+    whole_of,
+)
+
+for _op, _op_type in ((Maximum, "Max"), (Minimum, "Min"), (Mean, "Mean")):
+    ROWS.row(_op)(partial(same_op, _op_type))
 
 
 @ROWS.row(Concat)
@@ -38,16 +54,36 @@ def subtract(op: Subtract, site: Site) -> Operand:  # noqa: ARG001
     return _pairwise("Sub", site.inputs)
 
 
+def _with_gates(op_type: str, site: Site) -> Operand:
+    """A gate gets the axes that it lacks."""
+    whole = whole_of(site.shapes)
+    operands: list[Operand] = []
+    for x, shape in zip(site.inputs, site.shapes, strict=True):
+        new = [axis_of(whole, letter) for letter in whole.axes if letter not in shape.axes]
+        operands.append(node("Unsqueeze", x, integers(*new)) if new else x)
+    return _pairwise(op_type, tuple(operands))
+
+
 @ROWS.row(Multiply)
 def multiply(op: Multiply, site: Site) -> Operand:  # noqa: ARG001
-    """A vector among sequences, images or volumes gets an axis for each of theirs."""
-    whole = max(site.shapes, key=lambda shape: len(shape.sizes))
-    axes = [axis_of(whole, letter) for letter in whole.axes if letter != "c"]
-    operands: list[Operand] = [
-        node("Unsqueeze", x, integers(*axes)) if shape != whole else x
-        for x, shape in zip(site.inputs, site.shapes, strict=True)
-    ]
-    return _pairwise("Mul", tuple(operands))
+    """A product."""
+    return _with_gates("Mul", site)
+
+
+@ROWS.row(Divide)
+def divide(op: Divide, site: Site) -> Operand:  # noqa: ARG001
+    """A quotient."""
+    return _with_gates("Div", site)
+
+
+@ROWS.row(MatMul)
+def matmul(op: MatMul, site: Site) -> Operand:
+    """Over the last two axes."""
+    first, second = site.inputs
+    if op.transpose:
+        rank = 1 + len(site.shapes[1].axes)
+        second = node("Transpose", second, perm=(*range(rank - 2), rank - 1, rank - 2))
+    return node("MatMul", first, second)
 
 
 @ROWS.row(Stack)

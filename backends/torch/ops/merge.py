@@ -5,7 +5,19 @@ from __future__ import annotations
 from netspec.backends.torch.layer import Layer, X, function
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.source import Expr, Infix, Items, Subscript, arg, call
-from netspec.ops.merge import Add, Concat, Maximum, Mean, Multiply, Stack, Subtract
+from netspec.ops.merge import (
+    Add,
+    Concat,
+    Divide,
+    MatMul,
+    Maximum,
+    Mean,
+    Minimum,
+    Multiply,
+    Stack,
+    Subtract,
+    whole_of,
+)
 from netspec.shape import Shape
 
 
@@ -25,22 +37,52 @@ def subtract(_op: Subtract, *xs: Shape) -> Layer:
     return Layer(forward=_infix("-", len(xs)))
 
 
+def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
+    """A gate gets the axes that it lacks."""
+    whole = whole_of(xs)
+    operands: list[Expr] = []
+    for i, x in enumerate(xs):
+        index = [":", *(":" if letter in x.axes else "None" for letter in whole.axes)]
+        operands.append(Subscript(arg(i), ", ".join(index)) if "None" in index else arg(i))
+    return Layer(forward=Infix(operator, tuple(operands)))
+
+
 @ROWS.row(Multiply)
 def multiply(_op: Multiply, *xs: Shape) -> Layer:
-    """A vector beside images or sequences is spread over their positions."""
-    whole = max(xs, key=lambda x: len(x.sizes))
-    gate = ", ".join([":", *(":" if letter == "c" else "None" for letter in whole.axes)])
-    factors = [Subscript(arg(i), gate) if x != whole else arg(i) for i, x in enumerate(xs)]
-    return Layer(forward=Infix("*", tuple(factors)))
+    """A product."""
+    return _with_gates("*", xs)
+
+
+@ROWS.row(Divide)
+def divide(_op: Divide, *xs: Shape) -> Layer:
+    """A quotient."""
+    return _with_gates("/", xs)
+
+
+@ROWS.row(MatMul)
+def matmul(op: MatMul, *_xs: Shape) -> Layer:
+    """The operator of Python."""
+    second = call("transpose", -2, -1, on=arg(1)) if op.transpose else arg(1)
+    return Layer(forward=Infix("@", (X, second)))
+
+
+def _pairwise(func: str, count: int) -> Layer:
+    expr: Expr = X
+    for i in range(1, count):
+        expr = call(func, expr, arg(i))
+    return Layer(forward=expr)
 
 
 @ROWS.row(Maximum)
 def maximum(_op: Maximum, *xs: Shape) -> Layer:
     """Pair by pair."""
-    expr: Expr = X
-    for i in range(1, len(xs)):
-        expr = call("torch.maximum", expr, arg(i))
-    return Layer(forward=expr)
+    return _pairwise("torch.maximum", len(xs))
+
+
+@ROWS.row(Minimum)
+def minimum(_op: Minimum, *xs: Shape) -> Layer:
+    """Pair by pair."""
+    return _pairwise("torch.minimum", len(xs))
 
 
 @ROWS.row(Mean)
