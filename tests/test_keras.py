@@ -36,7 +36,7 @@ reference = load_backend("reference")
 
 CASES = Path(__file__).parent / "cases"
 BATCHES = (1, 2, 7)
-INEXACT = ("geglu", "gelu", "leaky_relu")
+INEXACT = ("attention", "geglu", "gelu", "leaky_relu")
 """TensorFlow holds a constant of these in float32, in a float64 network too."""
 
 CNN = """

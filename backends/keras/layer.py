@@ -24,7 +24,8 @@ class Step(NamedTuple):
     `reads` are numbers of values: the node's inputs come first, then the results of the steps before.
     The layer is called as the node, or, with a `suffix`, `node_suffix`. A `helper` is a function of the file
     itself, which takes the values first. An `expression` is a template whose `arg(i)` are the values read:
-    `ops.flip(x, axis=1)`, `x[:, 0]`. It makes no layer, so nothing has its name.
+    `ops.flip(x, axis=1)`, `x[:, 0]`. It makes no layer, so nothing has its name. A layer that takes several
+    values takes a list of them, or one after another where they are `apart`, with `more` keywords.
     """
 
     layer: Expr
@@ -32,6 +33,8 @@ class Step(NamedTuple):
     suffix: str = ""
     helper: bool = False
     expression: bool = False
+    apart: bool = False
+    more: Mapping[str, Expr] = MappingProxyType({})
 
 
 class Held(NamedTuple):

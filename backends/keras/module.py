@@ -115,7 +115,7 @@ def _layers(graph: Graph) -> dict[str, Layer]:
 def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
     def describe(leaf: Leaf) -> Sketch:
         steps = layers[leaf.path].steps
-        wiring = "; ".join(f"{step.suffix}{step.reads}" for step in steps)
+        wiring = "; ".join(f"{step.suffix}{step.reads}{dict(step.more)}" for step in steps)
         return Sketch(tuple(step.layer for step in steps), wiring)
 
     imported = (*_IMPORTED, *SOURCES)
@@ -325,6 +325,8 @@ class _Function:
             first = {str(i): value for i, value in enumerate(read)}
             return Call(layer.func, {**first, **layer.positional}, layer.keywords, layer.defaults)
         own = Code(shared) if shared else self._layer(item, step, made)
+        if step.apart:
+            return call(own, *read, **step.more)
         return call(own, read[0] if len(read) == 1 else Items(read))
 
     def _name(self, local: str) -> Expr:

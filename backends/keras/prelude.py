@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netspec.backends.keras.attention_source import ATTENTION
+
 _BATCH_NORM = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class BatchNorm(layers.BatchNormalization):
@@ -399,6 +401,7 @@ SOURCES = {
     "SinusoidalPositions": _SINUSOIDAL,
     "Parameter": _PARAMETER,
     "Constant": _CONSTANT,
+    **ATTENTION,
     **{
         f"{before}{rank}{after}": source.format(
             rank=rank, padding="self.padding" if rank == 1 else "*self.padding"

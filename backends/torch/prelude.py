@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netspec.backends.torch.attention_source import ATTENTION
+
 _ONE_BIAS = '''\
 class {name}(nn.{name}):
     """PyTorch's layer with one bias: a second would double the learning rate of the first."""
@@ -147,4 +149,5 @@ SOURCES = {
     "SwiGLU": _SWIGLU,
     **{f"LayerNorm{rank}d": _LAYER_NORM.format(rank=rank) for rank in (2, 3)},
     "SinusoidalPositions": _SINUSOIDAL,
+    **ATTENTION,
 }

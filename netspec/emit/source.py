@@ -179,7 +179,7 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
         case Call(func=Call() as inner) if len(pad + before + flat(inner)) >= WIDTH:
             # A layer applied at once: `layers.Conv2D(...)(x)` breaks inside the layer's own arguments.
             (*broken, end) = _broken(inner, before, "", indent)
-            applied = call(Code(end.strip()), *expr.positional.values())
+            applied = Call(Code(end.strip()), expr.positional, expr.keywords, expr.defaults)
             return [*broken, *layout(applied, after=after, indent=indent)]
         case Call() if len(links := _links(expr)) > 2:
             if before:

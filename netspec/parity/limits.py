@@ -11,7 +11,11 @@ from netspec.parity.runner import Job
 
 FLOAT64 = 1e-9
 FLOAT64_BY_TARGET = {"onnx": 1e-7}
-FLOAT64_BY_OP = {("keras", "gelu"): 1e-7, ("keras", "leaky_relu"): 1e-7}
+FLOAT64_BY_OP = {
+    ("keras", "attention"): 1e-7,
+    ("keras", "gelu"): 1e-7,
+    ("keras", "leaky_relu"): 1e-7,
+}
 
 FLOAT32_FLOOR, FLOAT32_FACTOR, FLOAT32_CEILING = 2e-6, 4, 1e-2
 STEP_FLOOR, STEP_FACTOR, STEP_CEILING = 1e-2, 8, 1.0

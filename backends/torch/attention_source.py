@@ -1,0 +1,130 @@
+"""The classes of attention that an emitted PyTorch file brings along, put together from what they share."""
+
+from __future__ import annotations
+
+_CLASS = '''\
+class {name}(nn.Module):
+    """{words}; its weights are called as those of nn.MultiheadAttention."""
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        *,
+{arguments}
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        bias: bool = True,
+        dropout: float = 0.0,
+        causal: bool = False,
+        scale: float | None = None,
+    ) -> None:
+        super().__init__()
+        kv_heads = kv_heads or num_heads
+        self.heads = [num_heads, kv_heads, kv_heads]
+        self.head_dim = head_dim or embed_dim // num_heads
+        self.dropout = dropout
+        self.causal = causal
+        self.scale = scale
+        rows = [heads * self.head_dim for heads in self.heads]
+{weights}
+        self.in_proj_bias = nn.Parameter(torch.zeros(sum(rows))) if bias else None
+        self.out_proj = nn.Linear(rows[0], embed_dim, bias=bias)
+        if bias:
+            nn.init.zeros_(self.out_proj.bias)
+{tables}
+{forward}
+        x = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=self.causal,
+            scale=self.scale,
+            enable_gqa=q.shape[-3] != k.shape[-3],
+        )
+        return self.out_proj(x.transpose(-3, -2).flatten(-2))
+{turn}'''
+
+_PACKED = """\
+        self.in_proj_weight = nn.Parameter(torch.empty(sum(rows), embed_dim))
+        nn.init.xavier_uniform_(self.in_proj_weight)"""
+
+_SEPARATE = """\
+        if kdim is None and vdim is None:
+            self.in_proj_weight = nn.Parameter(torch.empty(sum(rows), embed_dim))
+            nn.init.xavier_uniform_(self.in_proj_weight)
+        else:
+            self.in_proj_weight = None
+            self.q_proj_weight = nn.Parameter(torch.empty(rows[0], embed_dim))
+            self.k_proj_weight = nn.Parameter(torch.empty(rows[1], kdim or embed_dim))
+            self.v_proj_weight = nn.Parameter(torch.empty(rows[2], vdim or embed_dim))
+            for weight in (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+                nn.init.xavier_uniform_(weight)"""
+
+_SELF = """
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        x = x.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+        q, k, v = x.split(self.heads, dim=-3)"""
+
+_CROSS = """
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        rows = [heads * self.head_dim for heads in self.heads]
+        if self.in_proj_weight is None:
+            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        else:
+            weights = self.in_proj_weight.split(rows)
+        biases = [None] * 3
+        if self.in_proj_bias is not None:
+            biases = self.in_proj_bias.split(rows)
+        q, k, v = (
+            F.linear(x, w, b).unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+            for x, w, b in zip((query, key, value), weights, biases)
+        )"""
+
+_TABLES = """
+        half = self.head_dim // 2
+        rates = base ** -(torch.arange(half).double() / half)
+        angles = torch.arange(length).double()[:, None] * rates
+        self.cos = nn.Buffer(angles.cos().float(), persistent=False)
+        self.sin = nn.Buffer(angles.sin().float(), persistent=False)
+"""
+
+_TURN = '''\
+
+    def turn(self, x: Tensor) -> Tensor:
+        """Turn each pair of features by its position (Su et al., 2021)."""
+        low, high = x.chunk(2, dim=-1)
+        cos, sin = self.cos[: x.shape[-2]], self.sin[: x.shape[-2]]
+        return torch.cat([low * cos - high * sin, high * cos + low * sin], dim=-1)
+'''
+
+
+def _source(rotary: bool, cross: bool) -> tuple[str, str]:
+    """The name and the text of one class."""
+    name = f"{'Rotary' if rotary else ''}{'Cross' if cross else 'Self'}Attention"
+    arguments = []
+    if rotary:
+        arguments += ["length: int,", "base: float = 10000.0,"]
+    if cross:
+        arguments += ["kdim: int | None = None,", "vdim: int | None = None,"]
+    words = f"Attention of a sequence to {'another' if cross else 'itself'}"
+    text = _CLASS.format(
+        name=name,
+        words=f"{words}, by turned positions" if rotary else words,
+        arguments="\n".join(f"        {each}" for each in arguments),
+        weights=_SEPARATE if cross else _PACKED,
+        tables=_TABLES if rotary else "",
+        forward=(_CROSS if cross else _SELF)
+        + ("\n        q, k = self.turn(q), self.turn(k)" if rotary else ""),
+        turn=_TURN if rotary else "",
+    )
+    return name, text.replace("*,\n\n", "*,\n").replace("\n\n\n", "\n\n")
+
+
+ATTENTION = dict(_source(rotary, cross) for rotary in (False, True) for cross in (False, True))
+"""Sources of the classes, by name."""
