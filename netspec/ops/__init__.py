@@ -4,26 +4,7 @@ Making the classes of all ops takes longer than compiling a network. So `index.j
 family declares; `python -m netspec.ops` writes it.
 """
 
-from netspec.ops import (  # noqa: F401 (each registers its ops)
-    activation,
-    attention,
-    conv,
-    dense,
-    dropout,
-    embedding,
-    gated,
-    input,  # noqa: A004
-    merge,
-    norm,
-    param,
-    permute,
-    pool,
-    positions,
-    recurrent,
-    reshape,
-    slicing,
-)
-from netspec.ops.base import Example, Init, Op, Parting, Rejected, Weight, all_ops, find, names
+from netspec.ops.base import Example, Init, Op, Parting, Rejected, Weight
 from netspec.ops.index import all_ops, find, names, partings, unknown_op, words
 
 __all__ = [
