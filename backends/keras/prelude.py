@@ -191,7 +191,7 @@ class Positions(layers.Layer):
         self.weight = self.add_weight(shape, self.initializer, name="weight")
 
     def call(self, inputs):
-        rows = self.weight[: inputs.shape[1]]
+        rows = self.weight[: ops.shape(inputs)[1]]
         return inputs + ops.broadcast_to(rows, ops.shape(inputs))
 
     def get_config(self):

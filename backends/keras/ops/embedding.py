@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from netspec.backends.keras.initial import initials
 from netspec.backends.keras.layer import Held, Layer, single
 from netspec.backends.keras.rows import ROWS
@@ -28,6 +30,7 @@ def positions(op: Positions, x: Shape) -> Layer:
 
 
 @ROWS.row(Sinusoidal)
-def sinusoidal(op: Sinusoidal, _x: Shape) -> Layer:
-    """A small layer of the file's own, which computes the table when it is built into a model."""
+def sinusoidal(op: Sinusoidal, x: Shape) -> Layer:
+    """A small layer of the file's own, which computes the table for a known number of steps."""
+    operator.index(x.axis("t"))
     return single(Call("SinusoidalPositions", {}, {"base": op.base}, {"base": 10000.0}))
