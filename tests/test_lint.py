@@ -213,6 +213,18 @@ def test_no_fix_takes_a_comment_with_it(text: str) -> None:
     assert text.count("#") == fixed(text).count("#")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net n(a=true) { input 8 -> if a { relu } -> relu -> dense 2 }\n",
+        "net n(act=relu) { input 8 -> act -> relu -> dense 2 }\n",
+    ],
+)
+def test_no_fix_rests_on_what_a_parameter_may_change(text: str) -> None:
+    assert ids(text) == ["stacked-activations"]
+    assert fixed(text) == text
+
+
 def test_fixes_that_meet_are_applied_in_rounds() -> None:
     text = "input 3 8 8\nif true { if true { conv 8 3 -> bn -> relu -> relu } }\n"
     report, count = fix_source(Source("t.net", text), ALL)
@@ -242,8 +254,12 @@ def test_only_diagnostics_come_out_of_random_programs(text: str) -> None:
     [
         # a step of a block is judged by all of its calls
         ("block b(norm) { conv 3 1 -> if norm { bn } }\ninput 3 8 8\nb true -> b false\n", []),
+        # what an `if` decides may be otherwise
+        ("net n(norm=true) { input 3 8 8 -> conv 3 1 -> if norm { bn } }\n", []),
+        ("net n(a=true) { input 3 8 8 -> if a { gap } -> flatten -> dense 2 }\n", []),
+        ("net n(pool=gap) { input 3 8 8 -> pool -> flatten -> dense 2 }\n", []),
         (
-            "block b(norm) { conv 3 1 -> if norm { bn } }\ninput 3 8 8\nb true -> b true\n",
+            "net n(a=true) { input 3 8 8 -> if a { conv 3 1 -> bn } -> gap }\n",
             ["bias-before-batch-norm"],
         ),
         # a norm that a variable stands for may be none
@@ -343,11 +359,10 @@ def test_what_stands_in_another_file_is_not_reported(tmp_path: Path) -> None:
 
 
 def test_options_reach_the_nets() -> None:
-    text = "net n(norm=none) { conv 8 3 -> if norm != none { bn } }\n"
-    shape = (3, 8, 8)
-    overrides = dict([parse_override("norm=bn")])
-    assert ids(text, input_shape=shape) == []
-    assert ids(text, input_shape=shape, overrides=overrides) == ["bias-before-batch-norm"]
+    text = "net n(classes=10) { dense classes -> softmax }\n"
+    overrides = dict([parse_override("classes=1")])
+    assert ids(text, input_shape=(8,)) == []
+    assert ids(text, input_shape=(8,), overrides=overrides) == ["softmax-of-one"]
 
 
 # ---- comments ----

@@ -18,11 +18,12 @@ Found = TypeVar("Found")
 
 
 class Place(NamedTuple):
-    """A call of an op or a block in the text, its pipeline, and the statement around it."""
+    """A call of an op or a block in the text, its pipeline, the statement and the `if`s around it."""
 
     step: tree.Invoke
     pipeline: tree.Pipeline
     statement: tree.Statement
+    conditions: frozenset[Span]
 
     def argument(self, op: Op, name: str) -> tree.Argument | None:
         """The argument that gives an op's field its value. None too where a variable stands for the op."""
@@ -144,19 +145,25 @@ class Subject:
     def places(self) -> Mapping[tuple[int, int], Place]:
         """Every call in the text, by the line and column of its name."""
         found: dict[tuple[int, int], Place] = {}
-        waiting: list[tuple[object, tree.Statement | None]] = [(self.file.items, None)]
+        waiting: list[tuple[object, tree.Statement | None, frozenset[Span]]]
+        waiting = [(self.file.items, None, frozenset())]
         while waiting:
-            node, statement = waiting.pop()
+            node, statement, conditions = waiting.pop()
             if isinstance(node, tree.Statement):
                 statement = node
+            elif isinstance(node, tree.If):
+                conditions |= {node.span}
             elif isinstance(node, tree.Pipeline):
                 assert statement is not None
                 for step in node.steps:
                     if isinstance(step, tree.Invoke):
                         span = step.name.span
-                        found[span.source.place(span.start)] = Place(step, node, statement)
+                        found[span.source.place(span.start)] = Place(
+                            step, node, statement, conditions
+                        )
             if isinstance(node, tuple) and not isinstance(node, Span):
-                waiting.extend((child, statement) for child in node if isinstance(child, tuple))
+                children = (child for child in node if isinstance(child, tuple))
+                waiting.extend((child, statement, conditions) for child in children)
         return found
 
     def place(self, position: Position | None) -> Place | None:
@@ -164,6 +171,13 @@ class Subject:
         if position is None or position.file != self.file.source.name:
             return None
         return self.places.get((position.line, position.column))
+
+    def is_certain(self, place: Place, neighbour: Instance) -> bool:
+        """Whether a step has its neighbour whatever the parameters are: no variable names it, no `if` decides on it."""
+        other = self.place(neighbour.position)
+        return (
+            other is not None and other.names(neighbour.op) and other.conditions <= place.conditions
+        )
 
     @cached_property
     def instances(self) -> Mapping[tuple[int, int], list[Instance]]:

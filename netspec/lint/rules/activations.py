@@ -110,7 +110,8 @@ def _stacked_activations(subject: Subject) -> Iterator[Finding]:
 
     for place, instance, source in subject.steps(activation_before):
         same = instance.op == source.op and instance.op.kind in IDEMPOTENT
-        removable = same and place.names(instance.op) and place.step.label is None
+        plain = place.names(instance.op) and place.step.label is None
+        removable = same and plain and subject.is_certain(place, source)
         edit = remove_step(place.pipeline, place.step) if removable else None
         yield Finding(
             f"`{instance.op.kind}` directly after `{source.op.kind}`",

@@ -31,6 +31,8 @@ def _idle_step(subject: Subject) -> Iterator[Finding]:
     def reason(place: Place, instance: Instance) -> str | None:
         if not place.names(instance.op) or not place.has_plain_arguments:
             return None
+        if instance.op.kind == "flatten" and not subject.is_certain(place, instance.sources[0]):
+            return None
         return _why_idle(instance)
 
     for place, instance, why in subject.steps(reason):

@@ -35,20 +35,20 @@ def note_at(subject: Subject, instance: Instance, words: str) -> tuple[Note, ...
     summary="a bias is added that the batch norm after it takes away again",
     why="Batch norm subtracts each channel's mean, and a bias is part of that mean: it changes no output, "
     "gets no gradient, and the norm's own shift does its work. It costs parameters and an addition, and "
-    "it keeps a checkpoint from being exchanged with one of a network that was written without it. Only a "
-    "norm that is called by its name counts: where a variable stands for it, write `bias=(norm == none)`.",
+    "it keeps a checkpoint from being exchanged with one of a network that was written without it. Only "
+    "a norm that is called by its name, and not in an `if` of its own, counts: where a variable stands "
+    "for it, write `bias=(norm == none)`.",
     bad="input 3 32 32\nconv 16 3 -> bn -> relu\n",
     good="input 3 32 32\nconv 16 3 bias=false -> bn -> relu\n",
     fixable=True,
 )
 def _bias_before_batch_norm(subject: Subject) -> Iterator[Finding]:
-    def norm_behind(_: Place, instance: Instance) -> Instance | None:
+    def norm_behind(place: Place, instance: Instance) -> Instance | None:
         if instance.op.kind not in LINEAR or instance.field("bias", None) is not True:
             return None
         norms = only_readers(instance, "bn")
-        places = [subject.place(norm.position) for norm in norms]
-        named = all(place and place.step.name.name in ("bn", "batch_norm") for place in places)
-        return norms[0] if norms and named else None
+        certain = all(subject.is_certain(place, norm) for norm in norms)
+        return norms[0] if norms and certain else None
 
     for place, instance, norm in subject.steps(norm_behind):
         yield Finding(
