@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from netspec.builder import GraphBuilder, Value
+from netspec.builder import GraphBuilder, Instance, Value
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Unknowns
 from netspec.ir import Graph
@@ -43,8 +43,40 @@ class Tensor:
 
         return apply
 
+    def tied(self, layer: Layers, *, label: str | None = None) -> Tensor:
+        """The transposed map of the weight of a shared layer: the language's `tied`."""
+        if layer._net is not self._net:
+            raise _failure(Rejected("foreign-tensor", f"{layer!r} belongs to another network"))
+        try:
+            builder = self._net._builder
+            return Tensor(self._net, builder.tie(self._value, layer._instance, label=label))
+        except Rejected as rejected:
+            raise _failure(rejected) from None
+
     def __repr__(self) -> str:
         return f"<{self._value.name}: {self._value.shape}>"
+
+
+class Layers:
+    """Shared layers of a network, made by `Net.share`. Each call uses the same weights."""
+
+    def __init__(
+        self, net: Net, instance: Instance, apply: Callable[[Tensor, str], Tensor]
+    ) -> None:
+        self._net = net
+        self._instance = instance
+        self._apply = apply
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """One more use. Raises `SpecError` where it cannot have the layers and weights of the first."""
+        try:
+            with self._net._builder.use(self._instance) as label:
+                return self._apply(x, label)
+        except Rejected as rejected:
+            raise _failure(rejected) from None
+
+    def __repr__(self) -> str:
+        return f"<shared {self._instance.label}>"
 
 
 class Net:
@@ -82,6 +114,34 @@ class Net:
         """What is added inside is named below `label`, as in a labelled group or loop."""
         with self._scope(label, None, {}):
             yield
+
+    def share(
+        self,
+        label: str,
+        layers: str | Callable[[Tensor], Tensor],
+        *arguments: object,
+        **keywords: object,
+    ) -> Layers:
+        """Layers that have the same weights wherever they are called: the language's `share`.
+
+        `layers` is an op with its arguments, or a function of a tensor:
+
+            code = net.share("code", "dense", 16)
+            tower = net.share("tower", lambda x: x.conv(32, 3).bn().relu().gap())
+            left, right = tower(left), tower(right)
+        """
+        try:
+            instance = self._builder.share(label)
+        except Rejected as rejected:
+            raise _failure(rejected) from None
+
+        def apply(x: Tensor, name: str) -> Tensor:
+            if isinstance(layers, str):
+                return self._add(layers, [x], list(arguments), keywords, name)
+            with self.group(name):
+                return layers(x)
+
+        return Layers(self, instance, apply)
 
     def graph(self, *unnamed: Tensor, **named: Tensor) -> Graph:
         """The finished graph with these results, as the language's `out` gives them."""

@@ -19,6 +19,7 @@ NETWORKS = {
     "n3 with dropout alone": {"overrides": {"norm": None}},
     "n3 with batch norm alone": {"overrides": {"rate": 0}},
     "n4": {"overrides": {"classes": 7}},
+    "two_tower": {},
     "resnet18": {"input_shape": (3, 64, 64)},
     "resnet50": {"input_shape": (3, 64, 64), "overrides": {"depths": (1, 2, 1, 1)}},
     "mobilenet_v2": {"input_shape": (3, 64, 64), "overrides": {"width": 0.25}},

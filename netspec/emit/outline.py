@@ -166,18 +166,22 @@ def _fill(
             _fill(current, inside, containers, again, len(current.path) + 1)
             current = None
         if home is None:
-            owner = None if node.shares is None else node.shares[depth:]
+            owner = _beside(node.name, node.shares, depth)
             part.items.append(Leaf(node, node.name[depth:], owner))
             continue
         if current is None:
             block, arguments = containers[home]
-            twin = _mirrored(home, again)
-            owner = None if twin is None else twin[depth:]
+            owner = _beside(home, _mirrored(home, again), depth)
             current, inside = Part(home, home[depth:], block, arguments, owner=owner), []
             part.items.append(current)
         inside.append(node)
     if current is not None:
         _fill(current, inside, containers, again, len(current.path) + 1)
+
+
+def _beside(path: str, twin: str | None, depth: int) -> str | None:
+    """The local name of a path's twin in the same part; what lies in a later use needs none of its own."""
+    return twin[depth:] if twin is not None and twin[:depth] == path[:depth] else None
 
 
 def _connect(root: Part, graph: Graph) -> None:

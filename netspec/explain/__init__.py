@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.explain import names, running, shapes, text
+from netspec.explain import names, running, shapes, sharing, text
 from netspec.explain.page import Page
 
 MISTAKES = {
     "The text": text.PAGES,
     "Names, values and files": names.PAGES,
+    "Shared layers": sharing.PAGES,
     "Shapes": shapes.PAGES,
     "Files, weights, targets and runs": running.PAGES,
 }

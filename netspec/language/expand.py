@@ -474,18 +474,22 @@ class _Expansion:
         pipeline = shared.statement.pipeline
         call = sharing.lone_call(pipeline, self.evaluator, inner)
         shared.failed = not shared.instance.uses
-        with (
-            self._deeper(step),
-            self.placer.use(shared, step) as label,
-            self.reports.tracing(partial(self._use_note, step)),
-        ):
-            if call is not None:
-                yield self._invoke(inner, call, label)
-            else:
-                with self.placer.scope(label, None, at=shared.statement.name.span):
-                    yield self._pipeline(inner, pipeline)
-            if isinstance(inner.current, Poison):
-                raise Poisoned
+        shared.is_open = True
+        try:
+            with (
+                self._deeper(step),
+                self.placer.use(shared, step) as label,
+                self.reports.tracing(partial(self._use_note, step)),
+            ):
+                if call is not None:
+                    yield self._invoke(inner, call, label)
+                else:
+                    with self.placer.scope(label, None, at=shared.statement.name.span):
+                        yield self._pipeline(inner, pipeline)
+                if isinstance(inner.current, Poison):
+                    raise Poisoned
+        finally:
+            shared.is_open = False
         shared.failed = False
         frame.current = inner.current
 

@@ -34,7 +34,7 @@ def declare(statement: tree.Share, frame: Frame, builder: GraphBuilder) -> Share
     seen = {
         known: value
         for known, value in frame.names.items()
-        if isinstance(value, Poison) or not holds_tensor(value)
+        if known != name and (isinstance(value, Poison) or not holds_tensor(value))
     }
     try:
         instance = builder.share(name)
@@ -63,9 +63,11 @@ def enter(step: tree.Invoke, shared: Shared, frame: Frame) -> Frame:
     if is_list(frame.current):
         help_ = "add or concat the list"
         fail("wrong-type", f"`{name}` takes one tensor, not a list", step.name.span, help=help_)
+    if shared.is_open:
+        raise _too_early(step.name, shared.statement.name)
     if shared.failed or isinstance(frame.current, Poison):
         raise Poisoned
-    inner = Frame(shared.home, frame.current)
+    inner = Frame(shared.home, frame.current, (shared.statement,))
     inner.names.update(shared.names)
     return inner
 
@@ -119,14 +121,15 @@ def check_order(name: tree.Name, frame: Frame) -> None:
     while waiting:
         node = waiting.pop()
         if isinstance(node, tree.Share) and node.name.name == name.name:
-            raise SpecError(
-                Diagnostic(
-                    "use-before-share",
-                    f"`{name.name}` is used before it is shared",
-                    name.span,
-                    help="move the `share` above its first use",
-                    notes=(Note("it is shared here", node.name.span),),
-                )
-            )
+            raise _too_early(name, node.name)
         if isinstance(node, tuple) and not isinstance(node, Span):
             waiting.extend(reversed(node))
+
+
+def _too_early(name: tree.Name, shared: tree.Name) -> SpecError:
+    message, help_ = (
+        f"`{name.name}` is used before it is shared",
+        "move the `share` above its first use",
+    )
+    note = Note("it is shared here", shared.span)
+    return SpecError(Diagnostic("use-before-share", message, name.span, help=help_, notes=(note,)))

@@ -39,6 +39,7 @@ class Shared:
     """A `share`: its pipeline, the names that it saw where it stands, and what its uses have in common.
 
     `failed` is set where its first use was wrong: the mistake is reported, and the other uses are skipped.
+    `is_open` is set while a use of it is expanded.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Shared:
         self.names = names
         self.instance = instance
         self.failed = False
+        self.is_open = False
 
 
 class Flowing(NamedTuple):
