@@ -12,7 +12,7 @@ share tower = { conv 4 3 bias=false -> bn -> relu -> pool 2; residual { conv 4 3
 concat { @a | @b } -> dense 3
 """,
     "heads": """
-block unit(c) { conv c 3 padding=1 -> bn -> relu }
+block unit(c) { conv c 3 padding=1 bias=false -> bn -> relu }
 share head = { repeat 2 { unit 4 }; conv 2 3 padding=1 }
 input 3 16 16
 @p3 = conv 4 3 padding=1
@@ -21,7 +21,7 @@ input 3 16 16
 out p3=(@p3 -> head), p4=(@p4 -> head), p5=(@p5 -> head)
 """,
     "each call its own": """
-block unit(c) { conv c 3 padding=1 -> bn -> relu }
+block unit(c) { conv c 3 padding=1 bias=false -> bn -> relu }
 block pair(c) { share same = unit c; residual { same -> same } }
 input 4 6 6
 pair 4 -> pair 4 -> alone: unit 4 -> gap -> dense 2
@@ -33,19 +33,19 @@ share same = dense 7
 tail same -> same -> tail same -> tied same
 """,
     "shared in shared": """
-share outer = { share inner = dense 7 -> bn; inner -> relu -> inner }
+share outer = { share inner = dense 7 bias=false -> bn; inner -> relu -> inner }
 input 7
 @unused = outer
 outer -> outer
 """,
     "interleaved": """
-share a = dense 6 -> bn
+share a = dense 6 bias=false -> bn
 share b = { relu -> a -> tanh -> dense 6 }
 input 6
 b -> b -> a
 """,
     "order of statistics": """
-share enc = { dense 6 -> bn -> relu -> dropout 0.5 }
+share enc = { dense 6 bias=false -> bn -> relu -> dropout 0.5 }
 @left = input 6
 @right = input 6
 @a = @left -> enc -> dense 6 -> relu -> dense 6
@@ -66,7 +66,7 @@ tok -> positions 5 -> dense 6 -> tanh -> dense 6 -> tied tok
 """,
     "sequences": """
 share cell = lstm 4
-share local = conv 4 3 padding=1 -> bn -> relu
+share local = conv 4 3 padding=1 bias=false -> bn -> relu
 @left = input 5 4
 @right = input 5 4
 @a = @left -> local -> cell
@@ -74,9 +74,9 @@ share local = conv 4 3 padding=1 -> bn -> relu
 concat { @a | @b }
 """,
     "detours": """
-share down = conv 4 3 stride=2 padding=(0, 0, 1, 1) -> bn
+share down = conv 4 3 stride=2 padding=(0, 0, 1, 1) bias=false -> bn
 share thin = conv 4 3 stride=2 padding=1
-input 4 16 16
+input 4 64 64
 down -> thin -> down -> thin -> thin
 """,
     "an image and a vector": """

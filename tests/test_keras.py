@@ -25,10 +25,12 @@ from graphs import (
     joined,
     unsized_examples,
 )
+from shared import SHARED
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
+from netspec.parity.diverge import expose
 from netspec.weights import random_weights
 
 target = load_backend("keras")
@@ -324,6 +326,44 @@ def test_a_saved_model_is_the_same(keras):
         np.testing.assert_array_equal(found[name], array, strict=True)
 
 
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_layers_agree_whole_and_layer_by_layer(keras, name):
+    """The second time every layer is a result, so that all are seen and none is part of a model within."""
+    graph = graph_of(SHARED[name])
+    check(keras, graph, "float64", 1e-6 if name == "language model" else 1e-12)
+    check(keras, expose(graph), "float64", 1e-6 if name == "language model" else 1e-12)
+
+
+@pytest.mark.parametrize("name", ["towers", "order of statistics", "a parameter", "language model"])
+def test_a_saved_model_shares_its_layers(keras, name):
+    graph = graph_of(SHARED[name])
+    weights, feeds = random_weights(graph), feeds_for(graph, 7)
+    held = [np.moveaxis(x, 1, -1) if x.ndim == 4 else x for x in feeds.values()]
+    before, after, found = keras(keras_worker.reload, graph, weights, held)
+    np.testing.assert_array_equal(after, before, strict=True)
+    assert list(found) == [name for name, _ in graph.weights()]
+    for name, array in weights.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+
+
+def test_shared_layers_are_made_once(keras):
+    graph = graph_of(SHARED["towers"])
+    _, classes = keras(keras_worker.layers, graph, random_weights(graph))
+    assert classes["tower"] == "Functional"
+    assert {"tower2", "tower_conv1"}.isdisjoint(classes)
+
+
+def test_shared_layers_that_would_need_other_code_are_refused():
+    graph = graph_of(
+        "share e = conv 4 3 stride=2 padding=(0, 0, 1, 1)\ninput 4 9 8\n"
+        "@a = e\n@b = pool 1 padding=0 -> pool (2, 1) stride=1 -> e\nout a=@a, b=@b"
+    )
+    with pytest.raises(
+        SpecError, match=r"keras cannot realise `conv` \(e2\): it shares `e`, whose"
+    ):
+        target.emit(graph)
+
+
 def test_layers_are_called_as_their_nodes(keras, network):
     name, classes = keras(keras_worker.layers, network, random_weights(network))
     assert name == network.name.lower()
@@ -455,7 +495,8 @@ def assert_clean(graphs, folder):
 
 
 def test_every_source_is_clean(tmp_path):
-    networks = [graph_of(text, name) for name, text in NETWORKS.items()]
+    texts = {**NETWORKS, **{f"shared {name}": text for name, text in SHARED.items()}}
+    networks = [graph_of(text, name) for name, text in texts.items()]
     assert_clean([*networks, *(example_graph(*case) for case in REALISED)], tmp_path)
 
 
