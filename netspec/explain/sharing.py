@@ -8,7 +8,7 @@ PAGES = {
     "use-before-share": Page(
         "a shared name is used above its `share`",
         "A name is known from its line on: what a `share` names can be used below it.",
-        bad="input 8\nunit -> unit\nshare unit = dense 8\n",
+        bad="input 8\nunit\nshare unit = dense 8\n",
         good="input 8\nshare unit = dense 8\nunit -> unit\n",
     ),
     "labelled-use": Page(
