@@ -252,11 +252,16 @@ class _Program:
         brackets = f"{self.blank()}({self.commas(parameters, self.line)}{last}{self.line()})"
         return f"{self.pick(['block', 'net'])} {self.name()}{self.maybe(brackets)}{self.blank()}{self.group(room)}"
 
+    def variant(self, room: int) -> str:
+        values = self.several(self.bare, room, 0, 2)
+        arguments = "".join(f" {self.name()}{self.blank()}={self.blank()}{v}" for v in values)
+        return f"net {self.name()}{self.blank()}={self.blank()}{self.name()}{arguments}"
+
     def use(self, _: int) -> str:
         return 'use "blocks.net"'
 
     def file(self, room: int) -> str:
-        rare = self.pick([[], [], [self.use]])
+        rare = self.pick([[], [], [self.use], [self.variant]])
         return self.line() + self.sequence(
             [self.declaration, self.statement, self.statement, *rare], room, 0, 4
         )

@@ -293,6 +293,42 @@ def test_a_mistake_inside_a_block_tells_the_way_there() -> None:
     assert [note.message for note in mistake.notes] == ["output is 8 x 2 x 2"]
 
 
+FAMILY = """
+net small(unit=basic_block, depths=[1]) {
+  input 3 8 8
+  for n in depths { repeat n { unit 4 } }
+}
+net late = middle depths=[1, 2]
+net middle = small unit=bottleneck
+"""
+
+
+def test_a_net_may_be_another_with_other_defaults() -> None:
+    def blocks(net: str, **overrides: object) -> list[str | None]:
+        found = graph(FAMILY, net=net, overrides=overrides)
+        assert found.name == net
+        return [scope.block for scope in found.scopes]
+
+    assert blocks("small") == ["basic_block"]
+    assert blocks("middle") == ["bottleneck"]
+    assert blocks("late") == ["bottleneck"] * 3
+    assert blocks("late", depths=(2,)) == ["bottleneck"] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("net other = smal", "no net is called `smal`"),
+        ("net a = b\nnet b = a", "`b` leads back to no net with a body"),
+        ("net small = middle", "a second net is called `small`"),
+        ("net other = small depth=[3]", "the net `small` has no parameter `depth`"),
+        ("net other = small depths=[1] depths=[2]", "`depths` is given twice"),
+    ],
+)
+def test_a_net_that_varies_none(line: str, found: str) -> None:
+    assert found in [mistake.message for mistake in mistakes(FAMILY + line, net="small")]
+
+
 def test_limits_can_be_changed() -> None:
     text = "input 8\nrepeat 10 { relu }"
     assert len(graph(text).nodes) == 11

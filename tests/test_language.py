@@ -29,7 +29,9 @@ def test_an_example_does_what_the_page_says(option: str, value: str, text: str) 
         assert {diagnostic.id for diagnostic in caught.value.diagnostics} == {value}
     else:
         size = [int(part) for part in value.split("x")] if option == "input" else None
-        assert expand(parse(source), input_shape=size, read=lambda path, _: FILES[path]).nodes
+        net = value if option == "net" else None
+        graph = expand(parse(source), net=net, input_shape=size, read=lambda path, _: FILES[path])
+        assert graph.nodes
 
 
 def test_the_page_lists_the_standard_library() -> None:

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from netspec.language import tree
-from netspec.ops import find, words
+from netspec.ops import own_name, words
 
 
 class Names:
@@ -14,10 +14,10 @@ class Names:
 
     def canonical(self, name: str) -> str:
         """An op's own name for any of its names, where the file gives neither another meaning."""
-        op = find(name)
-        if op is None or op.kind == name or name in self._defined or op.kind in self._defined:
+        own = own_name(name)
+        if own is None or own == name or name in self._defined or own in self._defined:
             return name
-        return name if self._uses_others else op.kind
+        return name if self._uses_others else own
 
     def value(self, name: str) -> str:
         """The own name of an op that is a value, such as a block's argument, unless it may be a word."""
@@ -28,7 +28,7 @@ class Names:
         """Whether a step of that name surely takes ops as arguments: a block, and not an op or a variable."""
         if name in self._variables:
             return False
-        return name in self._blocks or find(name) is None
+        return name in self._blocks or own_name(name) is None
 
     @cached_property
     def _blocks(self) -> set[str]:

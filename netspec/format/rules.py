@@ -46,13 +46,23 @@ class Rules(Expressions):
 
     # ---- declarations ----
 
-    def _item(self, item: tree.Statement | tree.Block | tree.Use, parts: list[Part]) -> None:
+    def _item(
+        self, item: tree.Statement | tree.Block | tree.Variant | tree.Use, parts: list[Part]
+    ) -> None:
         match item:
             case tree.Use():
                 self.keyword(parts)
                 self.word(parts)
             case tree.Block():
                 self._declaration(item, parts)
+            case tree.Variant():
+                self.keyword(parts)
+                self.word(parts)
+                self._equals(parts)
+                self.word(parts)
+                for argument in item.arguments:
+                    parts.append(" ")
+                    self._argument(argument, parts)
             case _:
                 self._statement(item, parts)
 

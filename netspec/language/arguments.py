@@ -9,7 +9,7 @@ from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.language import tree
 from netspec.language.evaluate import Evaluator, fail
 from netspec.language.values import Closure, Frame, Schedule, holds_tensor, plain
-from netspec.ops import Op, Rejected, words
+from netspec.ops import Op, Rejected, words_of
 from netspec.ops.binding import bind
 from netspec.ops.initial import Init
 from netspec.source import Span
@@ -87,7 +87,7 @@ class OpArguments:
                     help_ = f"is a `->` missing before `{word.name}`?"
                     break
                 meant = did_you_mean(word.name, [*self.frame.names, *self.frame.home.constants])
-                misspelt_word = did_you_mean(word.name, words()) is not None
+                misspelt_word = did_you_mean(word.name, words_of(self.op)) is not None
                 if not known and error.id == "bad-argument" and (meant or not misspelt_word):
                     message = f"unknown name `{word.name}`"
                     return Diagnostic("unknown-name", message, word.span, help=meant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from netspec.diagnostics import Diagnostic, Note, SpecError
+from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.language import tree
 from netspec.language.syntax import parse
 from netspec.language.values import Closure, Module
@@ -56,13 +56,17 @@ class _Linker:
         """What a file declares. Its blocks see those of the files that it uses, in any order."""
         module, nets, statements = Module(), dict[str, tree.Block](), list[tree.Statement]()
         uses: list[tree.Use] = []
+        variants: list[tree.Variant] = []
         for item in file.items:
             if isinstance(item, tree.Use):
                 uses.append(item)
             elif isinstance(item, tree.Block):
                 self._declare(item, module, nets)
+            elif isinstance(item, tree.Variant):
+                variants.append(item)
             else:
                 statements.append(item)
+        self._vary(variants, nets)
         contents = Contents(file.source, module, nets, tuple(statements))
         for use in uses:
             used = self._use(use, file.source)
@@ -83,6 +87,52 @@ class _Linker:
             nets[name] = block
         else:
             module.blocks[name] = Closure(block, module)
+
+    def _vary(self, variants: Sequence[tree.Variant], nets: dict[str, tree.Block]) -> None:
+        """Declare the nets that are others with other defaults, each after the one that it varies."""
+        waiting: dict[str, tree.Variant] = {}
+        for variant in variants:
+            name = variant.name.name
+            first = nets.get(name) or waiting.get(name)
+            if first is not None:
+                message = f"a second net is called `{name}`"
+                self._second(message, variant.name.span, Note("the first is here", first.name.span))
+            else:
+                waiting[name] = variant
+        known = (*nets, *waiting)
+        while ready := [each for each in waiting.values() if each.base.name in nets]:
+            for variant in ready:
+                del waiting[variant.name.name]
+                nets[variant.name.name] = self._varied(variant, nets[variant.base.name])
+        for variant in waiting.values():
+            base = variant.base
+            if base.name in known:
+                message, help_ = f"`{base.name}` leads back to no net with a body", None
+            else:
+                message, help_ = f"no net is called `{base.name}`", did_you_mean(base.name, known)
+            self._fault(Diagnostic("unknown-net", message, base.span, help=help_))
+
+    def _varied(self, variant: tree.Variant, base: tree.Block) -> tree.Block:
+        """The base with the variant's name and defaults."""
+        given: dict[str, tree.Expression] = {}
+        names = [parameter.name for parameter in base.parameters]
+        for argument in variant.arguments:
+            assert argument.name is not None
+            start = argument.span.start
+            span = Span(argument.span.source, start, start + len(argument.name))
+            if argument.name in given:
+                message = f"`{argument.name}` is given twice"
+                self._fault(Diagnostic("repeated-argument", message, span))
+            elif argument.name not in names:
+                message = f"the net `{base.name.name}` has no parameter `{argument.name}`"
+                help_ = did_you_mean(argument.name, names)
+                self._fault(Diagnostic("unknown-parameter", message, span, help=help_))
+            given[argument.name] = argument.value
+        parameters = (
+            parameter._replace(default=given.get(parameter.name, parameter.default))
+            for parameter in base.parameters
+        )
+        return base._replace(name=variant.name, parameters=tuple(parameters))
 
     def _check_parameters(self, block: tree.Block) -> None:
         seen: dict[str, Span] = {}

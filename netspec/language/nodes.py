@@ -51,6 +51,10 @@ class Nodes:
     def net(self, kids: Kids, span: Span) -> tree.Block:
         return self.block(kids, span)._replace(keyword="net")
 
+    def variant(self, kids: Kids, span: Span) -> tree.Variant:
+        name, base, *arguments = kids
+        return tree.Variant(self._name(name), self._name(base), tuple(arguments), span)
+
     def parameter(self, kids: Kids, span: Span) -> tree.Parameter:
         return tree.Parameter(kids[0].text, kids[1] if len(kids) > 1 else None, span)
 

@@ -285,6 +285,15 @@ class Block(NamedTuple):
     span: Span
 
 
+class Variant(NamedTuple):
+    """`net name = base parameter=value`: another net with other defaults."""
+
+    name: Name
+    base: Name
+    arguments: tuple[Argument, ...]
+    span: Span
+
+
 class Use(NamedTuple):
     """`use "file.net"`."""
 
@@ -306,6 +315,6 @@ class File(NamedTuple):
     """A whole text, in its order; `words` counts its tokens, `mistakes` are those of its broken statements."""
 
     source: Source
-    items: tuple[Statement | Block | Use, ...]
+    items: tuple[Statement | Block | Variant | Use, ...]
     words: int = 0
     mistakes: tuple[Diagnostic, ...] = ()

@@ -103,7 +103,8 @@ def _expanded(file: tree.File, read: Reader | None, options: Options) -> tuple[G
     nets = [
         item.name.name
         for item in file.items
-        if isinstance(item, tree.Block) and item.keyword == "net"
+        if isinstance(item, tree.Variant)
+        or (isinstance(item, tree.Block) and item.keyword == "net")
     ]
     wanted: Sequence[str | None] = nets if options.net is None and len(nets) > 1 else [options.net]
     if not nets and options.net is None and _only_declares(file):

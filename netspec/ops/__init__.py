@@ -5,7 +5,7 @@ family declares; `python -m netspec.ops` writes it.
 """
 
 from netspec.ops.base import Example, Init, Op, Parting, Rejected, Weight
-from netspec.ops.index import all_ops, find, names, partings, unknown_op, words
+from netspec.ops.index import all_ops, find, names, own_name, partings, unknown_op, words, words_of
 
 __all__ = [
     "Example",
@@ -17,7 +17,9 @@ __all__ = [
     "all_ops",
     "find",
     "names",
+    "own_name",
     "partings",
     "unknown_op",
     "words",
+    "words_of",
 ]

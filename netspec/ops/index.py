@@ -21,14 +21,20 @@ PATH = Path(__file__).with_name("index.json")
 class _Index(NamedTuple):
     families: dict[str, str]
     """The module that declares an op, by the op's names and aliases."""
+    own_names: dict[str, str]
     words: frozenset[str]
 
 
 @cache
 def _index() -> _Index:
     content = json.loads(PATH.read_bytes())
-    families = {name: family for family, names in content["families"].items() for name in names}
-    return _Index(families, frozenset(content["words"]))
+    families: dict[str, str] = {}
+    own_names: dict[str, str] = {}
+    for family, ops in content["families"].items():
+        for kind, aliases in ops.items():
+            for name in (kind, *aliases):
+                families[name], own_names[name] = family, kind
+    return _Index(families, own_names, frozenset(content["words"]))
 
 
 def find(name: str) -> type[Op] | None:
@@ -36,6 +42,12 @@ def find(name: str) -> type[Op] | None:
     if name not in REGISTRY and (family := _index().families.get(name)) is not None:
         import_module(f"netspec.ops.{family}")
     return REGISTRY.get(name)
+
+
+def own_name(name: str) -> str | None:
+    """The kind of the op of that name or alias, for which nothing is imported."""
+    op = REGISTRY.get(name)
+    return _index().own_names.get(name) if op is None else op.kind
 
 
 def names() -> tuple[str, ...]:
@@ -76,18 +88,20 @@ def content() -> str:
     for module in pkgutil.iter_modules([str(PATH.parent)]):
         if module.name != "__main__":
             import_module(f"netspec.ops.{module.name}")
-    families: dict[str, list[str]] = {}
-    for name, op in REGISTRY.items():
-        families.setdefault(op.__module__.rpartition(".")[2], []).append(name)
+    families: dict[str, dict[str, list[str]]] = {}
+    for op in sorted(set(REGISTRY.values()), key=lambda op: (op.__module__, op.kind)):
+        family = op.__module__.rpartition(".")[2]
+        families.setdefault(family, {})[op.kind] = list(op.aliases)
     found = {
-        "families": {family: sorted(names) for family, names in sorted(families.items())},
-        "words": sorted(_words(set(REGISTRY.values()))),
+        "families": families,
+        "words": sorted({*get_args(Mode), *words_of(*REGISTRY.values())}),
     }
     return json.dumps(found, indent=1) + "\n"
 
 
-def _words(ops: set[type[Op]]) -> set[str]:
-    found: set[str] = set(get_args(Mode))
+def words_of(*ops: type[Op]) -> set[str]:
+    """The words that arguments of these ops take."""
+    found: set[str] = set()
     waiting: list[Any] = [field.annotation for op in ops for field in op.model_fields.values()]
     while waiting:
         annotation = waiting.pop()
