@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.dim import Dim, UnknownSize
+from netspec.dim import Dim, UnknownSize, below
 from netspec.dim import bind as bind_size
 from netspec.dim import unknowns as names_in
 from netspec.ir import Graph, Node
@@ -42,7 +42,7 @@ def bind(graph: Graph, sizes: Mapping[str, int]) -> Graph:
         try:
             op = bind_op(node.op, sizes).settle(*inputs)
             shapes[node.name] = op.infer(*inputs)
-            if min((size for size in shapes[node.name].sizes if type(size) is int), default=1) < 1:
+            if any(below(size, 1) for size in shapes[node.name].sizes):
                 raise Rejected("empty-output", f"it would be {shapes[node.name]}")
         except Rejected as error:
             reason = error.message

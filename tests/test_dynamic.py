@@ -25,7 +25,20 @@ LIMITS = {"torch": ("float64", 1e-12), "onnx": ("float32", 4e-6)}
 
 REALISED = [
     *("add", "avgpool", "bn", "concat", "conv", "conv_transpose", "dense", "dropout", "flatten"),
-    *("gap", "gelu", "log_softmax", "max", "mean", "mul", "permute", "pool", "relu", "softmax"),
+    *(
+        "gap",
+        "gelu",
+        "log_softmax",
+        "max",
+        "mean",
+        "mul",
+        "permute",
+        "pool",
+        "positions",
+        "relu",
+        "softmax",
+        "tokens",
+    ),
 ]
 """Ops of which every target realises at least one example with unknown sizes."""
 
@@ -88,6 +101,9 @@ def test_every_op_agrees_at_several_sizes_or_is_refused(op, target):
     done = 0
     for graph, choices in unsized_examples(op):
         assert choices
+        for sizes in choices:
+            for before, after in zip(graph.nodes, bind(graph, sizes).nodes, strict=True):
+                assert before.shape.bind(sizes) == after.shape
         if not refused(graph, target):
             check(graph, target, choices)
             done += 1

@@ -235,7 +235,20 @@ def test_every_op_agrees_with_the_reference(keras, op):
 
 REALISED_UNSIZED = [
     *("add", "avgpool", "bn", "concat", "conv", "conv_transpose", "dense", "dropout", "flatten"),
-    *("gap", "gelu", "log_softmax", "max", "mean", "mul", "permute", "pool", "relu", "softmax"),
+    *(
+        "gap",
+        "gelu",
+        "log_softmax",
+        "max",
+        "mean",
+        "mul",
+        "permute",
+        "pool",
+        "positions",
+        "relu",
+        "softmax",
+        "tokens",
+    ),
 ]
 """Ops of which at least one example is realised with sizes known only at run time."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from netspec.dim import below
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import Count, Initial, Number
 from netspec.shape import Shape
@@ -84,7 +85,7 @@ class Positions(_Positional):
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged; the sequence is not longer than there are vectors."""
         x = super().infer(*inputs)
-        if x.axis("t") > self.length:
+        if below(self.length, x.axis("t")):
             raise Rejected(
                 "too-long",
                 f"`positions` has {self.length} vectors, and the sequence has {x.axis('t')} steps",

@@ -80,7 +80,7 @@ class Grouping(NamedTuple):
 
     def _names(self, side: Sequence[Group]) -> list[str]:
         """The elementary axes of more than one element, which alone are ever moved."""
-        return [name for name in chain(*side) if self.sizes[name] > 1]
+        return [name for name in chain(*side) if self.sizes[name] != 1]
 
     def _length(self, group: Group) -> int:
         return prod(self.sizes[name] for name in group)

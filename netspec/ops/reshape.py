@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import prod
+from operator import index
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from netspec.dim import Size, below
 from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Letters, NamedSizes, place_of, with_axis
 from netspec.ops.grouping import Group, Grouping, letters, parse_pattern, solve
@@ -80,7 +82,7 @@ class Reshape(Op):
     )
 
     sizes: Annotated[
-        tuple[int, ...], Field(min_length=1, description="the new sizes, -1 for what is left")
+        tuple[Size, ...], Field(min_length=1, description="the new sizes, -1 for what is left")
     ]
     axes: Annotated[
         str | None,
@@ -110,7 +112,7 @@ class Reshape(Op):
         words = " x ".join(str(size) if size != -1 else "?" for size in self.sizes)
         if self.sizes.count(-1) > 1:
             raise Rejected("bad-sizes", "only one size may be -1", param="sizes")
-        if any(size < 1 and size != -1 for size in self.sizes):
+        if any(below(size, 1) and size != -1 for size in self.sizes):
             raise Rejected("bad-sizes", f"{words} is no shape", param="sizes")
         if x.elements % rest or (rest != x.elements and -1 not in self.sizes):
             raise Rejected(
@@ -187,10 +189,12 @@ class Squeeze(Regroup):
     which: Annotated[Letters, Field(description="the letters of the axes to drop")] = ()
 
     def settle(self, *inputs: Shape) -> Self:
-        """The axes by name."""
+        """The axes by name; which have size 1 must be known."""
+        if self.which:
+            return self
         (x,) = inputs
-        found = tuple(a for a, size in named_sizes(x).items() if size == 1 and a != "c")
-        return self.model_copy(update={"which": self.which or found})
+        found = tuple(a for a, size in named_sizes(x).items() if a != "c" and index(size) == 1)
+        return self.model_copy(update={"which": found})
 
     def axes(self, x: Shape) -> str:
         """Those that are left; raises `Rejected` where one to drop is larger than 1, or none is left."""

@@ -7,6 +7,7 @@ from netspec.backends.keras.rows import (
     ROWS,
     held_order,
 )
+from netspec.dim import Dim
 from netspec.emit.source import Call, arg
 from netspec.ops.grouping import Grouping, Moves
 from netspec.ops.reshape import (
@@ -59,7 +60,12 @@ def _steps(moves: Moves) -> list[Call]:
 
 
 def _shaped(sizes: tuple[int, ...] | None) -> list[Call]:
-    return [] if sizes is None else [Call("layers.Reshape", {"target_shape": sizes})]
+    """Keras finds one size that is known only at run time."""
+    if sizes is None:
+        return []
+    if sum(isinstance(size, Dim) for size in sizes) == 1:
+        sizes = tuple([-1 if isinstance(size, Dim) else size for size in sizes])
+    return [Call("layers.Reshape", {"target_shape": sizes})]
 
 
 def _moved(order: tuple[int, ...] | None) -> list[Call]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.onnx.rows import ROWS, Operand, Site, integers, node, singles
+from netspec.dim import Dim
 from netspec.ops.embedding import Embed, Positions, Sinusoidal
 
 
@@ -19,7 +20,9 @@ def positions(op: Positions, site: Site) -> Operand:
     steps = site.shapes[0].axis("t")
     if steps == op.length:
         return node("Add", x, table)
-    return node("Add", x, node("Slice", table, integers(0), integers(steps), integers(0)))
+    unknown = isinstance(steps, Dim)
+    end = node("Shape", x, start=1, end=2) if unknown else integers(steps)
+    return node("Add", x, node("Slice", table, integers(0), end, integers(0)))
 
 
 @ROWS.row(Sinusoidal)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netspec.backends.torch.layer import WEIGHT, Layer, X
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Call, Expr, Infix, Subscript
+from netspec.dim import Dim
+from netspec.emit.source import Call, Expr, Infix, Subscript, call
 from netspec.ops.embedding import Embed, Positions, Sinusoidal
 from netspec.shape import Shape
 
@@ -22,6 +23,8 @@ def positions(op: Positions, x: Shape) -> Layer:
     sizes = {"num_embeddings": op.length, "embedding_dim": x.axis("c")}
     steps = x.axis("t")
     rows: Expr = WEIGHT if steps == op.length else Subscript(WEIGHT, f":{steps}")
+    if isinstance(steps, Dim):
+        rows = call("narrow", 0, 0, call("size", 1, on=X), on=WEIGHT)
     return Layer(Call("nn.Embedding", sizes), Infix("+", (X, rows)))
 
 

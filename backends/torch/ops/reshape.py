@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from netspec.backends.torch.layer import Layer, X, method
 from netspec.backends.torch.rows import ROWS
+from netspec.dim import Dim
 from netspec.emit.source import Call, Expr, call
 from netspec.ops.reshape import Flatten, Rearrange, Regroup, Reshape, Squeeze, Unsqueeze
 from netspec.shape import Shape
@@ -45,9 +47,14 @@ def _moved(value: Expr, order: Sequence[int]) -> Expr:
 
 
 def shaped(value: Expr, given: Sequence[int], wanted: Sequence[int]) -> Expr:
-    """`flatten` or `unflatten` where one axis tells the change, else `reshape`; sizes without the batch."""
+    """`flatten` or `unflatten` where one axis tells the change, else `reshape`; sizes without the batch.
+
+    Sizes known only at run time are not written: one part after another is flattened or unflattened.
+    """
     if tuple(given) == tuple(wanted):
         return value
+    if any(isinstance(size, Dim) for size in wanted):
+        return _shaped_in_parts(value, given, wanted)
     same = zip(given, wanted, strict=False)
     before = next((i for i, (a, b) in enumerate(same) if a != b), min(len(given), len(wanted)))
     same = zip(reversed(given[before:]), reversed(wanted[before:]), strict=False)
@@ -60,3 +67,38 @@ def shaped(value: Expr, given: Sequence[int], wanted: Sequence[int]) -> Expr:
     if len(old) == 1 and len(new) > 1:
         return call("unflatten", first, tuple(new), on=value)
     return call("reshape", -1, *wanted, on=value)
+
+
+def _shaped_in_parts(value: Expr, given: Sequence[int], wanted: Sequence[int]) -> Expr:
+    """From the last part to the first, so that the places of those before stay; one size of a part is found."""
+    for first, old, new in reversed(_parts(given, wanted)):
+        if not old:
+            value = call("unsqueeze", first, on=value)
+        if not new:
+            value = call("squeeze", first, on=value)
+        if len(old) > 1:
+            value = call("flatten", first, first + len(old) - 1, on=value)
+        if len(new) > 1:
+            unknown = [isinstance(size, Dim) for size in new]
+            one = sum(unknown) == 1
+            sizes = tuple([-1 if one and u else size for size, u in zip(new, unknown, strict=True)])
+            value = call("unflatten", first, sizes, on=value)
+    return value
+
+
+def _parts(
+    given: Sequence[int], wanted: Sequence[int]
+) -> list[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """Where a part begins (the batch counted), and its axes before and after, which hold equally many.
+
+    One side is empty where an axis of size 1 comes or goes.
+    """
+    found: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
+    old, new, place = list(given), list(wanted), 1
+    while old or new:
+        pairs = ((i, j) for i in range(len(old) + 1) for j in range(len(new) + 1) if i or j)
+        smallest = sorted(pairs, key=lambda pair: (pair != (1, 1), sum(pair)))
+        i, j = next((i, j) for i, j in smallest if prod(old[:i]) == prod(new[:j]))
+        found.append((place, tuple(old[:i]), tuple(new[:j])))
+        old, new, place = old[i:], new[j:], place + i
+    return found
