@@ -149,9 +149,9 @@ class Rows(Generic[RowT]):
         return self._rows[type(op)]
 
     def _import(self, op: type[Op]) -> None:
-        """The rows of the op's family; another package registers its own."""
+        """The rows of the op's family; another package registers its own, of its target and of its ops."""
         package, _, family = op.__module__.rpartition(".")
-        if package != "netspec.ops" or family in self._families:
+        if package != "netspec.ops" or self.target not in _SHIPPED or family in self._families:
             return
         self._families.add(family)
         name = f"netspec.backends.{self.target}.ops.{family}"
