@@ -84,6 +84,7 @@ def joined(graphs: Sequence[Graph]) -> Graph:
                         update={
                             "name": name(node.name),
                             "inputs": tuple(map(name, node.inputs)),
+                            "shares": node.shares and name(node.shares),
                         }
                     )
                     for node in graph.nodes
