@@ -147,4 +147,13 @@ PAGES = {
         "a reduction takes all axes away",
         "A tensor has one axis at least, beside the batch. `keep=true` leaves the axes with size 1.",
     ),
+    "indivisible-heads": Page(
+        "features cannot be split into equal heads",
+        "Attention gives each head a part of the features, all of one width: `heads` divides the features, or "
+        "`head_dim` says how wide a head is.",
+    ),
+    "too-many-branches": Page(
+        "an op of two tensors is given more",
+        "A product of matrices is one of two: write products of more as steps.",
+    ),
 }
