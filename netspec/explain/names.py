@@ -207,42 +207,4 @@ PAGES = {
         "files use one another in a circle",
         "Put what both need into a third file.",
     ),
-    "use-before-share": Page(
-        "a shared instance is used above its `share`",
-        "A `share` stands above the first use of its name, so that it is known whose weights those are.",
-        bad="input 8\nenc -> relu\nshare enc = dense 8\nenc\n",
-        good="input 8\nshare enc = dense 8\nenc -> relu -> enc\n",
-    ),
-    "shared-input": Page(
-        "a shared instance has an input of its own",
-        "An instance is used in several places, and an input is there once. Put the input before the uses.",
-        bad="share enc = { input 8 -> dense 8 }\ninput 8\nenc\n",
-        good="share enc = dense 8\ninput 8\nenc\n",
-    ),
-    "unlike-use": Page(
-        "a shared instance cannot be used on such a tensor",
-        "Its weights were made for the first use. Another one needs the same layers with weights of the "
-        "same shapes: bring the tensor to the same channels first.",
-        bad="share enc = dense 8\ninput 4\nenc -> enc\n",
-        good="share enc = dense 8\ninput 4\ndense 8 -> enc -> enc\n",
-    ),
-    "labelled-use": Page(
-        "a use of a shared instance has a label",
-        "It has the name that `share` gives it wherever it is used, and so have its weights.",
-        bad="share enc = dense 8\ninput 8\nfirst: enc\n",
-        good="share enc = dense 8\ninput 8\nenc\n",
-    ),
-    "not-shared": Page(
-        "`tied` is given something that is not shared",
-        "`tied name` works with the weight of a layer that `share` names.",
-    ),
-    "unused-owner": Page(
-        "the layer whose weights are tied leads to no result before they are",
-        "`tied name` works with the weight of an earlier use of the shared layer, and without one there is "
-        "no weight.",
-    ),
-    "wrong-width": Page(
-        "`tied` is given a tensor of another width",
-        "The transposed weight of a layer takes what the layer gives.",
-    ),
 }
