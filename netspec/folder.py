@@ -42,6 +42,9 @@ class Folder:
         real = self._resolve(path, user)
         shown = os.path.normpath(os.path.join(self.path, os.path.relpath(real, self._root)))
         with _open(real, shown) as file:
+            # A folder on the way may have become a link since the path was followed.
+            if os.path.realpath(real) != real:
+                raise _outside(path)
             found = os.fstat(file.fileno())
             identity = found.st_dev, found.st_ino
             if identity not in self._files:
@@ -58,9 +61,7 @@ class Folder:
         real = os.path.realpath(os.path.join(self._homes.get(user, self._root), path))
         absolute = PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive
         if absolute or not Path(real).is_relative_to(self._root):
-            message = f"`{path}` leads out of the folder of the spec"
-            help_ = "used files stand beside the spec that is compiled, or in folders below it"
-            raise _failure("outside-folder", message, help_)
+            raise _outside(path)
         return real
 
     def _text(self, file: BinaryIO, shown: str) -> str:
@@ -88,6 +89,12 @@ def _open(real: str, shown: str) -> BinaryIO:
         what = "a folder" if stat.S_ISDIR(mode) else "not a file"
         raise _failure("unreadable-file", f"cannot read {shown}: it is {what}")
     return open(descriptor, "rb")
+
+
+def _outside(path: str) -> SpecError:
+    message = f"`{path}` leads out of the folder of the spec"
+    help_ = "used files stand beside the spec that is compiled, or in folders below it"
+    return _failure("outside-folder", message, help_)
 
 
 def _failure(id: str, message: str, help: str | None = None) -> SpecError:  # noqa: A002

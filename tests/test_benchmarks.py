@@ -13,7 +13,9 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["startup", "onnx_export", "torch_speed", "ort_speed"])
+@pytest.mark.parametrize(
+    "script", ["startup", "language", "onnx_export", "torch_speed", "ort_speed"]
+)
 def test_a_benchmark_runs(script):
     command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--quick", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,1 @@
+"""Random networks over all ops, what must hold of each, and comparing them across targets."""
