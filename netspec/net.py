@@ -139,7 +139,8 @@ class Net:
             if isinstance(layers, str):
                 return self._add(layers, [x], list(arguments), keywords, name)
             with self.group(name):
-                return layers(x)
+                result: Tensor = layers(x)
+            return result
 
         return Layers(self, instance, apply)
 

@@ -45,6 +45,7 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     body = "\n\n\n".join([*needed(SOURCES, "\n".join(functions)), *functions])
     source = f"{header(graph, channels_last=True)}\n{_imports(body)}\n\n\n{body}\n"
     suffixes = [f"{name}.{step.suffix}" for name, layer in layers.items() for step in layer.steps]
+    suffixes += sharing.names(each.part for each in plan.definitions)
     prove(source, _meant(layers, plan), names_of(graph, suffixes), _MODULES, SOURCES)
     return source, plan.definitions[-1].name
 
@@ -289,7 +290,7 @@ class _Function:
             shapes = [self.graph.by_name[value].shape for value in values]
             sizes = zip(*map(channels_last, shapes), strict=True)
             free = tuple(each[0] if len({*each}) == 1 else None for each in sizes)
-            suffix = "input" if len(part.inputs) == 1 else f"input{number}"
+            suffix = sharing.input_suffix(part, number)
             own = self._name(f"{part.local}.{suffix}")
             more: dict[str, Expr] = {"dtype": "int32"} if shapes[0].dtype == "int" else {}
             inputs.append(Code(self.objects[part.local, suffix]))

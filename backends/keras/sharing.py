@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from netspec.backends.keras.layer import Layer, layer_name
@@ -57,14 +57,33 @@ def objects(
     for item in part.items:
         if item.local not in wanted:
             continue
-        numbers = range(1, len(item.inputs) + 1) if len(item.inputs) > 1 else [""]
-        suffixes = ["", *(f"input{number}" for number in numbers)]
+        suffixes = ["", *_input_suffixes(item)]
         if isinstance(item, Leaf):
             suffixes = [step.suffix for step in layers[item.path].steps if not step.expression]
         for suffix in suffixes:
             name = snake(layer_name(f"{item.local}.{suffix}" if suffix else item.local))
             found[item.local, suffix] = names.fresh(f"{name}_model" if name in taken else name)
     return found
+
+
+def input_suffix(part: Item, number: int) -> str:
+    """How an input of a shared part's model is called, counted from 1."""
+    return "input" if len(part.inputs) == 1 else f"input{number}"
+
+
+def _input_suffixes(part: Item) -> list[str]:
+    return [input_suffix(part, number) for number in range(1, len(part.inputs) + 1)]
+
+
+def names(parts: Iterable[Part]) -> Iterator[str]:
+    """The paths of layers that there are for the sake of sharing alone."""
+    for part in parts:
+        lent = lenders(part)
+        for item in part.items:
+            if item.local in lent:
+                yield f"{item.path}.order"
+            elif item.local in lent.values():
+                yield from (f"{item.path}.{suffix}" for suffix in _input_suffixes(item))
 
 
 def waits(graph: Graph, part: Part) -> dict[str, str]:
