@@ -95,6 +95,20 @@ conv 4 3 stride=2 padding=1 -> bn -> relu -> conv 8 3 groups=4 stride=(1, 2, 1) 
 conv 6 3 stride=2 padding=1 -> conv_transpose 4 2 stride=2 groups=2 -> dense 3
 """
 
+TEMPORAL = """
+block past(c, dilation) {
+  add { conv c 3 dilation=dilation padding=causal -> bn -> relu | if @.c != c { conv c 1 } }
+}
+net temporal {
+  input c=2 t=17
+  past 6 1 -> past 6 2 -> past 6 4 -> depthwise 4 padding=same stride=2 multiplier=2
+  mul { @ | gap -> dense 12 -> sigmoid } -> wsconv 8 3 padding=1 mode=reflect eps=1e-3
+  conv 8 2 padding=causal stride=2 dilation=3 -> pool 3 stride=1 padding=causal
+  conv_transpose 6 3 stride=2 padding=same groups=2 -> l2pool 2 -> adaptive_avgpool 3
+  dense 5 -> permute "c t"
+}
+"""
+
 # All sizes equal, the batch of 7 too: Keras on TensorFlow mistakes one axis for another in some sums.
 EQUAL = """
 input 7 7 7
@@ -135,6 +149,7 @@ NETWORKS = {
     "hostile": HOSTILE,
     "numbered": NUMBERED,
     "volume": VOLUME,
+    "temporal": TEMPORAL,
     "equal": EQUAL,
     "interrupted": INTERRUPTED,
 }
@@ -459,7 +474,9 @@ def test_what_keras_cannot_do_is_refused_with_the_reason(line):
         target.emit(chain("input 3 8 8", line, "relu"))
 
 
-@pytest.mark.parametrize("name", ["cnn", "inverted", "residual", "two_sided", "volume", "equal"])
+@pytest.mark.parametrize(
+    "name", ["cnn", "inverted", "residual", "two_sided", "volume", "equal", "temporal"]
+)
 def test_keras_on_torch_agrees(keras_on_torch, name):
     check(keras_on_torch, graph_of(NETWORKS[name]), "float32", 5e-6, training=False)
 

@@ -276,7 +276,7 @@ class L2Pooling{rank}D(layers.AveragePooling{rank}D):
     """The root of the sum of squares of each window."""
 
     def call(self, inputs):
-        count = float(np.prod(self.pool_size))
+        count = {count}
         return ops.sqrt(super().call(ops.square(inputs)) * count)
 '''
 
@@ -404,7 +404,9 @@ SOURCES = {
     **ATTENTION,
     **{
         f"{before}{rank}{after}": source.format(
-            rank=rank, padding="self.padding" if rank == 1 else "*self.padding"
+            rank=rank,
+            padding="self.padding" if rank == 1 else "*self.padding",
+            count=" * ".join(f"self.pool_size[{axis}]" for axis in range(rank)),
         )
         for before, after, source in (
             ("LowPadding", "D", _LOW_PADDING),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -194,6 +194,7 @@ class _Places:
                 self._first.setdefault(path, index)
         self._taken = {*self._first, *(scope.path for scope in graph.scopes)}
         self._before: dict[int, list[str]] = {}
+        self._counts: Counter[str] = Counter()
 
     def between(self, value: str, reader: str | None) -> str:
         """A free name for the conversion of a value for its first reader, or for a result of the network."""
@@ -206,12 +207,15 @@ class _Places:
             place = self._first[".".join(other[: depth + 1])]
         place = max(place, self._first[value] + 1)
         prefix = "".join(f"{part}." for part in own[:depth])
-        number = 1
-        while (name := f"{prefix}{Permute.kind}{number}") in self._taken:
-            number += 1
-        self._taken.add(name)
-        self._before.setdefault(place, []).append(name)
+        self._before.setdefault(place, []).append(name := self._fresh(prefix))
         return name
+
+    def _fresh(self, prefix: str) -> str:
+        while True:
+            self._counts[prefix] += 1
+            name = f"{prefix}{Permute.kind}{self._counts[prefix]}"
+            if name not in self._taken:
+                return name
 
     def in_order(self, nodes: Mapping[str, Node]) -> tuple[Node, ...]:
         """All nodes, each conversion in its place."""
