@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.keras.attention_source import ATTENTION
+from netspec.backends.keras.window_source import WINDOWS
 
 _BATCH_NORM = '''\
 @keras.saving.register_keras_serializable(package="netspec")
@@ -108,74 +109,6 @@ def swiglu(x: KerasTensor, axis: int = -1) -> KerasTensor:
     return ops.silu(gate) * value
 '''
 
-_LOW_PADDING = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class LowPadding{rank}D(layers.ZeroPadding{rank}D):
-    """Padding of minus infinity, which never is the maximum."""
-
-    def call(self, inputs):
-        padding = ((0, 0), {padding}, (0, 0))
-        return ops.pad(inputs, padding, constant_values=-float("inf"))
-'''
-
-_PARTIAL_AVERAGE = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class PartialAveragePooling{rank}D(layers.AveragePooling{rank}D):
-    """Average pooling whose windows reach over the margins, which do not count."""
-
-    def __init__(self, pool_size, *, margins, **kwargs):
-        super().__init__(pool_size, **kwargs)
-        self.margins = margins
-
-    def call(self, inputs):
-        padding = ((0, 0), *self.margins, (0, 0))
-        share = super().call(ops.pad(ops.ones_like(inputs[..., :1]), padding))
-        return super().call(ops.pad(inputs, padding)) / share
-
-    def compute_output_shape(self, input_shape):
-        batch, *sizes, channels = input_shape
-        sizes = [size and size + sum(pair) for size, pair in zip(sizes, self.margins)]
-        return super().compute_output_shape((batch, *sizes, channels))
-
-    def get_config(self):
-        return {{**super().get_config(), "margins": self.margins}}
-'''
-
-_GROUPED_TRANSPOSE = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class GroupedConv{rank}DTranspose(layers.Conv{rank}DTranspose):
-    """Transposed convolution of groups of channels apart from each other."""
-
-    def __init__(self, filters, kernel_size, *, groups, **kwargs):
-        super().__init__(filters, kernel_size, **kwargs)
-        self.groups = groups
-
-    def build(self, input_shape):
-        shape = (*self.kernel_size, self.filters // self.groups, input_shape[-1])
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,), self.bias_initializer, name="bias"
-            )
-
-    def call(self, inputs):
-        parts = zip(
-            ops.split(inputs, self.groups, axis=-1),
-            ops.split(self.kernel, self.groups, axis=-1),
-        )
-        outputs = [
-            ops.conv_transpose(
-                part, kernel, self.strides, self.padding, self.output_padding
-            )
-            for part, kernel in parts
-        ]
-        outputs = ops.concatenate(outputs, axis=-1)
-        return outputs + self.bias if self.use_bias else outputs
-
-    def get_config(self):
-        return {{**super().get_config(), "groups": self.groups}}
-'''
-
 _POSITIONS = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class Positions(layers.Layer):
@@ -270,121 +203,6 @@ class Constant(layers.Layer):
         return {**super().get_config(), "values": self.values}
 '''
 
-_L2_POOLING = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class L2Pooling{rank}D(layers.AveragePooling{rank}D):
-    """The root of the sum of squares of each window."""
-
-    def call(self, inputs):
-        count = {count}
-        return ops.sqrt(super().call(ops.square(inputs)) * count)
-'''
-
-_ADAPTIVE_POOLING = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class AdaptivePooling(layers.Layer):
-    """PyTorch's adaptive pooling: bins that may overlap, as many as are asked for."""
-
-    def __init__(self, sizes, *, reduction, **kwargs):
-        super().__init__(**kwargs)
-        self.sizes = sizes
-        self.reduction = reduction
-
-    def call(self, inputs):
-        reduce = ops.max if self.reduction == "max" else ops.mean
-        for axis, count in enumerate(self.sizes, start=1):
-            size, bins = inputs.shape[axis], []
-            for i in range(count):
-                start, end = i * size // count, -(-(i + 1) * size // count)
-                places = ops.take(inputs, ops.arange(start, end), axis=axis)
-                bins.append(reduce(places, axis=axis, keepdims=True))
-            inputs = ops.concatenate(bins, axis=axis)
-        return inputs
-
-    def get_config(self):
-        config = {"sizes": self.sizes, "reduction": self.reduction}
-        return {**super().get_config(), **config}
-'''
-
-_BORDER_PADDING = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class BorderPadding(layers.Layer):
-    """Padding with values of the input itself: reflected, replicated or circular."""
-
-    def __init__(self, padding, *, mode, **kwargs):
-        super().__init__(**kwargs)
-        self.padding = padding
-        self.mode = mode
-
-    def call(self, inputs):
-        for axis, (before, after) in enumerate(self.padding, start=1):
-            last = ops.shape(inputs)[axis] - 1
-            places = ops.arange(-before, last + 1 + after)
-            if self.mode == "circular":
-                places = ops.mod(places, last + 1)
-            elif self.mode == "reflect":
-                places = last - ops.abs(last - ops.abs(places))
-            places = ops.clip(places, 0, last)
-            inputs = ops.take(inputs, places, axis=axis)
-        return inputs
-
-    def compute_output_shape(self, input_shape):
-        batch, *sizes, channels = input_shape
-        sizes = [size and size + sum(pair) for size, pair in zip(sizes, self.padding)]
-        return (batch, *sizes, channels)
-
-    def get_config(self):
-        config = {"padding": self.padding, "mode": self.mode}
-        return {**super().get_config(), **config}
-'''
-
-_WS_CONV = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class WSConv{rank}D(layers.Conv{rank}D):
-    """Convolution whose weights are standardised: every filter has mean 0, variance 1."""
-
-    def __init__(self, filters, kernel_size, *, eps=1e-5, **kwargs):
-        super().__init__(filters, kernel_size, **kwargs)
-        self.eps = eps
-
-    def call(self, inputs):
-        axes = tuple(range({rank} + 1))
-        mean, variance = ops.moments(self.kernel, axes, keepdims=True)
-        kernel = (self.kernel - mean) / ops.sqrt(variance + self.eps)
-        outputs = ops.conv(
-            inputs, kernel, self.strides, self.padding, dilation_rate=self.dilation_rate
-        )
-        return outputs + self.bias if self.use_bias else outputs
-
-    def get_config(self):
-        return {{**super().get_config(), "eps": self.eps}}
-'''
-
-_HALF_PADDED = '''\
-def {name}(
-    x: KerasTensor,{filters} kernel: int, *, strides: int = 1, name: str, **kwargs
-) -> KerasTensor:
-    """Convolution padded by half its kernel; Keras's "same" is lopsided when strided."""
-    padding = "same" if strides == 1 else "valid"
-    if padding == "valid" and kernel > 1:
-        x = layers.ZeroPadding{rank}D(kernel // 2, name=f"{{name}}_pad")(x)
-    layer = layers.{layer}(
-        {argument}kernel, strides=strides, padding=padding, name=name, **kwargs
-    )
-    return layer(x)
-'''
-
-
-def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
-    return _HALF_PADDED.format(
-        name=name,
-        layer=layer,
-        rank=rank,
-        filters=" filters: int," if filters else "",
-        argument="filters, " if filters else "",
-    )
-
-
 SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "InOrder": _IN_ORDER,
@@ -392,8 +210,6 @@ SOURCES = {
     "ReversibleEmbedding": _REVERSIBLE_EMBEDDING,
     "gelu_tanh": _GELU_TANH,
     "local_response_norm": _LOCAL_RESPONSE_NORM,
-    "AdaptivePooling": _ADAPTIVE_POOLING,
-    "BorderPadding": _BORDER_PADDING,
     "reglu": _REGLU,
     "geglu": _GEGLU,
     "swiglu": _SWIGLU,
@@ -402,29 +218,5 @@ SOURCES = {
     "Parameter": _PARAMETER,
     "Constant": _CONSTANT,
     **ATTENTION,
-    **{
-        f"{before}{rank}{after}": source.format(
-            rank=rank,
-            padding="self.padding" if rank == 1 else "*self.padding",
-            count=" * ".join(f"self.pool_size[{axis}]" for axis in range(rank)),
-        )
-        for before, after, source in (
-            ("LowPadding", "D", _LOW_PADDING),
-            ("PartialAveragePooling", "D", _PARTIAL_AVERAGE),
-            ("GroupedConv", "DTranspose", _GROUPED_TRANSPOSE),
-            ("WSConv", "D", _WS_CONV),
-            ("L2Pooling", "D", _L2_POOLING),
-        )
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"conv{rank}d": _half_padded(f"conv{rank}d", f"Conv{rank}D", rank, filters=True)
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"depthwise_conv{rank}d": _half_padded(
-            f"depthwise_conv{rank}d", f"DepthwiseConv{rank}D", rank, filters=False
-        )
-        for rank in (1, 2)
-    },
+    **WINDOWS,
 }
