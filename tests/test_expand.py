@@ -293,6 +293,15 @@ def test_a_mistake_inside_a_block_tells_the_way_there() -> None:
     assert [note.message for note in mistake.notes] == ["output is 8 x 2 x 2"]
 
 
+def test_a_numbered_call_may_follow_lets() -> None:
+    found = graph(
+        "block unit(c) { conv c 1 -> relu }\n"
+        "input 3 8 8\nlayer: for i in range(2) { let c = 4 + i; unit c }"
+    )
+    assert [scope.path for scope in found.scopes] == ["layer", "layer.0", "layer.1"]
+    assert found.outputs[0].node == "layer.1.relu1"
+
+
 FAMILY = """
 net small(unit=basic_block, depths=[1]) {
   input 3 8 8

@@ -379,6 +379,7 @@ class _Expansion:
         if label is None:
             yield from self._statements(frame, body.statements)
         elif step is not None:
+            yield from self._statements(frame, body.statements[:-1])
             with self.reports.reporting(frame):
                 yield self._invoke(frame, step, str(number))
         else:
@@ -587,7 +588,9 @@ def _replaceable(statements: Sequence[tree.Statement]) -> list[str]:
 
 
 def _only_call(body: tree.Body) -> tree.Invoke | None:
-    """The one unlabelled call of an op or a block that a loop's body consists of."""
-    if len(body.statements) != 1 or not isinstance(body.statements[0], tree.Flow):
+    """The one unlabelled call of an op or a block that a loop's body makes, after `let`s if any."""
+    if not body.statements or not isinstance(last := body.statements[-1], tree.Flow):
         return None
-    return sharing.lone_step(body.statements[0].pipeline)
+    if not all(isinstance(before, tree.Let) for before in body.statements[:-1]):
+        return None
+    return sharing.lone_step(last.pipeline)
