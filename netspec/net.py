@@ -137,10 +137,10 @@ class Net:
 
         def apply(x: Tensor, name: str) -> Tensor:
             if isinstance(layers, str):
-                return self._add(layers, [x], list(arguments), keywords, name)
+                result: Tensor = self._add(layers, [x], list(arguments), keywords, name)
+                return result
             with self.group(name):
-                result: Tensor = layers(x)
-            return result
+                return layers(x)
 
         return Layers(self, instance, apply)
 
