@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.keras.attention_source import ATTENTION
+from netspec.backends.keras.channel_source import CHANNELWISE
 from netspec.backends.keras.window_source import WINDOWS
 
 _BATCH_NORM = '''\
@@ -74,39 +75,6 @@ _GELU_TANH = '''\
 def gelu_tanh(x):
     """GELU by its tanh formula, for which Keras has no activation of its own."""
     return ops.gelu(x, approximate=True)
-'''
-
-_LOCAL_RESPONSE_NORM = '''\
-def local_response_norm(
-    x: KerasTensor, *, size: int, alpha: float, beta: float, k: float
-) -> KerasTensor:
-    """Each channel over a power of the squares of `size` channels around it."""
-    margin, channels = size // 2, x.shape[-1]
-    padding = [(0, 0)] * (len(x.shape) - 1) + [(margin, margin)]
-    squares = ops.pad(ops.square(x), padding)
-    total = sum(squares[..., first : first + channels] for first in range(size))
-    return x / ops.power(k + alpha / size * total, beta)
-'''
-
-_REGLU = '''\
-def reglu(x: KerasTensor, axis: int = -1) -> KerasTensor:
-    """The second half of the features, through ReLU, gates the first."""
-    value, gate = ops.split(x, 2, axis=axis)
-    return value * ops.relu(gate)
-'''
-
-_GEGLU = '''\
-def geglu(x: KerasTensor, axis: int = -1, *, approximate: bool = False) -> KerasTensor:
-    """The second half of the features, through GELU, gates the first."""
-    value, gate = ops.split(x, 2, axis=axis)
-    return value * ops.gelu(gate, approximate=approximate)
-'''
-
-_SWIGLU = '''\
-def swiglu(x: KerasTensor, axis: int = -1) -> KerasTensor:
-    """The first half of the features, through SiLU, gates the second."""
-    gate, value = ops.split(x, 2, axis=axis)
-    return ops.silu(gate) * value
 '''
 
 _POSITIONS = '''\
@@ -209,14 +177,11 @@ SOURCES = {
     "ReversibleDense": _REVERSIBLE_DENSE,
     "ReversibleEmbedding": _REVERSIBLE_EMBEDDING,
     "gelu_tanh": _GELU_TANH,
-    "local_response_norm": _LOCAL_RESPONSE_NORM,
-    "reglu": _REGLU,
-    "geglu": _GEGLU,
-    "swiglu": _SWIGLU,
     "Positions": _POSITIONS,
     "SinusoidalPositions": _SINUSOIDAL,
     "Parameter": _PARAMETER,
     "Constant": _CONSTANT,
     **ATTENTION,
+    **CHANNELWISE,
     **WINDOWS,
 }

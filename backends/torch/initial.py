@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netspec.backends.torch.layer import MODULE
-from netspec.emit.source import Call, Code, Expr
+from netspec.emit.source import Call, Code, Expr, call
 from netspec.ops.base import Weight
 from netspec.ops.initial import Init
 
@@ -50,3 +50,13 @@ def initial(init: Init, tensor: Expr) -> Call:
         case _:
             keywords = {"gain": value}
     return Call(f"nn.init.{name}_", positional, keywords, {"mode": "fan_in", "gain": 1.0})
+
+
+def started(init: Init, shape: tuple[int, ...]) -> Expr:
+    """A tensor of that shape that starts so."""
+    sizes: dict[str, Expr] = {str(i): size for i, size in enumerate(shape)}
+    if init.rule == "constant":
+        if init.value in (0, 1):
+            return Call("torch.ones" if init.value else "torch.zeros", sizes)
+        return call("torch.full", shape, init.value)
+    return initial(init, Call("torch.empty", sizes))

@@ -135,6 +135,35 @@ class DropPath(nn.Module):
         return x * F.dropout(kept, self.p)
 '''
 
+_AFFINE = '''\
+class Affine(nn.Module):
+    """A learned factor and a learned summand for each channel."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight + self.bias
+'''
+
+_NORMALIZE = '''\
+class Normalize(nn.Module):
+    """Normalises each channel by given numbers; `ndim` axes stand behind the channels."""
+
+    def __init__(
+        self, mean: tuple[float, ...], std: tuple[float, ...], *, ndim: int
+    ) -> None:
+        super().__init__()
+        shape = (-1, *(1,) * ndim)
+        self.mean = nn.Buffer(torch.tensor(mean).reshape(shape), persistent=False)
+        self.std = nn.Buffer(torch.tensor(std).reshape(shape), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+'''
+
 SOURCES = {
     "same_padding": _SAME_PADDING,
     **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
@@ -143,6 +172,8 @@ SOURCES = {
         f"WSConv{rank}d": _WS_CONV.format(rank=rank, dims=tuple(range(1, 2 + rank)))
         for rank in (1, 2, 3)
     },
+    "Affine": _AFFINE,
+    "Normalize": _NORMALIZE,
     "DropPath": _DROP_PATH,
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,

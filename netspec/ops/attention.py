@@ -111,7 +111,7 @@ class Attention(_Attention):
     kind = "attention"
     aliases = ("mha",)
     examples: ClassVar = (
-        Example("attention 2", ((5, 6),), (5, 6)),
+        Example("attention 2 dropout=0.1", ((5, 6),), (5, 6)),
         Example("attention 3 causal=true bias=false", ((4, 6),), (4, 6)),
         Example("attention 4 kv_heads=2 head_dim=6 init=normal(0.2)", ((5, 8),), (5, 8)),
         Example("attention 4 causal=true kv_heads=2 rotary=true bias=false", ((5, 16),), (5, 16)),
@@ -145,6 +145,10 @@ class Attention(_Attention):
     )
     init: Initial = None
     bias_init: BiasInitial = None
+
+    def deterministic(self) -> Self:
+        """Without dropout."""
+        return self.model_copy(update={"dropout": 0.0})
 
     def settle(self, *inputs: Shape) -> Self:
         """Heads, their features and the scale as numbers."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.initial import initial
+from netspec.backends.torch.initial import started
 from netspec.backends.torch.layer import MODULE, Layer, X
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Call, Expr, call
-from netspec.ops.initial import Init
+from netspec.emit.source import Call, call
 from netspec.ops.param import Const, Param
 from netspec.shape import Shape
 
@@ -15,7 +14,7 @@ from netspec.shape import Shape
 def param(op: Param, x: Shape) -> Layer:
     """An `nn.Parameter` with an axis of one for the examples."""
     (weight,) = op.weights(x)
-    return _tensor(call("nn.Parameter", _started(weight.init, weight.shape)), len(op.sizes))
+    return _tensor(call("nn.Parameter", started(weight.init, weight.shape)), len(op.sizes))
 
 
 @ROWS.row(Const)
@@ -29,12 +28,3 @@ def _tensor(made: Call, rank: int) -> Layer:
     """A tensor of the module's own, repeated for every example where it must be."""
     spread = call("expand", call("len", X), *(-1,) * rank, on=MODULE)
     return Layer(made, spread, bare=MODULE, inline=True)
-
-
-def _started(init: Init, shape: tuple[int, ...]) -> Expr:
-    sizes: dict[str, Expr] = {str(i): size for i, size in enumerate(shape)}
-    if init.rule == "constant":
-        if init.value in (0, 1):
-            return Call("torch.ones" if init.value else "torch.zeros", sizes)
-        return call("torch.full", shape, init.value)
-    return initial(init, Call("torch.empty", sizes))
