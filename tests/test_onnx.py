@@ -33,6 +33,9 @@ reference = load_backend("reference")
 BATCHES = (1, 2, 7)
 OPSETS = (17, 20, 23)
 
+SCALED_IN_FLOAT32 = ("resize", "upsample")
+"""ONNX's own evaluator finds the places of these in float32, in a float64 model too."""
+
 CNN = """
 input 3 16 16
 conv 8 3 padding=same -> bn -> relu -> pool 2
@@ -104,7 +107,8 @@ def test_the_double_model_agrees_with_the_reference(op, example, opset):
     oracle = reference.open_session(graph, weights, "float64")
     for batch in BATCHES:
         feeds = feeds_for(graph, batch)
-        assert_close(session.predict(feeds), oracle.predict(feeds), 1e-7)
+        limit = 1e-6 if op.kind in SCALED_IN_FLOAT32 else 1e-7
+        assert_close(session.predict(feeds), oracle.predict(feeds), limit)
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("float32", 2e-6), ("float64", 1e-7)])

@@ -1,4 +1,4 @@
-"""The convolutions, pools and paddings that an emitted Keras file brings along, where Keras has none that means it."""
+"""The convolutions, pools, paddings and resampling that an emitted Keras file brings along, where Keras has no such thing."""
 
 from __future__ import annotations
 
@@ -138,6 +138,53 @@ class BorderPadding(layers.Layer):
         return {**super().get_config(), **config}
 '''
 
+_RESAMPLING = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class Resampling(layers.Layer):
+    """Other sizes of the axes between batch and channels, by a matrix for each of them."""
+
+    def __init__(self, sizes, *, mode, corners="half", **kwargs):
+        super().__init__(**kwargs)
+        self.sizes = sizes
+        self.mode = mode
+        self.corners = corners
+
+    def matrix(self, old, new):
+        """How much of each old position a new one takes."""
+        rows = np.arange(new)
+        matrix = np.zeros((new, old))
+        if self.mode == "nearest":
+            matrix[rows, rows * old // new] = 1
+            return matrix
+        if self.corners == "align":
+            places = rows * ((old - 1) / max(new - 1, 1))
+        else:
+            places = (rows + 0.5) * (old / new) - 0.5
+        for tap in range(-1, 3):
+            taps = np.floor(places).astype(int) + tap
+            d = np.abs(places - taps)
+            near = 1 + (1.25 * d - 2.25) * d**2 if self.mode == "cubic" else 1 - d
+            far = 3 - 0.75 * ((d - 5) * d + 8) * d if self.mode == "cubic" else 0
+            share = np.where(d <= 1, near, far)
+            np.add.at(matrix, (rows, np.clip(taps, 0, old - 1)), share)
+        return matrix
+
+    def call(self, inputs):
+        for axis, size in enumerate(self.sizes, start=1):
+            matrix = self.matrix(inputs.shape[axis], size)
+            matrix = ops.convert_to_tensor(matrix, self.compute_dtype)
+            inputs = ops.tensordot(inputs, matrix, axes=((axis,), (1,)))
+            inputs = ops.moveaxis(inputs, -1, axis)
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.sizes, input_shape[-1])
+
+    def get_config(self):
+        config = {"sizes": self.sizes, "mode": self.mode, "corners": self.corners}
+        return {**super().get_config(), **config}
+'''
+
 _WS_CONV = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class WSConv{rank}D(layers.Conv{rank}D):
@@ -188,6 +235,7 @@ def _half_padded(name: str, layer: str, rank: int, filters: bool) -> str:
 WINDOWS = {
     "AdaptivePooling": _ADAPTIVE_POOLING,
     "BorderPadding": _BORDER_PADDING,
+    "Resampling": _RESAMPLING,
     **{
         f"{before}{rank}{after}": source.format(
             rank=rank,

@@ -49,12 +49,12 @@ def _correlation(op: Conv | StandardizedConv, site: Site, weight: Operand) -> Op
     framed: Operand = x
     if op.mode != "zeros":
         assert isinstance(op.padding, tuple)
-        framed = _bordered(x, op.mode, op.padding)
+        framed = bordered(x, op.mode, op.padding)
         attributes["pads"] = (0,) * len(op.padding)
     return node("Conv", framed, weight, *site.weights[1:], **attributes)
 
 
-def _bordered(x: Operand, mode: str, pads: tuple[int, ...]) -> Operand:
+def bordered(x: Operand, mode: str, pads: tuple[int, ...]) -> Operand:
     """Padded with values of its own; `Pad` goes round only from opset 19 on."""
     pairs = split_pads(pads)
     if mode != "circular":

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from netspec.backends.reference.border import bordered, unbordered
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result, channels_first
 from netspec.backends.reference.windows import Windows
 from netspec.ops.conv import Conv, ConvTranspose, StandardizedConv
-from netspec.shape import split_pads
 from netspec.weights import Array
 
 _BLOCK = 2**22
@@ -49,49 +49,19 @@ def _correlate(op: Conv | StandardizedConv, at: Applied, weight: Array) -> Resul
     (x,) = at.inputs
     assert isinstance(op.padding, tuple)
     steps = op.infer(*at.shapes).spatial
-    pads, spatial = op.padding, x.shape[2:]
+    pads, padding, spatial = op.padding, op.padding, x.shape[2:]
     if op.mode != "zeros":
-        x = _bordered(x, op)
+        x = bordered(x, op.padding, op.mode)
         pads = (0,) * len(pads)
     windows = Windows.of(op.kernel, op.stride, op.dilation, pads, steps)
 
     def pullback(dy: Array) -> Gradients:
         dx = spread(dy, weight, windows, op.groups, x.shape[2:])
         if op.mode != "zeros":
-            dx = _unbordered(dx, op, spatial)
+            dx = unbordered(dx, padding, op.mode, spatial)
         return Gradients((dx,), _weights(op, dy, pair(x, dy, windows, op.groups)))
 
     return Result(_biased(gather(x, weight, windows, op.groups), at), pullback)
-
-
-def _sources(op: Conv | StandardizedConv, spatial: Sequence[int]) -> list[Array]:
-    """For each axis, which position of the input stands at each position of the padded one."""
-    found = []
-    assert isinstance(op.padding, tuple)
-    for size, (before, after) in zip(spatial, split_pads(op.padding), strict=True):
-        places = np.arange(-before, size + after)
-        if op.mode == "circular":
-            places = places % size
-        elif op.mode == "reflect":
-            places = size - 1 - np.abs(size - 1 - np.abs(places))
-        found.append(np.clip(places, 0, size - 1))
-    return found
-
-
-def _bordered(x: Array, op: Conv | StandardizedConv) -> Array:
-    """Padded with values of its own."""
-    for axis, places in enumerate(_sources(op, x.shape[2:]), start=2):
-        x = np.take(x, places, axis)
-    return x
-
-
-def _unbordered(dx: Array, op: Conv | StandardizedConv, spatial: tuple[int, ...]) -> Array:
-    """The adjoint of `_bordered`: what stands in several places gets the sum of their gradients."""
-    for axis, places in enumerate(_sources(op, spatial), start=2):
-        total = np.zeros((*dx.shape[:axis], spatial[axis - 2], *dx.shape[axis + 1 :]), dx.dtype)
-        np.add.at(np.moveaxis(total, axis, 0), places, np.moveaxis(dx, axis, 0))
-        dx = total
-    return dx
 
 
 @ROWS.row(ConvTranspose)
