@@ -1,4 +1,4 @@
-"""The convolutions, pools, paddings and resampling that an emitted Keras file brings along, where Keras has no such thing."""
+"""Convolutions, pools, paddings and resampling that an emitted Keras file brings along, where Keras has none such."""
 
 from __future__ import annotations
 
