@@ -52,6 +52,32 @@ def test_settings_and_sizes_reach_the_net(run):
     assert "nn.Linear(512, 128)" in text
 
 
+def test_a_size_may_be_known_only_at_run_time(run, tmp_path):
+    spec = "conv 8 3 stride=2 -> relu -> gap -> dense 4"
+    text = run("summary", "-", "--input", "3x?Hx?", stdin=spec).stdout
+    assert "8 x (H + 1)//2 - 1 x (_1 + 1)//2 - 1" in text
+    (tmp_path / "n.net").write_text(f"input 3 ?H 2*?W\n{spec}")
+    outputs = []
+    for name, sizes, code in (
+        ("a", (9, 8), 0),
+        ("b", (5, 14), 0),
+        ("odd", (9, 7), 1),
+        ("low", (2, 8), 1),
+    ):
+        np.save(tmp_path / f"{name}.npy", np.ones((2, 3, *sizes), "f4"))
+        result = run("run", tmp_path / "n.net", "--input", tmp_path / f"{name}.npy", code=code)
+        outputs.append(result.stderr if code else result.stdout)
+    assert outputs[0].startswith("output: 2 x 4 float32")
+    assert outputs[1].startswith("output: 2 x 4 float32")
+    assert "7 is not `2*W` for any W of 1 or more" in outputs[2]
+    assert "error[impossible-size]: `n` cannot take H = 2, W = 4, because of `conv1`" in outputs[3]
+
+
+@pytest.mark.parametrize("word", ["3x?x", "?1", "3x?a b", "x?", "1x2x3x4x?", "3x?_T"])
+def test_what_is_no_size_is_not_taken(run, word):
+    assert "is no shape" in run("check", N2, "--input", word, code=2).stderr
+
+
 def test_a_source_target_writes_its_weights_beside_it(run, tmp_path):
     graph = netspec.load(N2)
     run("compile", N2, "-t", "torch", "--seed", 4, "-o", tmp_path / "n2.py")
