@@ -25,6 +25,12 @@ NETWORKS = {
     "mobilenet_v2": {"input_shape": (3, 64, 64), "overrides": {"width": 0.25}},
     "inception_v3": {"input_shape": (3, 96, 96), "overrides": {"auxiliary": False}},
     "densenet121": {"input_shape": (3, 64, 64), "overrides": {"depths": (2, 3, 1, 2)}},
+    "vit_b_16": {
+        "input_shape": (3, 12, 8),
+        "overrides": {"depth": 2, "heads": 4, "c": 16, "hidden": 24, "patch": 4, "classes": 5},
+    },
+    "gpt2": {"overrides": {"depth": 2, "heads": 4, "c": 16, "vocab": 30, "context": 6}},
+    "bert": {"overrides": {"depth": 2, "heads": 4, "c": 16, "vocab": 30, "t": 6}},
     "tcn": {"overrides": {"t": 24, "widths": (5, 5, 6), "k": 3, "rate": 0.1}},
     "wavenet": {"overrides": {"t": 24, "q": 8, "c": 4, "s": 6, "layers": 3, "stacks": 2}},
 }

@@ -22,7 +22,7 @@ class Reference(NamedTuple):
 
 
 def load_reference(name: str) -> Reference:
-    """The reference of that model: two images, and a third of an odd size."""
+    """The reference of that model: two images, and, where it takes one, a third of an odd size."""
     meta = json.loads((_HERE / f"tv_{name}.json").read_text())
     arrays = np.load(_HERE / f"tv_{name}.npz")
     tensors = meta["param_list"] + meta["buffers"]
@@ -31,11 +31,11 @@ def load_reference(name: str) -> Reference:
         key: _draw(key, shapes[key], meta["seed"] * 1000003 + index, meta["gain"])
         for index, key in enumerate(meta["fill_order"])
     }
-    images = [arrays["x"], arrays["x_alt"]]
+    sizes = [key for key in ("x", "x_alt") if key in arrays]
+    images = [arrays[key] for key in sizes]
     inputs = [x.astype("f4") / np.float32(63.75) - np.float32(2) for x in images]
-    return Reference(
-        weights, inputs, [arrays["y64"], arrays["y_alt64"]], meta["macs"], meta["params"]
-    )
+    outputs = [arrays[key.replace("x", "y") + "64"] for key in sizes]
+    return Reference(weights, inputs, outputs, meta["macs"], meta["params"])
 
 
 def _draw(name: str, shape: tuple[int, ...], seed: int, gain: float) -> Any:
@@ -44,8 +44,10 @@ def _draw(name: str, shape: tuple[int, ...], seed: int, gain: float) -> Any:
     last = name.rpartition(".")[2]
     if last == "running_var":
         z = 0.75 + 0.5 * stream.random_sample(shape)
-    elif last in ("bias", "running_mean"):
+    elif last in ("bias", "in_proj_bias", "running_mean"):
         z *= 0.1
+    elif last not in ("weight", "in_proj_weight"):
+        z *= 0.5
     elif len(shape) == 1:
         z = gain * (1 + 0.2 * z)
     else:
