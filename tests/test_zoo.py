@@ -86,14 +86,9 @@ FILES = {net: file for file, net in NETS}
 # What costs were not counted with, and what a net cannot have at an odd size.
 WITHOUT_EXTRAS = {"inception_v3": {"auxiliary": False}}
 
-LARGE = ("vit_b_16",)
-REFERENCED = [
-    pytest.param(net, marks=pytest.mark.slow if net in LARGE else ())
-    for net in sorted(
-        path.stem.removeprefix("tv_")
-        for path in Path(__file__).parent.glob("torchvision/tv_*.json")
-    )
-]
+REFERENCED = sorted(
+    path.stem.removeprefix("tv_") for path in Path(__file__).parent.glob("torchvision/tv_*.json")
+)
 
 
 def load(net, file=None, **options):
@@ -139,9 +134,6 @@ def test_a_net_is_torchvisions(net):
     assert netspec.summarize(graph).trainable == known.trainable
     counted = load(net, overrides=WITHOUT_EXTRAS.get(net, {}))
     assert sum(map(linear_macs, counted.nodes, repeat(counted))) == known.macs
-    for number, (images, outputs) in enumerate(zip(known.inputs, known.outputs, strict=True)):
-    rows = netspec.summarize(load(net, overrides=WITHOUT_EXTRAS.get(net, {}))).rows
-    assert sum(row.macs for row in rows if row.op in ("conv", "dense")) == known.macs
     for number, (batch, results) in enumerate(zip(known.inputs, known.outputs, strict=True)):
         images, outputs = batch[:1], results[:1]
         without = WITHOUT_EXTRAS.get(net, {}) if number else {}

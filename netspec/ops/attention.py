@@ -179,10 +179,6 @@ class Attention(_Attention):
         update = {"head_dim": head_dim, "kv_heads": kv_heads, "scale": scale}
         return self.model_copy(update=update)
 
-    def deterministic(self) -> Self:
-        """Without dropout."""
-        return self.model_copy(update={"dropout": 0.0})
-
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Heads, heads of key and value, and features of each; of a settled op."""
