@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from netspec.backends.onnx.rows import (
-    ROWS,
-    Operand,
-    Site,
-    node,
-)
+from netspec.backends.onnx.linear import linear
+from netspec.backends.onnx.rows import ROWS, Operand, Site, node
 from netspec.ops.dense import Dense, Tied
 
 
 @ROWS.row(Dense)
 def dense(op: Dense, site: Site) -> Operand:
-    """`Gemm` for a vector; it takes no sequence, where `MatMul` works on each step."""
+    """On a sequence for all steps at once."""
     (x,), (weight, *bias) = site.inputs, site.weights
-    if site.shapes[0].kind == "vector":
-        return node("Gemm", x, weight, *bias, transB=1)
-    product = node("MatMul", x, node("Transpose", weight, perm=(1, 0)))
-    return node("Add", product, *bias) if op.bias else product
+    return linear(x, site.shapes[0], op.units, weight, *bias)
 
 
 @ROWS.row(Tied)
