@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from netspec.backends.onnx.linear import linear, reshaped
 from netspec.backends.onnx.rows import (
     ROWS,
+    Apply,
     Constant,
     Operand,
     Site,
@@ -30,17 +31,11 @@ def attention(op: Attention, site: Site) -> Operand:
     weights = dict(zip((w.name for w in op.weights(*site.shapes)), site.weights, strict=True))
     heads, kv_heads, head_dim = op.sizes
     counts = (heads, kv_heads, kv_heads)
-    if op.is_packed(*site.shapes) and len(set(roles[:3])) == 1:
-        weight, bias = weights["in_proj_weight"], weights.get("in_proj_bias")
-        packed = linear(sources[0], shapes[0], sum(op.widths), weight, bias)
-        whole = _by_heads(packed, shapes[0], sum(counts), head_dim)
-        parts = _pieces(whole, counts, -3)
-    else:
-        maps = _maps(op, weights)
-        parts = [
-            _by_heads(linear(x, shape, count * head_dim, *each), shape, count, head_dim)
-            for x, shape, each, count in zip(sources, shapes, maps, counts, strict=True)
-        ]
+    maps = _maps(op, weights)
+    parts = [
+        _by_heads(linear(x, shape, count * head_dim, *each), shape, count, head_dim)
+        for x, shape, each, count in zip(sources, shapes, maps, counts, strict=True)
+    ]
     if op.rotary:
         parts[:2] = [
             _turned(op, part, shape) for part, shape in zip(parts[:2], shapes[:2], strict=True)
@@ -140,13 +135,22 @@ def _attend(
     if groups > 1:
         shared = integers(*(i // groups for i in range(heads[0])))
         k, v = (node("Gather", each, shared, axis=rank - 3) for each in (k, v))
-    keys = node("Transpose", k, perm=(*range(rank - 2), rank - 1, rank - 2))
+    keys = _transposed(k, (*range(rank - 2), rank - 1, rank - 2))
     scores = node("MatMul", node("Mul", q, number(op.factor)), keys)
     if mask is not None:
         scores = node("Add", scores, mask)
     if op.causal:
         scores = node("Add", scores, _hidden(scores, site))
     return node("MatMul", node("Softmax", scores, axis=rank - 1), v)
+
+
+def _transposed(value: Operand, perm: tuple[int, ...]) -> Operand:
+    """A tensor with its axes in another order; of two such steps in a row one is made."""
+    if isinstance(value, Apply) and value.op_type == "Transpose":
+        before = value.attributes["perm"]
+        assert isinstance(before, tuple)
+        return node("Transpose", value.operands[0], perm=tuple(before[axis] for axis in perm))
+    return node("Transpose", value, perm=perm)
 
 
 def _hidden(scores: Operand, site: Site) -> Operand:
