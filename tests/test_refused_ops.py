@@ -22,7 +22,7 @@ MISTAKES = [
     ("input 3 4 4 -> softmax axis=t", "unknown-axis", "has no axis `t`"),
     ("input 3 4 4 -> reduce_max w d", "unknown-axis", "has no axis `d`"),
     ("input 4 3 -> reduce_mean c -> ln", "unknown-axis", "has no axis `c`"),
-    ("input 4 3 -> reduce_mean c -> dense 2", "wrong-kind", "not a tensor"),
+    ("input 4 3 -> reduce_mean c -> dense 2", "wrong-kind", "not `t` of 4"),
     ("input 3 -> alpha_dropout 1", "bad-argument", "must be less than 1"),
     ("input 3 -> softplus 0", "bad-argument", "must be more than 0"),
     ("input 3 4 4 -> mul { @ | conv 2 1 }", "unequal-branches", "which is 2 x 4 x 4"),

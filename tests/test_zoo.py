@@ -18,7 +18,7 @@ from netspec.source import Source
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
-# Trainable parameters, by file and net.
+# Trainable parameters, by file and net. Those of `unet` and `lstm_tagger` are what they come to; nobody published them.
 COUNTS = {
     "resnet18": {"resnet18": 11_689_512},
     "resnet50": {"resnet50": 25_557_032},
@@ -79,6 +79,57 @@ COUNTS = {
     },
     "zoo/googlenet": {"googlenet": 6_624_904},
     "zoo/squeezenet": {"squeezenet1_0": 1_248_424, "squeezenet1_1": 1_235_496},
+    "zoo/convnext": {
+        "convnext_tiny": 28_589_128,
+        "convnext_small": 50_223_688,
+        "convnext_base": 88_591_464,
+        "convnext_large": 197_767_336,
+    },
+    "zoo/inception_resnet_v2": {
+        "inception_resnet_v2": 55_813_192,
+    },
+    "zoo/lstm_tagger": {
+        "lstm_tagger": 1_633_105,
+    },
+    "zoo/mobilenet_v1": {
+        "mobilenet": 4_231_976,
+        "mobilenet_075": 2_585_560,
+        "mobilenet_050": 1_331_592,
+        "mobilenet_025": 470_072,
+    },
+    "zoo/regnet": {
+        "regnet_x_400mf": 5_495_976,
+        "regnet_x_800mf": 7_259_656,
+        "regnet_x_1_6gf": 9_190_136,
+        "regnet_x_3_2gf": 15_296_552,
+        "regnet_x_8gf": 39_572_648,
+        "regnet_x_16gf": 54_278_536,
+        "regnet_x_32gf": 107_811_560,
+        "regnet_y_400mf": 4_344_144,
+        "regnet_y_800mf": 6_432_512,
+        "regnet_y_1_6gf": 11_202_430,
+        "regnet_y_3_2gf": 19_436_338,
+        "regnet_y_8gf": 39_381_472,
+        "regnet_y_16gf": 83_590_140,
+        "regnet_y_32gf": 145_046_770,
+    },
+    "zoo/resnet_v2": {
+        "resnet50_v2": 25_568_360,
+        "resnet101_v2": 44_577_896,
+        "resnet152_v2": 60_236_904,
+    },
+    "zoo/unet": {
+        "unet": 31_037_698,
+    },
+    "zoo/vit": {
+        "vit_b_16": 86_567_656,
+        "vit_b_32": 88_224_232,
+        "vit_l_16": 304_326_632,
+        "vit_l_32": 306_535_400,
+    },
+    "zoo/xception": {
+        "xception": 22_855_952,
+    },
 }
 NETS = [(file, net) for file, nets in COUNTS.items() for net in nets]
 FILES = {net: file for file, net in NETS}

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from netspec.ops.base import Example, Init, Op, Weight, register
+from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import BiasInitial, Count, Initial
 from netspec.ops.reshape import Flatten
 from netspec.shape import Shape
@@ -12,11 +12,14 @@ from netspec.shape import Shape
 
 @register
 class Dense(Op):
-    """An affine map of the features: of a vector, or of each step of a sequence; an image is flattened first."""
+    """An affine map of the features: of a vector, of each step of a sequence, or at each place of a tensor.
+
+    A tensor has them last, as `permute "h w c"` puts them. An image is flattened first.
+    """
 
     kind = "dense"
     aliases = ("linear",)
-    accepts = ("vector", "sequence")
+    accepts = ("vector", "sequence", "tensor")
     ties = "inputs"
     examples: ClassVar = (
         Example("dense 5", ((7,),), (5,)),
@@ -24,6 +27,7 @@ class Dense(Op):
         Example("dense 5", ((4, 7),), (4, 5)),
         Example("dense 5", ((3, 4, 2),), (5,)),
         Example("dense 5", ((2, 3, 2, 2),), (5,)),
+        Example('permute "h w c" -> dense 5', ((3, 4, 2),), (4, 2, 5)),
         Example("dense 5 init=trunc_normal(0.02) bias_init=zeros()", ((7,),), (5,)),
     )
 
@@ -37,8 +41,14 @@ class Dense(Op):
         return Flatten() if inputs[0].kind in ("image", "volume") else None
 
     def infer(self, *inputs: Shape) -> Shape:
-        """`c -> units`, `t c -> t units`."""
+        """`c -> units`, `t c -> t units`, `h w c -> h w units`."""
         (x,) = inputs
+        if not x.axes.endswith("c"):
+            raise Rejected(
+                "wrong-kind",
+                f"`dense` takes a tensor whose last axis is `c`, not `{' '.join(x.axes)}` of {x}",
+                help="`permute` puts the features last",
+            )
         return x.with_sizes(*x.sizes[:-1], self.units)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:

@@ -12,7 +12,7 @@ from netspec.shape import Shape
 
 @ROWS.row(Dense)
 def dense(op: Dense, x: Shape) -> Layer:
-    """Acts on the last axis, which holds the features of vectors and sequences."""
+    """Acts on the last axis, which holds the features."""
     keywords: dict[str, Expr] = {"use_bias": op.bias, **initials(op.weights(x))}
     return single(
         Call("layers.Dense", {"units": op.units}, keywords, {"use_bias": True, **DEFAULTS})

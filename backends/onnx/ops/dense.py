@@ -9,7 +9,7 @@ from netspec.ops.dense import Dense, Tied
 
 @ROWS.row(Dense)
 def dense(op: Dense, site: Site) -> Operand:
-    """On a sequence for all steps at once."""
+    """On all steps or places at once."""
     (x,), (weight, *bias) = site.inputs, site.weights
     return linear(x, site.shapes[0], op.units, weight, *bias)
 

@@ -11,7 +11,7 @@ from netspec.shape import Shape
 
 @ROWS.row(Dense)
 def dense(op: Dense, x: Shape) -> Layer:
-    """`Linear` acts on the last axis, which holds the features of vectors and sequences."""
+    """`Linear` acts on the last axis, which holds the features."""
     positional = {"in_features": x.axis("c"), "out_features": op.units}
     return Layer(Call("nn.Linear", positional, {"bias": op.bias}, {"bias": True}), heavy=True)
 
