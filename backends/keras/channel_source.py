@@ -51,6 +51,9 @@ class {name}(layers.Layer):
     def call(self, inputs):
         return inputs {operator} self.{variable}
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
         return {{**super().get_config(), "init": self.init}}
 '''
@@ -67,6 +70,9 @@ class Affine(layers.Layer):
 
     def call(self, inputs):
         return inputs * self.weight + self.bias
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 '''
 
 _NORMALIZE = '''\
@@ -85,6 +91,9 @@ class Normalize(layers.Layer):
             for values in (self.mean, self.std)
         )
         return (inputs - mean) / std
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "std": self.std}

@@ -32,6 +32,9 @@ class InOrder(layers.Layer):
 
     def call(self, inputs):
         return inputs[0]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
 '''
 
 _REVERSIBLE_DENSE = '''\
@@ -95,6 +98,9 @@ class Positions(layers.Layer):
         rows = self.weight[: ops.shape(inputs)[1]]
         return inputs + ops.broadcast_to(rows, ops.shape(inputs))
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
         initializer = keras.initializers.serialize(self.initializer)
         own = {"length": self.length, "initializer": initializer}
@@ -118,6 +124,9 @@ class SinusoidalPositions(layers.Layer):
         table = table.reshape(length, -1)[:, :features].astype("float32")
         table = ops.convert_to_tensor(table, inputs.dtype)
         return inputs + ops.broadcast_to(table, ops.shape(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "base": self.base}

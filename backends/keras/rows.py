@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from netspec.backend import Rows
-from netspec.backends.keras.layer import Layer, Step, expression, single
+from netspec.backends.keras.layer import Holding, Layer, Step, expression, single
 from netspec.dim import UnknownSize
 from netspec.emit.source import Call, Expr, short
 from netspec.shape import KINDS, Shape, same_pads, split_pads
@@ -78,3 +78,22 @@ def in_order(template: Expr, axes: str, y: Shape, inputs: int = 1) -> Layer:
     dims = tuple(1 + axes.index(letter) for letter in wanted)
     first = Step(template, tuple(range(inputs)), expression=True)
     return Layer((first, Step(Call("layers.Permute", {"dims": dims}), (inputs,))))
+
+
+def with_channels_last(made: Call, x: Shape, holding: Holding) -> Layer:
+    """A layer that knows the channels by the last axis, between two permutations where they stand elsewhere."""
+    held = held_axes(x.axes)
+    if held[-1] == "c":
+        return single(made, held=holding)
+    last = held.replace("c", "") + "c"
+    there, back = (
+        tuple(1 + before.index(axis) for axis in after)
+        for before, after in ((held, last), (last, held))
+    )
+    steps = (
+        Step(Call("layers.Permute", {"dims": there}), (0,), "permute"),
+        Step(made, (1,), "inner"),
+        Step(Call("layers.Permute", {"dims": back}), (2,)),
+    )
+    inner = {name: tuple(h._replace(suffix="inner") for h in ps) for name, ps in holding.items()}
+    return Layer(steps, held=inner)

@@ -101,6 +101,9 @@ class AdaptivePooling(layers.Layer):
             inputs = ops.concatenate(bins, axis=axis)
         return inputs
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.sizes, input_shape[-1])
+
     def get_config(self):
         config = {"sizes": self.sizes, "reduction": self.reduction}
         return {**super().get_config(), **config}

@@ -200,6 +200,7 @@ class RmsNorm(_Normalisation):
         Example("rms", ((6,),), (6,)),
         Example("rms", ((5, 4, 3),), (5, 4, 3)),
         Example("rms affine=false", ((5, 4, 3),), (5, 4, 3)),
+        Example('permute "c t" -> rms', ((4, 5),), (5, 4)),
     )
 
     eps: Annotated[float, Field(gt=0, le=1, description="added to the mean of the squares")] = 1e-6

@@ -146,7 +146,9 @@ def prelu(op: Prelu, x: Shape) -> Layer:
 
 @ROWS.row(Softmax)
 def softmax(op: Softmax, x: Shape) -> Layer:
-    """Where Keras holds the axis."""
+    """Where Keras holds the axis. The softmax of TensorFlow takes five axes at most, its logarithm any number."""
+    if 1 + len(x.axes) > 5:
+        return expression(call("ops.exp", call("ops.log_softmax", _X, axis=held_axis(x, op.axis))))
     return single(Call("layers.Softmax", {}, {"axis": held_axis(x, op.axis)}, {"axis": -1}))
 
 

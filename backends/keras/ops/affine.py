@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from netspec.backends.keras.layer import Held, Holding, Layer, Step, expression, single
-from netspec.backends.keras.rows import ROWS, held_axes
+from netspec.backends.keras.layer import Held, Layer, expression, single
+from netspec.backends.keras.rows import ROWS, with_channels_last
 from netspec.emit.source import Call, Infix, arg
 from netspec.ops.affine import Affine, Normalize, Rescale, Scale, Shift
 from netspec.shape import Shape
-
-
-def _on_channels(made: Call, x: Shape, holding: Holding) -> Layer:
-    """A layer of the file's own for the last axis, with the channels there."""
-    held = held_axes(x.axes)
-    if held[-1] == "c":
-        return single(made, held=holding)
-    last = held.replace("c", "") + "c"
-    there, back = (
-        tuple(1 + before.index(axis) for axis in after)
-        for before, after in ((held, last), (last, held))
-    )
-    steps = (
-        Step(Call("layers.Permute", {"dims": there}), (0,), "last"),
-        Step(made, (1,), "scaled"),
-        Step(Call("layers.Permute", {"dims": back}), (2,)),
-    )
-    inner = {name: tuple(h._replace(suffix="scaled") for h in ps) for name, ps in holding.items()}
-    return Layer(steps, held=inner)
 
 
 def _vector(variable: str, x: Shape) -> tuple[Held, ...]:
@@ -37,21 +18,21 @@ def _vector(variable: str, x: Shape) -> tuple[Held, ...]:
 def scale(op: Scale, x: Shape) -> Layer:
     """A layer of the file."""
     made = Call("Scale", {}, {"init": op.init}, {"init": 1.0})
-    return _on_channels(made, x, {"": _vector("weight", x)})
+    return with_channels_last(made, x, {"": _vector("weight", x)})
 
 
 @ROWS.row(Shift)
 def shift(op: Shift, x: Shape) -> Layer:
     """A layer of the file."""
     made = Call("Shift", {}, {"init": op.init}, {"init": 0.0})
-    return _on_channels(made, x, {"": _vector("bias", x)})
+    return with_channels_last(made, x, {"": _vector("bias", x)})
 
 
 @ROWS.row(Affine)
 def affine(_op: Affine, x: Shape) -> Layer:
     """A layer of the file."""
     holding = {name: _vector(name, x) for name in ("weight", "bias")}
-    return _on_channels(Call("Affine"), x, holding)
+    return with_channels_last(Call("Affine"), x, holding)
 
 
 @ROWS.row(Normalize)

@@ -9,6 +9,7 @@ from netspec.backends.keras.rows import (
     ROWS,
     held_axis,
     held_order,
+    with_channels_last,
 )
 from netspec.emit.source import Call, Code, Expr, arg, call
 from netspec.ops.norm import (
@@ -88,11 +89,11 @@ def instance_norm(op: InstanceNorm, x: Shape) -> Layer:
 
 @ROWS.row(RmsNorm)
 def rms_norm(op: RmsNorm, x: Shape) -> Layer:
-    """Keras's layer always learns a scale."""
-    keywords: dict[str, Expr] = {"axis": held_axis(x, "c"), "epsilon": op.eps}
+    """Keras's layer always learns a scale, and multiplies the last axis by it, whatever its own axis is."""
     if op.affine:
-        made = Call("layers.RMSNormalization", {}, keywords, {"axis": -1})
-        return single(made, held={"weight": (Held("scale"),)})
+        made = Call("layers.RMSNormalization", {}, {"epsilon": op.eps})
+        return with_channels_last(made, x, {"weight": (Held("scale"),)})
+    keywords: dict[str, Expr] = {"axis": held_axis(x, "c"), "epsilon": op.eps}
     return expression(Call("ops.rms_normalization", {"x": arg(0)}, keywords, {"axis": -1}))
 
 
