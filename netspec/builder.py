@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from keyword import iskeyword
 from typing import NamedTuple
 
-from netspec.dim import Dim, UnknownSize, below, written
+from netspec import fitting
+from netspec.dim import UnknownSize, written
 from netspec.ir import Graph, Node, Output, Scope
 from netspec.limits import DEFAULT, Limits, Memory, bound
 from netspec.ops import Op, Parting, Rejected, Weight, all_ops, find
@@ -88,26 +89,27 @@ class GraphBuilder:
             label = self._using[-1].label
             raise Rejected("shared-input", f"an `input` cannot be a part of the shared `{label}`")
         shapes = [value.shape for value in inputs]
-        self._check_inputs(op, shapes)
+        fitting.check_inputs(op, shapes)
         try:
             if (first := op.prelude(*shapes)) is not None:
                 inputs = [self.add(first, inputs, at=at)]
                 shapes = [inputs[0].shape]
-            self._check_kinds(op, shapes)
+            fitting.check_kinds(op, shapes)
             op = op.settle(*shapes)
             shape = op.infer(*shapes)
-            self._check_size(op, shape, op.weights(*shapes))
+            weights = op.weights(*shapes)
+            fitting.check_memory(op, shape, weights, self._memory, repeats=self.repeats)
         except UnknownSize as unknown:
-            raise _needs_number(op, unknown, shapes) from None
-        self._check_initial(op, shapes)
+            raise fitting.needs_number(op, unknown, shapes) from None
+        fitting.check_initial(weights)
         if isinstance(op, Input):
-            self._unknowns |= _determined(op, self._unknowns)
+            self._unknowns |= fitting.determined(op, self._unknowns)
         path = self._claim(label, kind or op.kind, "node")
         if at is not None:
             self._positions[path] = at
         sources = tuple(value.name for value in inputs)
         self._nodes.append(Node(name=path, op=op, inputs=sources, shape=shape))
-        self._weights[path] = op.weights(*shapes)
+        self._weights[path] = weights
         if lender is not None:
             self._lenders[path] = lender
         value = Value(path, shape)
@@ -126,11 +128,11 @@ class GraphBuilder:
         Raises `Rejected` as `add` does.
         """
         shapes = [value.shape for value in inputs]
-        self._check_inputs(op, shapes)
+        fitting.check_inputs(op, shapes)
         try:
             parts = op.parts(*shapes)
         except UnknownSize as unknown:
-            raise _needs_number(op, unknown, shapes) from None
+            raise fitting.needs_number(op, unknown, shapes) from None
         return [
             self.add(part, inputs, label=label and f"{label}{number}", at=at, kind=op.kind)
             for number, part in enumerate(parts, start=1)
@@ -335,64 +337,6 @@ class GraphBuilder:
                 help="give it another name",
             )
 
-    def _check_inputs(self, op: Op, shapes: Sequence[Shape]) -> None:
-        wanted = 0 if op.kind == "input" else 1
-        if not op.merges and len(shapes) != wanted:
-            raise Rejected(
-                "wrong-arity",
-                f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}",
-                help="take one of the list, or `add` or `concat` them" if shapes else None,
-            )
-        for shape in shapes:
-            if shape.dtype == "int" and "int" not in op.dtypes:
-                message = f"`{op.kind}` does not take whole numbers (`dtype=int`)"
-                raise Rejected("wrong-dtype", message)
-            if shape.dtype == "float" and "float" not in op.dtypes:
-                message = f"`{op.kind}` takes whole numbers"
-                raise Rejected("wrong-dtype", message, help="declare them: `input 16 dtype=int`")
-
-    def _check_size(self, op: Op, shape: Shape, weights: Sequence[Weight]) -> None:
-        """Raise `Rejected` before more memory is asked for than the limits allow.
-
-        Raises `UnknownSize` for weights without a size; results without one are not counted, nor are
-        weights that another use of a shared layer has.
-        """
-        owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
-        for weight in owned:
-            for size in weight.sizes:
-                if isinstance(size, Dim):
-                    raise UnknownSize(str(size))
-        for elements in (each.elements for each in (shape, *owned)):
-            if below(self.limits.elements, elements):
-                raise Rejected(
-                    "too-large",
-                    f"`{op.kind}` would need a tensor of {elements:.3g} numbers",
-                    help=bound("elements", self.limits),
-                )
-        result = 0 if isinstance(shape.elements, Dim) else shape.elements
-        held = 0 if op.borrows or self.repeats else sum(each.elements for each in owned)
-        if (beyond := self._memory.add(result, held)) is not None:
-            message, limit = beyond
-            raise Rejected("over-limit", message, help=bound(limit, self.limits))
-
-    def _check_kinds(self, op: Op, shapes: Sequence[Shape]) -> None:
-        for shape in shapes:
-            if shape.kind not in op.accepts:
-                raise Rejected(
-                    "wrong-kind",
-                    f"`{op.kind}` takes {_either(op.accepts)}, not {_article(shape.kind)} of {shape}",
-                    help="`flatten` or `gap` make a vector of an image"
-                    if op.accepts[0] == "vector"
-                    else None,
-                )
-
-    def _check_initial(self, op: Op, shapes: Sequence[Shape]) -> None:
-        for weight in op.weights(*shapes):
-            reason = weight.init.reason_against(weight.shape)
-            if reason is not None:
-                sizes = " x ".join(map(str, weight.shape))
-                raise Rejected("bad-initializer", f"{reason}, and `{weight.name}` is {sizes}")
-
     def _claim(self, label: str | None, kind: str, what: str) -> str:
         """A free path for a node or a scope: a path is one or the other, never both."""
         level = self._levels[-1]
@@ -435,33 +379,6 @@ class GraphBuilder:
                 return path
 
 
-def _needs_number(op: Op, unknown: UnknownSize, shapes: Sequence[Shape]) -> Rejected:
-    """The refusal of an op that cannot do without a size that is known only at run time."""
-    features = [shape.axis("c") for shape in shapes if "c" in shape.axes]
-    return Rejected(
-        "unknown-size",
-        f"`{op.kind}` cannot do without a number: {unknown}",
-        help="`gap` makes a vector of an image of any size"
-        if any(isinstance(size, Dim) for size in features)
-        else "give the input that size as a number",
-    )
-
-
-def _determined(op: Input, known: frozenset[str]) -> frozenset[str]:
-    """The unknowns that an input's sizes give; raises `Rejected` where they do not tell one."""
-    sizes = [size for size in op.sizes if isinstance(size, Dim)]
-    found = frozenset(size.affine[0] for size in sizes if size.affine is not None)
-    for size in sizes:
-        if missing := size.unknowns - found - known:
-            raise Rejected(
-                "undetermined-size",
-                f"the size `{size}` does not tell what `{min(missing)}` is",
-                param="sizes",
-                help="an input's size is an unknown by itself, or times and plus a number: `(4*?T + 1)`",
-            )
-    return found
-
-
 def _check_label(label: str) -> None:
     for segment in label.split("."):
         if not is_segment(segment):
@@ -476,12 +393,3 @@ def _check_label(label: str) -> None:
 def _parents(path: str) -> list[str]:
     """The paths around a path, outermost first."""
     return [path[:i] for i, character in enumerate(path) if character == "."]
-
-
-def _article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def _either(nouns: Sequence[str]) -> str:
-    words = [_article(noun) for noun in nouns]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

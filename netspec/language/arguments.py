@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.language import tree
-from netspec.language.evaluate import Evaluator, fail
+from netspec.language.evaluate import Evaluator
+from netspec.language.reports import fail
 from netspec.language.values import Closure, Frame, Schedule, holds_tensor, plain
 from netspec.ops import Op, Rejected, words_of
 from netspec.ops.binding import bind

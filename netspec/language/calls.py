@@ -10,9 +10,9 @@ from functools import partial
 from netspec.diagnostics import Note, did_you_mean
 from netspec.language import sharing, tree
 from netspec.language.arguments import OpArguments, bind_block, called_with, plain_arguments
-from netspec.language.evaluate import Evaluator, callable_names, fail
+from netspec.language.evaluate import Evaluator, callable_names
 from netspec.language.placing import Placer
-from netspec.language.reports import Reports
+from netspec.language.reports import Reports, fail
 from netspec.language.values import (
     Callee,
     Closure,

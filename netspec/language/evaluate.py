@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
-from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.diagnostics import did_you_mean
 from netspec.dim import Dim, Unknowns, UnknownSize
 from netspec.language import library, tree
+from netspec.language.arithmetic import ARITHMETIC, Arithmetic
 from netspec.language.functions import FUNCTIONS, BadArgument
+from netspec.language.reports import fail
 from netspec.language.values import (
     POISON,
     Callee,
@@ -20,70 +20,16 @@ from netspec.language.values import (
     Poison,
     Poisoned,
     Tensors,
-    extent,
     holds_tensor,
     is_list,
     kind,
     show,
 )
-from netspec.limits import Limits, exceeded
+from netspec.limits import Limits
 from netspec.ops import find, names, words
 from netspec.source import Span
 
-
-def _equal(first: Any, second: Any) -> bool:
-    """Whether two values are equal; raises `UnknownSize` where that depends on a size."""
-    if is_list(first) and is_list(second) and len(first) == len(second):
-        unknown: UnknownSize | None = None
-        for a, b in zip(first, second, strict=True):
-            try:
-                if not _equal(a, b):
-                    return False
-            except UnknownSize as error:
-                unknown = error
-        if unknown is not None:
-            raise unknown
-        return True
-    sizes = [value for value in (first, second) if isinstance(value, Dim)]
-    others = [value for value in (first, second) if type(value) is int]
-    if len(sizes) + len(others) == 2 and isinstance(first - second, Dim):
-        raise UnknownSize(str(sizes[0]))
-    return bool(first == second)
-
-
-class OverLimit(SpecError):
-    """A limit is reached: expansion stops here."""
-
-
 _AXES = {"c": "channels", "h": "height", "w": "width", "t": "time", "d": "depth"}
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
-}
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-def fail(
-    id: str,  # noqa: A002 (a diagnostic's word)
-    message: str,
-    span: Span,
-    *,
-    label: str = "",
-    help: str | None = None,  # noqa: A002
-) -> NoReturn:
-    """Report one mistake and leave what is being done."""
-    raise SpecError(Diagnostic(id, message, span, label, help))
 
 
 def bound_names(targets: tree.Targets) -> list[str]:
@@ -110,17 +56,12 @@ def callable_names(home: Module) -> list[str]:
     return [*home.blocks, *names(), *library.names()]
 
 
-STEPS_A_CHARACTER = 10
-"""What the texts' length adds to the steps: what is written out takes its time, what is repeated is bounded."""
-
-
-class Evaluator:
+class Evaluator(Arithmetic):
     """Evaluates expressions in a frame; counts what it does against the limits."""
 
     def __init__(self, limits: Limits, length: int = 0) -> None:
-        self.limits = limits
+        super().__init__(limits, length)
         self.unknowns = Unknowns()
-        self._left = limits.steps + STEPS_A_CHARACTER * length
         self._by_type: dict[type, Callable[[Any, Frame], object]] = {
             tree.Literal: self._literal,
             tree.Name: self._name,
@@ -164,21 +105,6 @@ class Evaluator:
             help="such sizes can be added, multiplied and floor-divided, and given to ops that take them",
         )
 
-    def charge(self, steps: int, span: Span) -> None:
-        """Count work before it is done."""
-        self._left -= steps
-        if self._left < 0:
-            self.refuse("steps", f"expanding takes more than {self.limits.steps:,} steps", span)
-
-    def charge_list(self, value: object, span: Span) -> None:
-        """Count the work of going through a list and all the lists in it, if it is one."""
-        if type(value) is tuple:
-            self.charge(extent(value, self._left + 1), span)
-
-    def refuse(self, limit: str, message: str, span: Span) -> NoReturn:
-        """Stop at a limit."""
-        raise OverLimit(exceeded(limit, self.limits, message, span))
-
     # ---- names ----
 
     def lookup(self, name: str, frame: Frame) -> tuple[bool, object]:
@@ -215,14 +141,14 @@ class Evaluator:
         callee = self.callee(node.name, frame.home)
         if callee is not None:
             return own_name(callee)
-        if node.name in words():
-            return node.name
-        fail(
-            "unknown-name",
-            f"unknown name `{node.name}`",
-            node.span,
-            help=self.suggestion(node.name, frame),
-        )
+        if node.name not in words():
+            fail(
+                "unknown-name",
+                f"unknown name `{node.name}`",
+                node.span,
+                help=self.suggestion(node.name, frame),
+            )
+        return node.name
 
     def start(self, node: tree.Tensor | tree.Index, frame: Frame) -> Tensors:
         """What a pipeline starts from: `@name`, or `@list[0]`."""
@@ -281,7 +207,7 @@ class Evaluator:
             self.bind(node.targets, item, inner)
             if node.condition is None or self.truth(node.condition, inner):
                 result.append(self.value(node.item, inner))
-        return self._sized(result, node.span)
+        return self.sized(result, node.span)
 
     def items(self, node: tree.Expression, frame: Frame) -> tuple[object, ...]:
         """The elements of a list."""
@@ -338,8 +264,8 @@ class Evaluator:
             message = f"`{name}` takes {function.wants}, got ({given})"
             fail("bad-function-argument", message, node.span)
         if isinstance(result, range | tuple):
-            return self._sized(result, node.span)
-        return self._checked(result, node.span)
+            return self.sized(result, node.span)
+        return self.checked(result, node.span)
 
     def _attribute(self, node: tree.Attribute, frame: Frame) -> object:
         value = self.value(node.value, frame)
@@ -385,7 +311,7 @@ class Evaluator:
         if node.operator == "not":
             return not self.truth(node.operand, frame)
         value = self.value(node.operand, frame)
-        self._need_numbers("-", (value,), node.span)
+        self.need_numbers("-", (value,), node.span)
         return -value
 
     def _choice(self, node: tree.Choice, frame: Frame) -> object:
@@ -403,70 +329,10 @@ class Evaluator:
             return first
         for sign, operand in node.rest:
             second = self.value(operand, frame)
-            if sign in _ARITHMETIC:
-                first = self._arithmetic(sign, first, second, node.span)
-            elif not self._compare(sign, first, second, node.span):
+            if sign in ARITHMETIC:
+                first = self.arithmetic(sign, first, second, node.span)
+            elif not self.compare(sign, first, second, node.span):
                 return False
             else:
                 first = second
-        return first if sign in _ARITHMETIC else True
-
-    def _compare(self, sign: str, first: Any, second: Any, span: Span) -> bool:
-        if sign in ("==", "!="):
-            self.charge_list(first, span)
-            return _equal(first, second) is (sign == "==")
-        self._need_numbers(sign, (first, second), span)
-        return _ORDER[sign](first, second)
-
-    def _arithmetic(self, sign: str, first: Any, second: Any, span: Span) -> object:
-        if sign == "+" and is_list(first) and is_list(second):
-            self._make_room(len(first) + len(second), span)
-            return first + second
-        if sign == "*" and is_list(first) and type(second) is int:
-            self._make_room(len(first) * second, span)
-            return first * second
-        self._need_numbers(sign, (first, second), span)
-        if sign in ("/", "//", "%") and second == 0:
-            fail("division-by-zero", f"`{show(first)} {sign} {show(second)}` divides by zero", span)
-        if sign == "**" and not isinstance(first, Dim) and not isinstance(second, Dim):
-            self._check_power(first, second, span)
-        try:
-            return self._checked(_ARITHMETIC[sign](first, second), span)
-        except OverflowError:
-            self._too_large(span)
-
-    def _check_power(self, base: Any, exponent: Any, span: Span) -> None:
-        """The size of a power, before it is computed."""
-        if base == 0 and exponent < 0:
-            fail("division-by-zero", f"`{show(base)} ** {show(exponent)}` divides by zero", span)
-        if base < 0 and isinstance(exponent, float) and not exponent.is_integer():
-            fail("wrong-type", "a negative number has no such power", span)
-        if abs(base) > 1 and exponent * math.log10(abs(base)) > self.limits.digits + 300:
-            self._too_large(span)
-
-    def _need_numbers(self, sign: str, values: Iterable[object], span: Span) -> None:
-        for value in values:
-            if isinstance(value, bool) or not isinstance(value, int | float | Dim):
-                fail("wrong-type", f"`{sign}` takes numbers, not {kind(value)}", span)
-
-    def _checked(self, value: Any, span: Span) -> object:
-        """A number within the limits."""
-        if isinstance(value, float) and not math.isfinite(value):
-            self._too_large(span)
-        if isinstance(value, int) and abs(value) >= 10**self.limits.digits:
-            self._too_large(span)
-        return value
-
-    def _too_large(self, span: Span) -> NoReturn:
-        message = f"a number of more than {self.limits.digits} digits"
-        raise SpecError(exceeded("digits", self.limits, message, span))
-
-    def _sized(self, items: Any, span: Span) -> tuple[object, ...]:
-        """A list within the limits, made only when it is."""
-        self._make_room(len(items), span)
-        return tuple(items)
-
-    def _make_room(self, length: int, span: Span) -> None:
-        if length > self.limits.items:
-            self.refuse("items", f"a list of {length:,} items", span)
-        self.charge(max(length, 0), span)
+        return first if sign in ARITHMETIC else True

@@ -8,11 +8,11 @@ from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.ir import Graph
 from netspec.language import tree
-from netspec.language.evaluate import Evaluator, OverLimit, bound_names, fail
+from netspec.language.evaluate import Evaluator, bound_names
 from netspec.language.modules import Contents, Reader, link
 from netspec.language.nets import Entry, override_value, parse_override, select
 from netspec.language.placing import Placer
-from netspec.language.reports import in_order
+from netspec.language.reports import OverLimit, fail, in_order
 from netspec.language.steps import Steps
 from netspec.language.values import (
     Flowing,

@@ -10,7 +10,8 @@ from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.language import tree
 from netspec.language.arguments import OpArguments
-from netspec.language.evaluate import Evaluator, OverLimit, fail
+from netspec.language.evaluate import Evaluator
+from netspec.language.reports import OverLimit, fail
 from netspec.language.values import (
     Flowing,
     Frame,

@@ -1,14 +1,31 @@
-"""Collects mistakes, and the calls and loops that led to them. Knows nothing of graphs."""
+"""Reports and collects mistakes, and the calls and loops that led to them. Knows nothing of graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from netspec.diagnostics import Diagnostic, Note, SpecError
-from netspec.language.evaluate import OverLimit
 from netspec.language.values import POISON, Frame, Poisoned
 from netspec.limits import Limits
+from netspec.source import Span
+
+
+class OverLimit(SpecError):
+    """A limit is reached: expansion stops here."""
+
+
+def fail(
+    id: str,  # noqa: A002 (a diagnostic's word)
+    message: str,
+    span: Span,
+    *,
+    label: str = "",
+    help: str | None = None,  # noqa: A002
+) -> NoReturn:
+    """Report one mistake and leave what is being done."""
+    raise SpecError(Diagnostic(id, message, span, label, help))
 
 
 class Reports:

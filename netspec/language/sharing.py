@@ -5,7 +5,8 @@ from __future__ import annotations
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.language import tree
-from netspec.language.evaluate import Evaluator, fail
+from netspec.language.evaluate import Evaluator
+from netspec.language.reports import fail
 from netspec.language.values import (
     Callee,
     Frame,

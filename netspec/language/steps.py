@@ -11,8 +11,9 @@ from netspec.diagnostics import Note
 from netspec.dim import Dim, UnknownSize
 from netspec.language import sharing, tree
 from netspec.language.calls import Calls
-from netspec.language.evaluate import Evaluator, bound_names, fail
+from netspec.language.evaluate import Evaluator, bound_names
 from netspec.language.placing import Placer
+from netspec.language.reports import fail
 from netspec.language.values import (
     POISON,
     Flowing,

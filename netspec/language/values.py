@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeGuard
 
 from netspec.builder import Instance, Value
 from netspec.dim import Dim
@@ -141,12 +141,19 @@ def extent(value: tuple[object, ...], most: int) -> int:
 
 
 def holds_tensor(value: object) -> bool:
-    """Whether a value is a tensor, or a list that holds one."""
+    """Whether a value is a tensor, or a list that holds one. A list that is held many times is read once."""
+    if not is_list(value):
+        return isinstance(value, Flowing | Poison)
+    return _leads_to_tensor(value, set())
+
+
+def _leads_to_tensor(value: object, seen: set[int]) -> bool:
     if isinstance(value, Flowing | Poison):
         return True
-    if isinstance(value, tuple) and not isinstance(value, Callee):
-        return any(holds_tensor(item) for item in value)
-    return False
+    if not is_list(value) or id(value) in seen:
+        return False
+    seen.add(id(value))
+    return any(_leads_to_tensor(item, seen) for item in value)
 
 
 def show(value: object, levels: int = 3) -> str:
@@ -198,7 +205,7 @@ def kind(value: object) -> str:
     return "a list" if isinstance(value, tuple) else f"the word {show(value)}"
 
 
-def is_list(value: object) -> bool:
+def is_list(value: object) -> TypeGuard[tuple[object, ...]]:
     """Whether a value is a list (named tuples stand for single things)."""
     return isinstance(value, tuple) and not isinstance(value, Callee | Flowing)
 

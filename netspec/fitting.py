@@ -1,0 +1,115 @@
+"""Whether an op fits the tensors that it is given, and the limits. Knows nothing of names and graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.dim import Dim, UnknownSize, below
+from netspec.limits import Memory, bound
+from netspec.ops import Op, Rejected, Weight
+from netspec.ops.input import Input
+from netspec.shape import Shape
+
+
+def check_inputs(op: Op, shapes: Sequence[Shape]) -> None:
+    """Raise `Rejected` where an op takes another number of tensors, or tensors of another data type."""
+    wanted = 0 if op.kind == "input" else 1
+    if not op.merges and len(shapes) != wanted:
+        raise Rejected(
+            "wrong-arity",
+            f"`{op.kind}` takes {wanted or 'no'} tensor, got {len(shapes)}",
+            help="take one of the list, or `add` or `concat` them" if shapes else None,
+        )
+    for shape in shapes:
+        if shape.dtype == "int" and "int" not in op.dtypes:
+            message = f"`{op.kind}` does not take whole numbers (`dtype=int`)"
+            raise Rejected("wrong-dtype", message)
+        if shape.dtype == "float" and "float" not in op.dtypes:
+            message = f"`{op.kind}` takes whole numbers"
+            raise Rejected("wrong-dtype", message, help="declare them: `input 16 dtype=int`")
+
+
+def check_kinds(op: Op, shapes: Sequence[Shape]) -> None:
+    """Raise `Rejected` where a tensor is of a kind that the op does not take."""
+    for shape in shapes:
+        if shape.kind not in op.accepts:
+            raise Rejected(
+                "wrong-kind",
+                f"`{op.kind}` takes {_either(op.accepts)}, not {_article(shape.kind)} of {shape}",
+                help="`flatten` or `gap` make a vector of an image"
+                if op.accepts[0] == "vector"
+                else None,
+            )
+
+
+def check_memory(
+    op: Op, shape: Shape, weights: Sequence[Weight], memory: Memory, *, repeats: bool
+) -> None:
+    """Count a result and its op's weights, and raise `Rejected` where they are beyond the limits.
+
+    Raises `UnknownSize` for weights without a size; results without one are not counted, nor are
+    weights that another use of a shared layer has (`repeats`).
+    """
+    owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
+    for weight in owned:
+        for size in weight.sizes:
+            if isinstance(size, Dim):
+                raise UnknownSize(str(size))
+    limits = memory.limits
+    for elements in (each.elements for each in (shape, *owned)):
+        if below(limits.elements, elements):
+            raise Rejected(
+                "too-large",
+                f"`{op.kind}` would need a tensor of {elements:.3g} numbers",
+                help=bound("elements", limits),
+            )
+    result = 0 if isinstance(shape.elements, Dim) else shape.elements
+    held = 0 if op.borrows or repeats else sum(each.elements for each in owned)
+    if (beyond := memory.add(result, held)) is not None:
+        message, limit = beyond
+        raise Rejected("over-limit", message, help=bound(limit, limits))
+
+
+def check_initial(weights: Sequence[Weight]) -> None:
+    """Raise `Rejected` where a weight cannot start as it was asked to."""
+    for weight in weights:
+        reason = weight.init.reason_against(weight.shape)
+        if reason is not None:
+            sizes = " x ".join(map(str, weight.shape))
+            raise Rejected("bad-initializer", f"{reason}, and `{weight.name}` is {sizes}")
+
+
+def needs_number(op: Op, unknown: UnknownSize, shapes: Sequence[Shape]) -> Rejected:
+    """The refusal of an op that cannot do without a size that is known only at run time."""
+    features = [shape.axis("c") for shape in shapes if "c" in shape.axes]
+    return Rejected(
+        "unknown-size",
+        f"`{op.kind}` cannot do without a number: {unknown}",
+        help="`gap` makes a vector of an image of any size"
+        if any(isinstance(size, Dim) for size in features)
+        else "give the input that size as a number",
+    )
+
+
+def determined(op: Input, known: frozenset[str]) -> frozenset[str]:
+    """The unknowns that an input's sizes give; raises `Rejected` where they do not tell one."""
+    sizes = [size for size in op.sizes if isinstance(size, Dim)]
+    found = frozenset(size.affine[0] for size in sizes if size.affine is not None)
+    for size in sizes:
+        if missing := size.unknowns - found - known:
+            raise Rejected(
+                "undetermined-size",
+                f"the size `{size}` does not tell what `{min(missing)}` is",
+                param="sizes",
+                help="an input's size is an unknown by itself, or times and plus a number: `(4*?T + 1)`",
+            )
+    return found
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _either(nouns: Sequence[str]) -> str:
+    words = [_article(noun) for noun in nouns]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
