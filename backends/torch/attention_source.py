@@ -52,6 +52,7 @@ _PACKED = """\
         nn.init.xavier_uniform_(self.in_proj_weight)"""
 
 _SEPARATE = """\
+        self.rows = rows
         if kdim is None and vdim is None:
             self.in_proj_weight = nn.Parameter(torch.empty(sum(rows), embed_dim))
             nn.init.xavier_uniform_(self.in_proj_weight)
@@ -73,18 +74,21 @@ _CROSS = """
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        rows = [heads * self.head_dim for heads in self.heads]
         if self.in_proj_weight is None:
-            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+            q = F.linear(query, self.q_proj_weight)
+            k = F.linear(key, self.k_proj_weight)
+            v = F.linear(value, self.v_proj_weight)
         else:
-            weights = self.in_proj_weight.split(rows)
-        biases = [None] * 3
+            q_weight, k_weight, v_weight = self.in_proj_weight.split(self.rows)
+            q = F.linear(query, q_weight)
+            k = F.linear(key, k_weight)
+            v = F.linear(value, v_weight)
         if self.in_proj_bias is not None:
-            biases = self.in_proj_bias.split(rows)
-        q, k, v = (
-            F.linear(x, w, b).unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
-            for x, w, b in zip((query, key, value), weights, biases)
-        )"""
+            q_bias, k_bias, v_bias = self.in_proj_bias.split(self.rows)
+            q, k, v = q + q_bias, k + k_bias, v + v_bias
+        q = q.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+        k = k.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+        v = v.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)"""
 
 _TABLES = """
         half = self.head_dim // 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Mapping
+from hashlib import sha256
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -23,12 +25,19 @@ torch = need("torch", "torch")
 def build_module(graph: Graph, weights: Weights) -> nn.Module:
     """Run the emitted source and load the weights. Raises `SpecError` where they do not fit."""
     check_weights(graph, weights)
-    source, name = emit_module(graph)
-    namespace = ModuleType(f"netspec_{name.lower()}")
-    exec(compile(source, f"<netspec {name}>", "exec"), namespace.__dict__)
-    module: nn.Module = getattr(namespace, name)()
+    module = run_source(*emit_module(graph))
     load_into(module, graph, weights)
     return module.eval()
+
+
+def run_source(source: str, name: str) -> nn.Module:
+    """An instance of that class. Tracebacks, `inspect` and `torch.jit.script` find its source."""
+    file = f"<netspec {name} {sha256(source.encode()).hexdigest()[:12]}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    namespace = ModuleType(f"netspec_{name.lower()}")
+    exec(compile(source, file, "exec"), namespace.__dict__)
+    module: nn.Module = getattr(namespace, name)()
+    return module
 
 
 class TorchSession:

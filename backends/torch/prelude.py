@@ -5,14 +5,12 @@ from __future__ import annotations
 from netspec.backends.torch.attention_source import ATTENTION
 
 _ONE_BIAS = '''\
-class {name}(nn.{name}):
-    """PyTorch's layer with one bias: a second would double the learning rate of the first."""
-
-    def __init__(self, *args: int, **kwargs: int | bool | str) -> None:
-        super().__init__(*args, **kwargs)
-        for name, parameter in self.named_parameters():
-            if name.startswith("bias_hh"):
-                nn.init.zeros_(parameter).requires_grad_(False)
+def one_bias(layer: nn.RNNBase) -> nn.RNNBase:
+    """Hold the second bias at zero: learned too, it would double the first one's learning rate."""
+    for name, parameter in layer.named_parameters():
+        if name.startswith("bias_hh"):
+            nn.init.zeros_(parameter).requires_grad_(False)
+    return layer
 '''
 
 _REGLU = '''\
@@ -166,7 +164,7 @@ class Normalize(nn.Module):
 
 SOURCES = {
     "same_padding": _SAME_PADDING,
-    **{name: _ONE_BIAS.format(name=name) for name in ("LSTM", "RNN")},
+    "one_bias": _ONE_BIAS,
     "CausalConv1d": _CAUSAL_CONV,
     **{
         f"WSConv{rank}d": _WS_CONV.format(rank=rank, dims=tuple(range(1, 2 + rank)))

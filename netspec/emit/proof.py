@@ -81,8 +81,8 @@ def prove(
             case ast.Name():
                 bound.add(node.id)
             case ast.Call(func=ast.Name(id=name), args=args) if name in _BY_NAME:
-                if [type(arg) for arg in args[:2]] != [ast.Name, ast.Constant]:
-                    _fail(node, f"`{name}` takes more than a name")
+                if len(args) < 2 or not (_is_module(args[0]) and isinstance(args[1], ast.Constant)):
+                    _fail(node, f"`{name}` takes more than a module and a name")
             case ast.Attribute() if node.attr.startswith("__") and node.attr not in _METHODS:
                 _fail(node, f"`{node.attr}` is read")
             case ast.Constant(value=str()) if (
@@ -132,6 +132,17 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 yield first.value
+
+
+def _is_module(node: ast.expr) -> bool:
+    """Whether it is a name, an attribute of it, or an element by a name."""
+    match node:
+        case ast.Name():
+            return True
+        case ast.Attribute(value=inner) | ast.Subscript(value=inner, slice=ast.Constant()):
+            return _is_module(inner)
+        case _:
+            return False
 
 
 def _check_import(

@@ -11,7 +11,7 @@ from netspec.shape import Shape
 
 @ROWS.row(Lstm, Gru, Rnn)
 def recurrent(op: Recurrent, x: Shape) -> Layer:
-    """The layers of one bias are small subclasses, which hold PyTorch's second bias at zero."""
+    """Of the layers with one bias PyTorch's second is held at zero."""
     positional = {"input_size": x.axis("c"), "hidden_size": op.units}
     keywords: dict[str, Expr] = {
         "num_layers": op.layers,
@@ -20,10 +20,11 @@ def recurrent(op: Recurrent, x: Shape) -> Layer:
         "bidirectional": op.bidirectional,
     }
     defaults = {"num_layers": 1, "nonlinearity": "tanh", "bidirectional": False}
-    name = "nn.GRU" if isinstance(op, Gru) else type(op).__name__.upper()
-    module = Call(name, positional, keywords, defaults)
-    fixed = () if isinstance(op, Gru) else _second_biases(op, x)
-    return Layer(module, _result(op), heavy=True, fixed=fixed)
+    module = Call(f"nn.{type(op).__name__.upper()}", positional, keywords, defaults)
+    if isinstance(op, Gru):
+        return Layer(module, _result(op), heavy=True)
+    held = Call("one_bias", {"layer": module})
+    return Layer(held, _result(op), heavy=True, fixed=_second_biases(op, x))
 
 
 def _second_biases(op: Recurrent, x: Shape) -> tuple[str, ...]:
