@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -97,3 +98,38 @@ def settings_after(graph, weights):
 
     load_backend("keras").open_session(graph, weights, "float64")
     return keras.config.floatx(), keras.config.dtype_policy().name
+
+
+def application(name, size, arrays, x):
+    """What a model of `keras.applications` gives in float64, without its softmax, and how many numbers it holds.
+
+    `arrays` are its weights by layer and variable, in the order of the layers. A layer that has no name
+    of its own there takes the weights of the next of ours that are called alike.
+    """
+    import keras
+
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy("float64")
+    try:
+        build = getattr(keras.applications, name)
+        model = build(weights=None, input_shape=(size, size, 3), classifier_activation=None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    waiting = dict(arrays)
+    layers = sorted((layer for layer in model.layers if layer.weights), key=_creation)
+    for layer in layers:
+        own = {variable.name for variable in layer.weights}
+        alike = (name for name, held in waiting.items() if held.keys() == own)
+        given = waiting.pop(layer.name if layer.name in waiting else next(alike))
+        for variable in layer.weights:
+            assert variable.shape == given[variable.name].shape, variable.path
+            variable.assign(given[variable.name])
+    assert not waiting
+    return keras.ops.convert_to_numpy(model(x, training=False)), model.count_params()
+
+
+def _creation(layer):
+    """Layers with a name of their own, then the others in the order in which they were made."""
+    kind, _, number = layer.name.rpartition("_")
+    named = not re.fullmatch(r"(conv2d|batch_normalization)(_\d+)?", layer.name)
+    return (not named, int(number) if kind and number.isdigit() and not named else 0)

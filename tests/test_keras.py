@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras_worker
@@ -25,6 +22,7 @@ from graphs import (
     joined,
     unsized_examples,
 )
+from keras_process import process
 from shared import SHARED
 
 from netspec.backend import load_backend
@@ -161,16 +159,6 @@ NETWORKS = {
     "equal": EQUAL,
     "interrupted": INTERRUPTED,
 }
-
-
-@contextmanager
-def process(backend):
-    """Calls functions of `keras_worker` in one process where Keras has this backend."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        1, context, initializer=keras_worker.choose, initargs=(backend,)
-    ) as pool:
-        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 
 import keras_worker
 import numpy as np
 import pytest
 from graphs import fit, graph_of
+from keras_process import process
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
@@ -95,11 +94,8 @@ def reference(graph, weights, feeds):
 
 @pytest.fixture(scope="module")
 def keras():
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        1, context, initializer=keras_worker.choose, initargs=("tensorflow",)
-    ) as pool:
-        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+    with process("tensorflow") as call:
+        yield call
 
 
 def test_every_block_is_here():
