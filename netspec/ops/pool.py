@@ -114,6 +114,7 @@ class MaxPool(_WindowPool):
         Example("pool 3 stride=1 padding=2 dilation=2", ((3, 6, 7),), (3, 6, 7)),
         Example("pool 2 stride=2 dilation=(2, 3) ceil=true", ((3, 8, 9),), (3, 4, 4)),
         Example("pool 2 stride=1 padding=causal dilation=3", ((8, 3),), (8, 3)),
+        Example("pad 1 -> pool 3 stride=2", ((3, 7, 8),), (3, 4, 4)),
     )
 
     dilation: Annotated[PerAxis, Field(description="distance between the window's taps")] = (1,)

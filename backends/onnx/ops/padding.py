@@ -11,12 +11,16 @@ from netspec.shape import join_pads, split_pads
 
 @ROWS.row(Pad)
 def pad(op: Pad, site: Site) -> Operand:
-    """`Pad` of all axes."""
+    """`Pad` of all axes, its value named: an empty name says that it is zero.
+
+    Where the name is left out, ONNX Runtime makes the padding a part of a `MaxPool` behind it, which pads
+    with minus infinity.
+    """
     (x,) = site.inputs
     if op.mode != "constant":
         return bordered(x, op.mode, op.amount)
     rim = join_pads([(0, 0), (0, 0), *split_pads(op.amount)])
-    return node("Pad", x, integers(*rim), *([number(op.value)] if op.value else []))
+    return node("Pad", x, integers(*rim), number(op.value) if op.value else "")
 
 
 @ROWS.row(Crop)
