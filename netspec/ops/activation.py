@@ -1,6 +1,6 @@
 """Functions of each element, and softmax along one axis. None but `prelu` has weights."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ class Relu(_Elementwise):
     """max(x, 0)."""
 
     kind = "relu"
-    examples: ClassVar = _examples("relu")
+    examples = _examples("relu")
 
 
 @register
@@ -38,7 +38,7 @@ class Relu6(_Elementwise):
     """min(max(x, 0), 6)."""
 
     kind = "relu6"
-    examples: ClassVar = _examples("relu6")
+    examples = _examples("relu6")
 
 
 @register
@@ -46,7 +46,7 @@ class LeakyRelu(_Elementwise):
     """x where x > 0, else slope * x."""
 
     kind = "leaky_relu"
-    examples: ClassVar = _examples("leaky_relu", "leaky_relu 0.2")
+    examples = _examples("leaky_relu", "leaky_relu 0.2")
 
     slope: Annotated[Number, Field(description="factor of negative inputs")] = 0.01
 
@@ -56,7 +56,7 @@ class Sigmoid(_Elementwise):
     """1 / (1 + exp(-x))."""
 
     kind = "sigmoid"
-    examples: ClassVar = _examples("sigmoid")
+    examples = _examples("sigmoid")
 
 
 @register
@@ -64,7 +64,7 @@ class Tanh(_Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
-    examples: ClassVar = _examples("tanh")
+    examples = _examples("tanh")
 
 
 @register
@@ -73,7 +73,7 @@ class Silu(_Elementwise):
 
     kind = "silu"
     aliases = ("swish",)
-    examples: ClassVar = _examples("silu")
+    examples = _examples("silu")
 
 
 @register
@@ -81,7 +81,7 @@ class Gelu(_Elementwise):
     """x * Phi(x), exactly or by the tanh formula of Hendrycks and Gimpel, 2016."""
 
     kind = "gelu"
-    examples: ClassVar = _examples("gelu", "gelu tanh")
+    examples = _examples("gelu", "gelu tanh")
 
     form: Annotated[Literal["exact", "tanh"], Field(description="`exact` (by erf) or `tanh`")] = (
         "exact"
@@ -93,7 +93,7 @@ class QuickGelu(_Elementwise):
     """x * sigmoid(1.702 x), the approximation of `gelu` in OpenAI's CLIP and GPT."""
 
     kind = "quick_gelu"
-    examples: ClassVar = _examples("quick_gelu")
+    examples = _examples("quick_gelu")
 
 
 @register
@@ -101,7 +101,7 @@ class ReluSquared(_Elementwise):
     """max(x, 0)**2 (Primer, So et al., 2021)."""
 
     kind = "relu_squared"
-    examples: ClassVar = _examples("relu_squared")
+    examples = _examples("relu_squared")
 
 
 @register
@@ -109,7 +109,7 @@ class Elu(_Elementwise):
     """x where x > 0, else alpha * (exp(x) - 1) (Clevert et al., 2015)."""
 
     kind = "elu"
-    examples: ClassVar = _examples("elu", "elu 0.7")
+    examples = _examples("elu", "elu 0.7")
 
     alpha: Annotated[Number, Field(description="what very negative inputs come to, negated")] = 1.0
 
@@ -119,7 +119,7 @@ class Selu(_Elementwise):
     """The scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
 
     kind = "selu"
-    examples: ClassVar = _examples("selu")
+    examples = _examples("selu")
 
 
 @register
@@ -127,7 +127,7 @@ class Celu(_Elementwise):
     """x where x > 0, else alpha * (exp(x / alpha) - 1) (Barron, 2017): smooth for every alpha."""
 
     kind = "celu"
-    examples: ClassVar = _examples("celu", "celu 0.7")
+    examples = _examples("celu", "celu 0.7")
 
     alpha: Annotated[
         Number, Field(gt=0, description="what very negative inputs come to, negated")
@@ -139,7 +139,7 @@ class Mish(_Elementwise):
     """x * tanh(softplus(x)) (Misra, 2019)."""
 
     kind = "mish"
-    examples: ClassVar = _examples("mish")
+    examples = _examples("mish")
 
 
 @register
@@ -148,7 +148,7 @@ class HardSwish(_Elementwise):
 
     kind = "hardswish"
     aliases = ("hard_swish", "hard_silu")
-    examples: ClassVar = _examples("hardswish")
+    examples = _examples("hardswish")
 
 
 @register
@@ -157,7 +157,7 @@ class HardSigmoid(_Elementwise):
 
     kind = "hardsigmoid"
     aliases = ("hard_sigmoid",)
-    examples: ClassVar = _examples("hardsigmoid")
+    examples = _examples("hardsigmoid")
 
 
 @register
@@ -166,7 +166,7 @@ class HardTanh(_Elementwise):
 
     kind = "hardtanh"
     aliases = ("hard_tanh",)
-    examples: ClassVar = _examples("hardtanh")
+    examples = _examples("hardtanh")
 
 
 @register
@@ -174,7 +174,7 @@ class Softplus(_Elementwise):
     """log(1 + exp(beta * x)) / beta, computed stably."""
 
     kind = "softplus"
-    examples: ClassVar = _examples("softplus", "softplus 2")
+    examples = _examples("softplus", "softplus 2")
 
     beta: Annotated[Number, Field(gt=0, description="how sharp the bend is")] = 1.0
 
@@ -184,7 +184,7 @@ class Softsign(_Elementwise):
     """x / (1 + |x|)."""
 
     kind = "softsign"
-    examples: ClassVar = _examples("softsign")
+    examples = _examples("softsign")
 
 
 @register
@@ -193,7 +193,7 @@ class LogSigmoid(_Elementwise):
 
     kind = "log_sigmoid"
     aliases = ("logsigmoid",)
-    examples: ClassVar = _examples("log_sigmoid")
+    examples = _examples("log_sigmoid")
 
 
 @register
@@ -202,7 +202,7 @@ class Softshrink(_Elementwise):
 
     kind = "softshrink"
     aliases = ("soft_shrink",)
-    examples: ClassVar = _examples("softshrink", "softshrink 0.2")
+    examples = _examples("softshrink", "softshrink 0.2")
 
     threshold: Annotated[Number, Field(ge=0, description="inputs this near to 0 become 0")] = 0.5
 
@@ -213,7 +213,7 @@ class Hardshrink(_Elementwise):
 
     kind = "hardshrink"
     aliases = ("hard_shrink",)
-    examples: ClassVar = _examples("hardshrink", "hardshrink 0.2")
+    examples = _examples("hardshrink", "hardshrink 0.2")
 
     threshold: Annotated[Number, Field(ge=0, description="inputs this near to 0 become 0")] = 0.5
 
@@ -224,7 +224,7 @@ class Tanhshrink(_Elementwise):
 
     kind = "tanhshrink"
     aliases = ("tanh_shrink",)
-    examples: ClassVar = _examples("tanhshrink")
+    examples = _examples("tanhshrink")
 
 
 @register
@@ -232,7 +232,7 @@ class Threshold(_Elementwise):
     """x where x > threshold, else `value`."""
 
     kind = "threshold"
-    examples: ClassVar = _examples("threshold 0.5", "threshold (-0.2) (-3)")
+    examples = _examples("threshold 0.5", "threshold (-0.2) (-3)")
 
     threshold: Annotated[Number, Field(description="inputs above it stay")]
     value: Annotated[Number, Field(description="what the others become")] = 0.0
@@ -243,7 +243,7 @@ class Squareplus(_Elementwise):
     """(x + sqrt(x**2 + b)) / 2 (Barron, 2021)."""
 
     kind = "squareplus"
-    examples: ClassVar = _examples("squareplus", "squareplus 0.5")
+    examples = _examples("squareplus", "squareplus 0.5")
 
     b: Annotated[Number, Field(gt=0, description="how round the bend is")] = 4.0
 
@@ -253,7 +253,7 @@ class Prelu(_Elementwise):
     """x where x > 0, else a learned slope times x: one for each channel, or one for all (He et al., 2015)."""
 
     kind = "prelu"
-    examples: ClassVar = (
+    examples = (
         Example("prelu", ((3, 4, 5),), (3, 4, 5)),
         Example("prelu shared=true", ((3, 4, 5),), (3, 4, 5)),
         Example("prelu", ((4, 5),), (4, 5)),
@@ -299,7 +299,7 @@ class Softmax(_AlongAxis):
     """exp(x) over its sum along one axis: the features unless `axis` names another."""
 
     kind = "softmax"
-    examples: ClassVar = _along_axes("softmax")
+    examples = _along_axes("softmax")
 
 
 @register
@@ -307,4 +307,4 @@ class LogSoftmax(_AlongAxis):
     """The logarithm of `softmax`, computed stably."""
 
     kind = "log_softmax"
-    examples: ClassVar = _along_axes("log_softmax")
+    examples = _along_axes("log_softmax")

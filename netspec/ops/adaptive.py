@@ -1,6 +1,6 @@
 """Pools whose windows follow from what they give: bins of a map, and the largest element of a whole one."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -57,7 +57,7 @@ class AdaptiveAveragePool(_AdaptivePool):
 
     kind = "adaptive_avgpool"
     aliases = ("adaptive_avg_pool",)
-    examples: ClassVar = (
+    examples = (
         Example("adaptive_avgpool 2", ((3, 4, 6),), (3, 2, 2)),
         Example("adaptive_avgpool 3", ((3, 7, 8),), (3, 3, 3)),
         Example("adaptive_avgpool 1x3", ((3, 4, 5),), (3, 1, 3)),
@@ -75,7 +75,7 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     kind = "adaptive_pool"
     aliases = ("adaptive_max_pool", "adaptive_maxpool")
-    examples: ClassVar = (
+    examples = (
         Example("adaptive_pool 2", ((3, 4, 6),), (3, 2, 2)),
         Example("adaptive_pool 1x3", ((3, 7, 8),), (3, 1, 3)),
         Example("adaptive_pool 1", ((3, 4, 5),), (3, 1, 1)),
@@ -92,7 +92,7 @@ class GlobalMaxPool(Op):
     aliases = ("global_max_pool",)
     accepts = ("sequence", "image", "volume")
     layout = "any"
-    examples: ClassVar = (
+    examples = (
         Example("gmp", ((3, 4, 5),), (3,)),
         Example("gmp", ((3, 4, 5, 2),), (3,)),
         Example("gmp", ((4, 3),), (3,)),

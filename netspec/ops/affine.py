@@ -1,10 +1,10 @@
 """Scales and shifts of each channel: learned, or given with the network."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from netspec.ops.base import Example, Init, Layout, Op, Rejected, Weight, register
+from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import Number, place_of
 from netspec.shape import Shape
 
@@ -18,7 +18,7 @@ def _per_channel(x: Shape) -> tuple[int, ...]:
 class _Affine(Op):
     """Keeps the shape."""
 
-    layout: ClassVar[Layout] = "fixed"
+    layout = "fixed"
 
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
@@ -40,7 +40,7 @@ class Scale(_Affine):
 
     kind = "scale"
     aliases = ("layer_scale",)
-    examples: ClassVar = (
+    examples = (
         Example("scale 0.5", ((3, 4, 5),), (3, 4, 5)),
         Example("scale", ((6,),), (6,)),
         Example("scale 1e-6", ((4, 5),), (4, 5)),
@@ -60,7 +60,7 @@ class Shift(_Affine):
     """Each channel plus a learned number. Its weight is called as its step."""
 
     kind = "shift"
-    examples: ClassVar = (
+    examples = (
         Example("shift 0.5", ((3, 4, 5),), (3, 4, 5)),
         Example("shift", ((6,),), (6,)),
         Example("shift", ((4, 4),), (4, 4)),
@@ -79,7 +79,7 @@ class Affine(_Affine):
     """Each channel times a learned factor, plus a learned number (ResMLP, Touvron et al., 2021)."""
 
     kind = "affine"
-    examples: ClassVar = (
+    examples = (
         Example("affine", ((3, 4, 5),), (3, 4, 5)),
         Example("affine", ((4, 5),), (4, 5)),
         Example("affine", ((5, 5, 5),), (5, 5, 5)),
@@ -112,7 +112,7 @@ class Normalize(_Affine):
 
     kind = "normalize"
     accepts = ("vector", "sequence", "image", "volume")
-    examples: ClassVar = (
+    examples = (
         Example("normalize [0.5, 0.25, 0.1] [0.2, 0.3, 2]", ((3, 4, 5),), (3, 4, 5)),
         Example("normalize mean=[1, 2] std=0.5", ((4, 2),), (4, 2)),
         Example("normalize 0.5 0.25", ((3,),), (3,)),
@@ -147,8 +147,8 @@ class Rescale(Op):
     """factor * x + offset: of pixels from 0 to 255, `rescale 1/255` and `rescale 1/127.5 (-1)`."""
 
     kind = "rescale"
-    layout: ClassVar[Layout] = "any"
-    examples: ClassVar = (
+    layout = "any"
+    examples = (
         Example("rescale 0.25 (-1)", ((3, 4, 5),), (3, 4, 5)),
         Example("rescale 1/255", ((6,),), (6,)),
         Example("rescale 2 0.5", ((4, 5),), (4, 5)),

@@ -1,7 +1,7 @@
 """Attention: with learned projections, and bare."""
 
 from math import prod
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 
 from pydantic import Field
 
@@ -110,7 +110,7 @@ class Attention(_Attention):
 
     kind = "attention"
     aliases = ("mha",)
-    examples: ClassVar = (
+    examples = (
         Example("attention 2 dropout=0.1", ((5, 6),), (5, 6)),
         Example("attention 3 causal=true bias=false", ((4, 6),), (4, 6)),
         Example("attention 4 kv_heads=2 head_dim=6 init=normal(0.2)", ((5, 8),), (5, 8)),
@@ -257,7 +257,7 @@ class ScaledDotProduct(_Attention):
 
     kind = "sdpa"
     aliases = ("scaled_dot_product_attention",)
-    examples: ClassVar = (
+    examples = (
         Example("sdpa 2 { @a | @b | @c }", ((4, 6), (5, 6), (5, 6)), (4, 6)),
         Example("sdpa 4 causal=true { @a | @b }", ((4, 8), (4, 4)), (4, 8)),
         Example("sdpa scale=0.5 mask=true { @a | @b }", ((3, 4), (3, 3)), (3, 4)),

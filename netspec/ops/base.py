@@ -63,14 +63,8 @@ Layout: TypeAlias = Literal["fixed", "any", "channels_first"]
 """
 
 
-class Op(BaseModel):
-    """A layer with its arguments. The order of the fields is the positional order in the language.
-
-    An op that `borrows` has no weights of its own: it works with some of those of another kind of op.
-    `ties` says what the rows of the weight of an op are to `tied`: its outputs, or its inputs.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+class Traits:
+    """What every op of a kind has in common: class variables that a declaration overrides."""
 
     kind: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
@@ -91,6 +85,22 @@ class Op(BaseModel):
     scheduled: ClassVar[str | None] = None
     """The field whose value may be a schedule over all ops of this kind in the net."""
     examples: ClassVar[tuple[Example, ...]] = ()
+
+
+_TRAITS = frozenset(Traits.__annotations__)
+# For each model pydantic evaluates the annotations of all its bases: these would take a third of the time
+# in which the classes of the ops are made.
+Traits.__annotations__ = {}
+
+
+class Op(Traits, BaseModel):
+    """A layer with its arguments. The order of the fields is the positional order in the language.
+
+    An op that `borrows` has no weights of its own: it works with some of those of another kind of op.
+    `ties` says what the rows of the weight of an op are to `tied`: its outputs, or its inputs.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
     @property
     def tokens(self) -> int | None:
@@ -133,6 +143,9 @@ class Op(BaseModel):
     @model_serializer(mode="wrap")
     def _with_kind(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"kind": self.kind, **handler(self)}
+
+
+Op.__class_vars__ |= _TRAITS  # assigning one in a declaration makes no field of it
 
 
 class Parting(Op):

@@ -1,7 +1,7 @@
 """Convolutions and transposed convolutions over the time of sequences and the positions of images and volumes."""
 
 from math import prod
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -161,7 +161,7 @@ class Conv(_Correlation):
     """
 
     kind = "conv"
-    examples: ClassVar = (
+    examples = (
         Example("conv 32 3", ((1, 28, 28),), (32, 26, 26)),
         Example("conv 8 3 padding=1", ((3, 7, 7),), (8, 7, 7)),
         Example("conv 8 3 stride=2 padding=half bias=false", ((3, 8, 8),), (8, 4, 4)),
@@ -202,7 +202,7 @@ class StandardizedConv(_Correlation):
 
     kind = "wsconv"
     aliases = ("ws_conv",)
-    examples: ClassVar = (
+    examples = (
         Example("wsconv 6 3 padding=1", ((4, 5, 6),), (6, 5, 6)),
         Example("wsconv 6 3 groups=2 stride=2 padding=same bias=false", ((4, 5, 6),), (6, 3, 3)),
         Example("wsconv 6 1 eps=1e-3", ((4, 5, 6),), (6, 5, 6)),
@@ -224,7 +224,7 @@ class ConvTranspose(_Convolution):
 
     kind = "conv_transpose"
     aliases = ("upconv",)
-    examples: ClassVar = (
+    examples = (
         Example("conv_transpose 6 2 stride=2", ((4, 5, 6),), (6, 10, 12)),
         Example("conv_transpose 6 4 stride=2 padding=1", ((4, 5, 6),), (6, 10, 12)),
         Example(

@@ -1,6 +1,6 @@
 """Fully connected layers."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class Dense(Op):
     aliases = ("linear",)
     accepts = ("vector", "sequence", "tensor")
     ties = "inputs"
-    examples: ClassVar = (
+    examples = (
         Example("dense 5", ((7,),), (5,)),
         Example("dense 5 bias=false", ((7,),), (5,)),
         Example("dense 5", ((4, 7),), (4, 5)),
@@ -76,7 +76,7 @@ class Tied(Op):
     kind = "tied"
     accepts = ("vector", "sequence")
     borrows = True
-    examples: ClassVar = (
+    examples = (
         Example("{ share code = dense 5; code -> relu -> tied code }", ((7,),), (7,)),
         Example(
             "{ share code = dense 5 bias=false; code -> tanh -> tied code }", ((4, 7),), (4, 7)

@@ -30,7 +30,7 @@ class Dropout(_Noise):
     """Zeroes each element with probability `rate` in training and scales the rest by 1 / (1 - rate)."""
 
     kind = "dropout"
-    examples: ClassVar = (
+    examples = (
         Example("dropout 0.5", ((6,),), (6,)),
         Example("dropout", ((3, 4, 4),), (3, 4, 4)),
         Example("dropout 0", ((4, 5),), (4, 5)),
@@ -43,8 +43,8 @@ class SpatialDropout(_Noise):
 
     kind = "spatial_dropout"
     accepts = ("sequence", "image", "volume")
-    layout: ClassVar[Layout] = "channels_first"
-    examples: ClassVar = (
+    layout = "channels_first"
+    examples = (
         Example("spatial_dropout 0.2", ((3, 4, 4),), (3, 4, 4)),
         Example("spatial_dropout", ((4, 5),), (4, 5)),
         Example("spatial_dropout", ((2, 2, 3, 2),), (2, 2, 3, 2)),
@@ -56,7 +56,7 @@ class AlphaDropout(_Noise):
     """Dropout to the least value of `selu` that keeps mean and variance (Klambauer et al., 2017)."""
 
     kind = "alpha_dropout"
-    examples: ClassVar = (
+    examples = (
         Example("alpha_dropout 0.1", ((6,),), (6,)),
         Example("alpha_dropout", ((4, 5),), (4, 5)),
     )
@@ -76,7 +76,7 @@ class DropPath(_Noise):
     kind = "drop_path"
     aliases = ("stochastic_depth",)
     scheduled = "rate"
-    examples: ClassVar = (
+    examples = (
         Example("drop_path 0.1", ((3, 4, 4),), (3, 4, 4)),
         Example("drop_path", ((4, 5),), (4, 5)),
         Example("drop_path linear(0.1, 0.3)", ((6,),), (6,)),

@@ -1,7 +1,7 @@
 """Tokens and their positions as vectors."""
 
 import math
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class Embed(Op):
     accepts = ("sequence",)
     dtypes = ("int",)
     ties = "outputs"
-    examples: ClassVar = (
+    examples = (
         Example("embed 11 6", ((5,),), (5, 6)),
         Example("embed 3 1 init=normal(0.02)", ((4,),), (4, 1)),
     )
@@ -73,7 +73,7 @@ class Positions(_Positional):
     """A learned vector for each position, added to the sequence."""
 
     kind = "positions"
-    examples: ClassVar = (
+    examples = (
         Example("positions 5", ((5, 6),), (5, 6)),
         Example("positions 9 init=normal(0.02)", ((4, 3),), (4, 3)),
         Example("positions 4", ((4, 1),), (4, 1)),
@@ -109,7 +109,7 @@ class Sinusoidal(_Positional):
     """
 
     kind = "sinusoidal"
-    examples: ClassVar = (
+    examples = (
         Example("sinusoidal", ((5, 6),), (5, 6)),
         Example("sinusoidal base=100", ((3, 5),), (3, 5)),
         Example("sinusoidal", ((4, 1),), (4, 1)),

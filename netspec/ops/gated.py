@@ -1,6 +1,6 @@
 """Gated linear units: one half of the features gates the other. None has weights."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -41,7 +41,7 @@ class Glu(_Gated):
     """a * sigmoid(b): the second half gates (Dauphin et al., 2017)."""
 
     kind = "glu"
-    examples: ClassVar = _examples("glu")
+    examples = _examples("glu")
 
 
 @register
@@ -49,7 +49,7 @@ class Reglu(_Gated):
     """a * relu(b): the second half gates (Shazeer, 2020)."""
 
     kind = "reglu"
-    examples: ClassVar = _examples("reglu")
+    examples = _examples("reglu")
 
 
 @register
@@ -57,7 +57,7 @@ class Geglu(_Gated):
     """a * gelu(b): the second half gates (Shazeer, 2020)."""
 
     kind = "geglu"
-    examples: ClassVar = (*_examples("geglu"), Example("geglu tanh", ((4, 6),), (4, 3)))
+    examples = (*_examples("geglu"), Example("geglu tanh", ((4, 6),), (4, 3)))
 
     form: Annotated[Literal["exact", "tanh"], Field(description="as of `gelu`")] = "exact"
 
@@ -67,4 +67,4 @@ class Swiglu(_Gated):
     """silu(a) * b: the first half gates (Shazeer, 2020), as in LLaMA."""
 
     kind = "swiglu"
-    examples: ClassVar = _examples("swiglu")
+    examples = _examples("swiglu")

@@ -1,6 +1,6 @@
 """Where data enters a network."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -29,7 +29,7 @@ class Input(Op):
     kind = "input"
     variadic = "sizes"
     named_axes = True
-    examples: ClassVar = (
+    examples = (
         Example("input 10", (), (10,)),
         Example("input 3 32 32", (), (3, 32, 32)),
         Example("input c=2 t=5", (), (5, 2)),

@@ -1,10 +1,10 @@
 """Element functions of mathematics, and arithmetic with a constant. None has weights."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
-from netspec.ops.base import Example, Layout, Op, Rejected, register
+from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Number
 from netspec.shape import Shape
 
@@ -20,7 +20,7 @@ def _examples(*lines: str) -> tuple[Example, ...]:
 class _Function(Op):
     """Keeps the shape."""
 
-    layout: ClassVar[Layout] = "any"
+    layout = "any"
 
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
@@ -32,7 +32,7 @@ class Times(_Function):
     """k * x: a constant factor. `scale` learns one for each channel."""
 
     kind = "times"
-    examples: ClassVar = _examples("times 0.5", "times (-2)")
+    examples = _examples("times 0.5", "times (-2)")
 
     k: Annotated[Number, Field(description="the factor")]
 
@@ -42,7 +42,7 @@ class Plus(_Function):
     """x + k: a constant is added. `shift` learns one for each channel."""
 
     kind = "plus"
-    examples: ClassVar = _examples("plus 1", "plus (-0.5)")
+    examples = _examples("plus 1", "plus (-0.5)")
 
     k: Annotated[Number, Field(description="what is added")]
 
@@ -53,7 +53,7 @@ class Power(_Function):
 
     kind = "pow"
     aliases = ("power",)
-    examples: ClassVar = _examples("pow 3", f"{_POSITIVE} pow (-0.5)")
+    examples = _examples("pow 3", f"{_POSITIVE} pow (-0.5)")
 
     k: Annotated[Number, Field(description="the exponent")]
 
@@ -64,7 +64,7 @@ class Clamp(_Function):
 
     kind = "clamp"
     aliases = ("clip",)
-    examples: ClassVar = _examples("clamp (-0.5) 1", "clamp 0", "clamp high=0.25")
+    examples = _examples("clamp (-0.5) 1", "clamp 0", "clamp high=0.25")
 
     low: Annotated[Number | None, Field(description="the least result; no bound if not given")] = (
         None
@@ -93,7 +93,7 @@ class Exp(_Function):
     """The exponential."""
 
     kind = "exp"
-    examples: ClassVar = _examples("exp")
+    examples = _examples("exp")
 
 
 @register
@@ -101,7 +101,7 @@ class Log(_Function):
     """The natural logarithm."""
 
     kind = "log"
-    examples: ClassVar = _examples(f"{_POSITIVE} log")
+    examples = _examples(f"{_POSITIVE} log")
 
 
 @register
@@ -109,7 +109,7 @@ class Sqrt(_Function):
     """The square root."""
 
     kind = "sqrt"
-    examples: ClassVar = _examples(f"{_POSITIVE} sqrt")
+    examples = _examples(f"{_POSITIVE} sqrt")
 
 
 @register
@@ -117,7 +117,7 @@ class Rsqrt(_Function):
     """1 / sqrt(x)."""
 
     kind = "rsqrt"
-    examples: ClassVar = _examples(f"{_POSITIVE} rsqrt")
+    examples = _examples(f"{_POSITIVE} rsqrt")
 
 
 @register
@@ -125,7 +125,7 @@ class Square(_Function):
     """x * x."""
 
     kind = "square"
-    examples: ClassVar = _examples("square")
+    examples = _examples("square")
 
 
 @register
@@ -133,7 +133,7 @@ class Abs(_Function):
     """|x|; its derivative at 0 is 0."""
 
     kind = "abs"
-    examples: ClassVar = _examples("abs")
+    examples = _examples("abs")
 
 
 @register
@@ -142,7 +142,7 @@ class Negative(_Function):
 
     kind = "neg"
     aliases = ("negative",)
-    examples: ClassVar = _examples("neg")
+    examples = _examples("neg")
 
 
 @register
@@ -150,7 +150,7 @@ class Reciprocal(_Function):
     """1 / x."""
 
     kind = "reciprocal"
-    examples: ClassVar = _examples(f"{_POSITIVE} reciprocal")
+    examples = _examples(f"{_POSITIVE} reciprocal")
 
 
 @register
@@ -158,7 +158,7 @@ class Sign(_Function):
     """-1, 0 or 1. Its derivative is 0."""
 
     kind = "sign"
-    examples: ClassVar = _examples("sign")
+    examples = _examples("sign")
 
 
 @register
@@ -166,7 +166,7 @@ class Floor(_Function):
     """The next whole number below. Its derivative is 0."""
 
     kind = "floor"
-    examples: ClassVar = _examples("floor")
+    examples = _examples("floor")
 
 
 @register
@@ -174,7 +174,7 @@ class Ceil(_Function):
     """The next whole number above. Its derivative is 0."""
 
     kind = "ceil"
-    examples: ClassVar = _examples("ceil")
+    examples = _examples("ceil")
 
 
 @register
@@ -182,7 +182,7 @@ class Round(_Function):
     """The nearest whole number, the even one of two. Its derivative is 0."""
 
     kind = "round"
-    examples: ClassVar = _examples("round", "floor -> plus 0.5 -> round")
+    examples = _examples("round", "floor -> plus 0.5 -> round")
 
 
 @register
@@ -190,7 +190,7 @@ class Sin(_Function):
     """The sine of x radians."""
 
     kind = "sin"
-    examples: ClassVar = _examples("sin")
+    examples = _examples("sin")
 
 
 @register
@@ -198,7 +198,7 @@ class Cos(_Function):
     """The cosine of x radians."""
 
     kind = "cos"
-    examples: ClassVar = _examples("cos")
+    examples = _examples("cos")
 
 
 @register
@@ -206,4 +206,4 @@ class Erf(_Function):
     """The error function: 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
 
     kind = "erf"
-    examples: ClassVar = _examples("erf")
+    examples = _examples("erf")

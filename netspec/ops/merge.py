@@ -59,7 +59,7 @@ class Add(_Elementwise):
     """The sum of the branches."""
 
     kind = "add"
-    examples: ClassVar = _examples("add")
+    examples = _examples("add")
 
 
 @register
@@ -68,7 +68,7 @@ class Subtract(_Elementwise):
 
     kind = "sub"
     aliases = ("subtract",)
-    examples: ClassVar = _examples("sub")
+    examples = _examples("sub")
 
 
 class _GatedMerge(_Merge):
@@ -123,7 +123,7 @@ class Multiply(_GatedMerge):
 
     kind = "mul"
     aliases = ("multiply",)
-    examples: ClassVar = (*_examples("mul"), *_gate_examples("mul"))
+    examples = (*_examples("mul"), *_gate_examples("mul"))
 
 
 @register
@@ -132,7 +132,7 @@ class Divide(_GatedMerge):
 
     kind = "div"
     aliases = ("divide",)
-    examples: ClassVar = (
+    examples = (
         Example("div { @a | @b -> exp }", _PAIR, (3, 4, 5)),
         Example("div { @a | @b -> exp | @c -> exp }", _TRIPLE, (6,)),
         Example("div { @a | @b -> exp }", ((3, 4, 5), (3,)), (3, 4, 5)),
@@ -150,8 +150,8 @@ class MatMul(_Merge):
 
     kind = "matmul"
     accepts = ("sequence", "tensor")
-    layout: ClassVar[Layout] = "fixed"
-    examples: ClassVar = (
+    layout = "fixed"
+    examples = (
         Example("matmul { @a | @b }", ((4, 5), (5, 3)), (4, 3)),
         Example("matmul transpose=true { @a | @b }", ((4, 5), (3, 5)), (4, 3)),
         Example(
@@ -197,7 +197,7 @@ class Maximum(_Elementwise):
 
     kind = "max"
     aliases = ("maximum",)
-    examples: ClassVar = _examples("max")
+    examples = _examples("max")
 
 
 @register
@@ -206,7 +206,7 @@ class Minimum(_Elementwise):
 
     kind = "min"
     aliases = ("minimum",)
-    examples: ClassVar = _examples("min")
+    examples = _examples("min")
 
 
 @register
@@ -214,7 +214,7 @@ class Mean(_Elementwise):
     """The mean of the branches, element by element."""
 
     kind = "mean"
-    examples: ClassVar = _examples("mean")
+    examples = _examples("mean")
 
 
 @register
@@ -222,7 +222,7 @@ class Concat(_Merge):
     """The branches side by side along one axis: the channels unless `axis` names another."""
 
     kind = "concat"
-    examples: ClassVar = (
+    examples = (
         Example("concat { @a | @b }", ((3, 4, 5), (2, 4, 5)), (5, 4, 5)),
         Example("concat { @a | @b | @c }", ((3,), (2,), (1,)), (6,)),
         Example("concat axis=h { @a | @b }", ((3, 4, 5), (3, 2, 5)), (3, 6, 5)),
@@ -259,7 +259,7 @@ class Stack(_Elementwise):
 
     kind = "stack"
     dtypes = ("float", "int")
-    examples: ClassVar = (
+    examples = (
         Example("stack t { @a | @b | @c }", _TRIPLE, (3, 6)),
         Example("stack n { @a | @b }", _PAIR, (2, 3, 4, 5)),
         Example("stack d before=h { @a | @b }", _PAIR, (3, 2, 4, 5)),

@@ -1,7 +1,7 @@
 """Normalisations."""
 
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ class BatchNorm(Op):
     aliases = ("batch_norm",)
     accepts = ("vector", "sequence", "image", "volume")
     layout = "channels_first"
-    examples: ClassVar = (
+    examples = (
         Example("bn", ((5, 4, 3),), (5, 4, 3)),
         Example("bn eps=1e-3 momentum=0.01", ((5, 4, 3),), (5, 4, 3)),
         Example("bn affine=false", ((5, 4, 3),), (5, 4, 3)),
@@ -89,7 +89,7 @@ class LayerNorm(_Normalisation):
 
     kind = "ln"
     aliases = ("layer_norm",)
-    examples: ClassVar = (
+    examples = (
         Example("ln", ((6,),), (6,)),
         Example("ln eps=1e-6", ((4, 5),), (4, 5)),
         Example("ln", ((5, 4, 3),), (5, 4, 3)),
@@ -123,7 +123,7 @@ class GroupNorm(_Normalisation):
     aliases = ("group_norm",)
     accepts = ("vector", "sequence", "image", "volume")
     layout = "channels_first"
-    examples: ClassVar = (
+    examples = (
         Example("gn 3", ((6, 4, 3),), (6, 4, 3)),
         Example("gn 2 eps=1e-3 affine=false", ((6, 4, 3),), (6, 4, 3)),
         Example("gn 1", ((6,),), (6,)),
@@ -163,7 +163,7 @@ class InstanceNorm(_Normalisation):
     aliases = ("inorm",)
     accepts = ("sequence", "image", "volume")
     layout = "channels_first"
-    examples: ClassVar = (
+    examples = (
         Example("instance_norm", ((5, 4, 3),), (5, 4, 3)),
         Example("instance_norm eps=1e-3 affine=false", ((5, 4, 3),), (5, 4, 3)),
         Example("instance_norm", ((5, 4),), (5, 4)),
@@ -194,7 +194,7 @@ class RmsNorm(_Normalisation):
 
     kind = "rms"
     aliases = ("rms_norm",)
-    examples: ClassVar = (
+    examples = (
         Example("rms", ((4, 5),), (4, 5)),
         Example("rms eps=1e-3 affine=false", ((4, 5),), (4, 5)),
         Example("rms", ((6,),), (6,)),
@@ -218,7 +218,7 @@ class LocalResponseNorm(_Normalisation):
     kind = "lrn"
     aliases = ("local_response_norm",)
     accepts = ("image",)
-    examples: ClassVar = (
+    examples = (
         Example("lrn", ((7, 3, 4),), (7, 3, 4)),
         Example("lrn 3 alpha=0.5 beta=0.5 k=2", ((5, 4, 3),), (5, 4, 3)),
         Example("lrn 5 alpha=1", ((3, 4, 3),), (3, 4, 3)),
@@ -248,7 +248,7 @@ class L2Normalise(_Normalisation):
     kind = "l2norm"
     aliases = ("l2_normalize",)
     layout = "any"
-    examples: ClassVar = (
+    examples = (
         Example("l2norm", ((6,),), (6,)),
         Example("l2norm", ((4, 5),), (4, 5)),
         Example("l2norm eps=2", ((5, 4, 3),), (5, 4, 3)),

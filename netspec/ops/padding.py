@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -36,7 +36,7 @@ class Pad(_Border):
     """A border around the positions: of one value, or of the input mirrored, extended by its ends, or going round."""
 
     kind = "pad"
-    examples: ClassVar = (
+    examples = (
         Example("pad 1", ((3, 4, 5),), (3, 6, 7)),
         Example("pad (0, 1, 2, 3)", ((3, 4, 5),), (3, 6, 9)),
         Example("pad (2, 1) value=-1.5", ((4, 5),), (7, 5)),
@@ -74,7 +74,7 @@ class Crop(_Border):
     """The positions without a border."""
 
     kind = "crop"
-    examples: ClassVar = (
+    examples = (
         Example("crop 1", ((3, 4, 5),), (3, 2, 3)),
         Example("crop (1, 0, 0, 2)", ((3, 4, 5),), (3, 3, 3)),
         Example("crop (0, 2)", ((5, 3),), (3, 3)),

@@ -1,7 +1,7 @@
 """Tensors that belong to the network itself: learned ones, and constants."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -56,7 +56,7 @@ class Param(_Own):
     kind = "param"
     variadic = "sizes"
     named_axes = True
-    examples: ClassVar = (
+    examples = (
         Example("param 6", ((4,),), (6,)),
         Example("param 1 6 init=normal(0.02)", ((5, 4),), (1, 6)),
         Example("param 3 2 4", ((5,),), (3, 2, 4)),
@@ -104,7 +104,7 @@ class Const(_Own):
     """
 
     kind = "const"
-    examples: ClassVar = (
+    examples = (
         Example("const [0.1, -2, 3.5]", ((4,),), (3,)),
         Example("const [[1, 2, 3], [4, 5, 6]]", ((5, 4),), (2, 3)),
         Example("const [[[1], [2]], [[3], [4]]]", ((5,),), (2, 2, 1)),

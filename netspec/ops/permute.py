@@ -1,6 +1,6 @@
 """Axes in another order."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -20,7 +20,7 @@ class Permute(Op):
     kind = "permute"
     aliases = ("transpose",)
     dtypes = ("float", "int")
-    examples: ClassVar = (
+    examples = (
         Example('permute "c t"', ((4, 5),), (5, 4)),
         Example('permute "h w c"', ((3, 4, 5),), (4, 5, 3)),
         Example('permute "c w h"', ((3, 4, 5),), (3, 5, 4)),

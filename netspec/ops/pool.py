@@ -1,6 +1,6 @@
 """Pooling over windows and over whole maps."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -98,7 +98,7 @@ class MaxPool(_WindowPool):
 
     kind = "pool"
     aliases = ("max_pool", "maxpool")
-    examples: ClassVar = (
+    examples = (
         Example("pool 2", ((3, 8, 8),), (3, 4, 4)),
         Example("pool 2", ((3, 7, 9),), (3, 3, 4)),
         Example("pool 3 stride=2 padding=1", ((3, 8, 9),), (3, 4, 5)),
@@ -136,7 +136,7 @@ class AveragePool(_WindowPool):
 
     kind = "avgpool"
     aliases = ("avg_pool", "average_pool")
-    examples: ClassVar = (
+    examples = (
         Example("avgpool 2", ((3, 8, 8),), (3, 4, 4)),
         Example("avgpool 3 stride=1 padding=1", ((3, 7, 8),), (3, 7, 8)),
         Example("avgpool 3 stride=2 padding=same", ((3, 8, 9),), (3, 4, 5)),
@@ -169,7 +169,7 @@ class L2Pool(_WindowPool):
 
     kind = "l2pool"
     aliases = ("l2_pool",)
-    examples: ClassVar = (
+    examples = (
         Example("l2pool 2", ((3, 6, 7),), (3, 3, 3)),
         Example("l2pool 3 stride=2 padding=1", ((3, 7, 8),), (3, 4, 4)),
         Example("l2pool 2x3 stride=(1, 2) ceil=true", ((3, 4, 6),), (3, 3, 3)),
@@ -186,7 +186,7 @@ class GlobalAveragePool(Op):
     aliases = ("global_avg_pool", "global_average_pool")
     accepts = ("sequence", "image", "volume")
     layout = "any"
-    examples: ClassVar = (
+    examples = (
         Example("gap", ((3, 4, 5),), (3,)),
         Example("gap", ((3, 4, 5, 2),), (3,)),
         Example("gap", ((4, 3),), (3,)),

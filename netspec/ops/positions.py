@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isqrt, prod
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ class Tokens(Regroup):
 
     kind = "tokens"
     accepts = ("image", "volume")
-    examples: ClassVar = (
+    examples = (
         Example("tokens", ((3, 4, 5),), (20, 3)),
         Example("tokens", ((3, 2, 4, 3),), (24, 3)),
     )
@@ -42,7 +42,7 @@ class Untokens(Regroup):
     kind = "untokens"
     accepts = ("sequence",)
     variadic = "sizes"
-    examples: ClassVar = (
+    examples = (
         Example("untokens 4 5", ((20, 3),), (3, 4, 5)),
         Example("untokens", ((9, 2),), (2, 3, 3)),
         Example("untokens 2 2 3", ((12, 4),), (4, 2, 2, 3)),
@@ -90,7 +90,7 @@ class Windows(Regroup):
 
     kind = "windows"
     accepts = ("image", "tensor")
-    examples: ClassVar = (
+    examples = (
         Example("windows 2", ((3, 4, 6),), (6, 4, 3)),
         Example("windows 2x3", ((3, 4, 6),), (4, 6, 3)),
     )
@@ -130,7 +130,7 @@ class Unwindows(Regroup):
 
     kind = "unwindows"
     accepts = ("tensor",)
-    examples: ClassVar = (
+    examples = (
         Example("windows 2 -> unwindows 4 6", ((3, 4, 6),), (3, 4, 6)),
         Example("windows 1x3 -> unwindows 4 6 1x3 channels_last=true", ((3, 4, 6),), (4, 6, 3)),
     )
@@ -188,7 +188,7 @@ class Shuffle(Regroup):
 
     kind = "shuffle"
     aliases = ("channel_shuffle",)
-    examples: ClassVar = (
+    examples = (
         Example("shuffle 2", ((6, 4, 5),), (6, 4, 5)),
         Example("shuffle 3", ((6,),), (6,)),
         Example("shuffle 2", ((4, 6),), (4, 6)),
@@ -247,7 +247,7 @@ class PixelShuffle(_PixelShuffle):
     """Channels become positions: an image `factor` times as large (Shi et al., 2016), as in PyTorch."""
 
     kind = "pixel_shuffle"
-    examples: ClassVar = (
+    examples = (
         Example("pixel_shuffle 2", ((8, 3, 4),), (2, 6, 8)),
         Example("pixel_shuffle 3", ((9, 2, 1),), (1, 6, 3)),
         Example("pixel_shuffle 2", ((16, 2, 1, 3),), (2, 4, 2, 6)),
@@ -271,7 +271,7 @@ class PixelUnshuffle(_PixelShuffle):
     """Positions become channels: the inverse of `pixel_shuffle`."""
 
     kind = "pixel_unshuffle"
-    examples: ClassVar = (
+    examples = (
         Example("pixel_unshuffle 2", ((2, 6, 4),), (8, 3, 2)),
         Example("pixel_unshuffle 2", ((2, 4, 2, 6),), (16, 2, 1, 3)),
     )

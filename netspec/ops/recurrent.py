@@ -98,7 +98,7 @@ class Lstm(Recurrent):
 
     kind = "lstm"
     gates = 4
-    examples: ClassVar = _examples("lstm")
+    examples = _examples("lstm")
 
 
 @register
@@ -111,7 +111,7 @@ class Gru(Recurrent):
     kind = "gru"
     gates = 3
     biases = ("bias_ih", "bias_hh")
-    examples: ClassVar = _examples("gru")
+    examples = _examples("gru")
 
 
 @register
@@ -120,7 +120,7 @@ class Rnn(Recurrent):
 
     kind = "rnn"
     gates = 1
-    examples: ClassVar = (*_examples("rnn"), Example("rnn 3 form=relu", ((5, 4),), (5, 3)))
+    examples = (*_examples("rnn"), Example("rnn 3 form=relu", ((5, 4),), (5, 3)))
 
     form: Annotated[
         Literal["tanh", "relu"], Field(description="the activation: `tanh` or `relu`")

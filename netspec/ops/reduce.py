@@ -4,11 +4,11 @@ They are called `reduce_mean` and not `mean`, for `mean { a | b }` combines bran
 tells the two apart, leaving them out would give another network rather than a mistake.
 """
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from netspec.ops.base import Example, Layout, Op, Rejected, register
+from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Letters, place_of
 from netspec.shape import Shape
 
@@ -17,7 +17,7 @@ class _Reduction(Op):
     """Works over some axes, which go away unless they are kept with size 1."""
 
     variadic = "axes"
-    layout: ClassVar[Layout] = "any"
+    layout = "any"
 
     axes: Annotated[
         Letters, Field(min_length=1, description="the letters of the axes: `h w`, or `axes=c`")
@@ -59,7 +59,7 @@ class ReduceSum(_Reduction):
     """The sum."""
 
     kind = "reduce_sum"
-    examples: ClassVar = _examples("reduce_sum")
+    examples = _examples("reduce_sum")
 
 
 @register
@@ -67,7 +67,7 @@ class ReduceMean(_Reduction):
     """The mean."""
 
     kind = "reduce_mean"
-    examples: ClassVar = (
+    examples = (
         *_examples("reduce_mean"),
         Example("reduce_mean h", ((3, 4, 5),), (3, 5)),
         Example("reduce_mean h", ((2, 3, 4, 5),), (2, 3, 5)),
@@ -82,7 +82,7 @@ class ReduceMax(_Reduction):
     """The largest element; where several are, they share its derivative."""
 
     kind = "reduce_max"
-    examples: ClassVar = _examples("reduce_max")
+    examples = _examples("reduce_max")
 
 
 @register
@@ -90,7 +90,7 @@ class ReduceMin(_Reduction):
     """The least element; where several are, they share its derivative."""
 
     kind = "reduce_min"
-    examples: ClassVar = _examples("reduce_min")
+    examples = _examples("reduce_min")
 
 
 @register
@@ -98,7 +98,7 @@ class ReduceProduct(_Reduction):
     """The product."""
 
     kind = "reduce_prod"
-    examples: ClassVar = _examples("reduce_prod")
+    examples = _examples("reduce_prod")
 
 
 @register
@@ -107,7 +107,7 @@ class ReduceLogSumExp(_Reduction):
 
     kind = "reduce_logsumexp"
     aliases = ("logsumexp",)
-    examples: ClassVar = _examples("reduce_logsumexp")
+    examples = _examples("reduce_logsumexp")
 
 
 @register
@@ -115,7 +115,7 @@ class ReduceVariance(_Reduction):
     """The mean square of the distance from the mean: the biased variance."""
 
     kind = "reduce_var"
-    examples: ClassVar = _examples("reduce_var")
+    examples = _examples("reduce_var")
 
 
 @register
@@ -123,4 +123,4 @@ class ReduceDeviation(_Reduction):
     """The square root of the biased variance. It has no derivative where that is 0."""
 
     kind = "reduce_std"
-    examples: ClassVar = _examples("reduce_std")
+    examples = _examples("reduce_std")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from operator import index
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -49,7 +49,7 @@ class Flatten(Op):
     """All axes as one vector, in the order of the shape: `c h w` whatever the target's own layout."""
 
     kind = "flatten"
-    examples: ClassVar = (
+    examples = (
         Example("flatten", ((3, 4, 5),), (60,)),
         Example("flatten", ((6, 1, 1),), (6,)),
         Example("flatten", ((2, 3, 4, 2),), (48,)),
@@ -72,7 +72,7 @@ class Reshape(Op):
     variadic = "sizes"
     named_axes = True
     dtypes = ("float", "int")
-    examples: ClassVar = (
+    examples = (
         Example("reshape 4 3 2", ((24,),), (4, 3, 2)),
         Example("reshape 6 -1", ((3, 4, 5),), (6, 10)),
         Example("reshape -1 2 2", ((3, 4, 5),), (15, 2, 2)),
@@ -140,7 +140,7 @@ class Rearrange(Regroup):
 
     kind = "rearrange"
     naming = "sizes"
-    examples: ClassVar = (
+    examples = (
         Example('rearrange "c h w -> (h w) c"', ((3, 4, 5),), (20, 3)),
         Example('rearrange "c (h p) (w q) -> (h w) (p q c)" p=2 q=3', ((3, 4, 6),), (4, 18)),
         Example('rearrange "c (y p) (x q) -> (y x) (p q) c" p=2 q=2', ((3, 4, 6),), (6, 4, 3)),
@@ -180,7 +180,7 @@ class Squeeze(Regroup):
 
     kind = "squeeze"
     variadic = "which"
-    examples: ClassVar = (
+    examples = (
         Example("squeeze", ((6, 1, 1),), (6,)),
         Example("squeeze h", ((3, 1, 5),), (3, 5)),
         Example("squeeze t", ((1, 5),), (5,)),
@@ -218,7 +218,7 @@ class Unsqueeze(Regroup):
     """With one more axis, of size 1."""
 
     kind = "unsqueeze"
-    examples: ClassVar = (
+    examples = (
         Example("unsqueeze t", ((6,),), (1, 6)),
         Example("unsqueeze d before=h", ((3, 4, 5),), (3, 1, 4, 5)),
         Example("unsqueeze n", ((3, 4, 5),), (1, 3, 4, 5)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import floor
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -76,7 +76,7 @@ class Upsample(_Resample):
     """A map `factor` times as large (or small): floor(n * factor) positions, resampled as PyTorch does."""
 
     kind = "upsample"
-    examples: ClassVar = (
+    examples = (
         Example("upsample 2", ((3, 4, 5),), (3, 8, 10)),
         Example("upsample 3", ((4, 5),), (12, 5)),
         Example("upsample (2, 1, 3)", ((2, 2, 3, 2),), (2, 4, 3, 6)),
@@ -132,7 +132,7 @@ class Resize(_Resample):
     """A map of given sizes, resampled as PyTorch does, without a filter against aliasing."""
 
     kind = "resize"
-    examples: ClassVar = (
+    examples = (
         Example("resize 7", ((2, 5, 4),), (2, 7, 7)),
         Example("resize 3x7 bilinear", ((2, 5, 4),), (2, 3, 7)),
         Example("resize (7, 3) linear corners=align", ((2, 5, 4),), (2, 7, 3)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field
 
@@ -25,7 +25,7 @@ class Slice(Op):
     kind = "slice"
     dtypes = ("float", "int")
     layout = "any"
-    examples: ClassVar = (
+    examples = (
         Example("slice t 1", ((5, 4),), (4, 4)),
         Example("slice c 1 -1", ((6,),), (4,)),
         Example("slice c 0 2", ((5, 3, 4),), (2, 3, 4)),
@@ -75,7 +75,7 @@ class Take(Op):
 
     kind = "take"
     dtypes = ("float", "int")
-    examples: ClassVar = (
+    examples = (
         Example("take 0", ((5, 4),), (4,)),
         Example("take -1 axis=t", ((5, 4),), (4,)),
         Example("take 2 axis=c", ((5, 4),), (5,)),
@@ -123,7 +123,7 @@ class Flip(Op):
     variadic = "axes"
     dtypes = ("float", "int")
     layout = "any"
-    examples: ClassVar = (
+    examples = (
         Example("flip w", ((3, 4, 5),), (3, 4, 5)),
         Example('flip "c h"', ((3, 4, 5),), (3, 4, 5)),
         Example("flip t", ((4, 5),), (4, 5)),
@@ -150,7 +150,7 @@ class Roll(Op):
     naming = "shifts"
     dtypes = ("float", "int")
     layout = "any"
-    examples: ClassVar = (
+    examples = (
         Example("roll h=1 w=-2", ((3, 4, 5),), (3, 4, 5)),
         Example("roll c=4", ((3, 4, 5),), (3, 4, 5)),
         Example("roll t=-1", ((4, 5),), (4, 5)),
@@ -187,7 +187,7 @@ class Split(Parting):
     kind = "split"
     dtypes = ("float", "int")
     aliases = ("chunk",)
-    examples: ClassVar = (
+    examples = (
         Example("split 2 -> add", ((6,),), (3,)),
         Example("split 2 -> concat", ((6, 4, 5),), (6, 4, 5)),
         Example("split [1, 4] axis=t -> concat axis=t", ((5, 3),), (5, 3)),
@@ -250,7 +250,7 @@ class Unstack(Parting):
     kind = "unstack"
     dtypes = ("float", "int")
     aliases = ("unbind",)
-    examples: ClassVar = (
+    examples = (
         Example("unstack t -> concat", ((3, 4),), (12,)),
         Example("unstack c -> stack c", ((2, 4, 3),), (2, 4, 3)),
     )
