@@ -52,7 +52,7 @@ class Instance:
 
 
 class GraphBuilder:
-    """Collects nodes; `finish` gives the graph."""
+    """Collects nodes; `finish` gives the graph. What it makes is right by construction and not checked again."""
 
     def __init__(self, name: str, limits: Limits = DEFAULT) -> None:
         self.name = name
@@ -108,7 +108,7 @@ class GraphBuilder:
         if at is not None:
             self._positions[path] = at
         sources = tuple(value.name for value in inputs)
-        self._nodes.append(Node(name=path, op=op, inputs=sources, shape=shape))
+        self._nodes.append(Node.model_construct(name=path, op=op, inputs=sources, shape=shape))
         self._weights[path] = weights
         if lender is not None:
             self._lenders[path] = lender
@@ -153,7 +153,7 @@ class GraphBuilder:
         """
         path = self._claim(label, block or "group", "scope")
         self._scopes.append(
-            Scope(
+            Scope.model_construct(
                 path=path,
                 block=block,
                 arguments={name: written(value) for name, value in (arguments or {}).items()},
@@ -300,12 +300,12 @@ class GraphBuilder:
             default = "output" if unnamed == 1 else f"output{number}"
             if name is not None:
                 self.check_result(name, value)
-            named.append(Output(name=name or default, node=value.name))
+            named.append(Output.model_construct(name=name or default, node=value.name))
         results = [output.node for output in named] if prune else [n.name for n in self._nodes]
         needed = self._needed(set(results))
         nodes = tuple(node for node in self._nodes if node.name in needed)
         used = {path for node in nodes for path in (node.name, *_parents(node.name))}
-        graph = Graph(
+        graph = Graph.model_construct(
             name=self.name,
             nodes=nodes,
             outputs=tuple(named),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from netspec.dim import Dim, UnknownSize, below
 from netspec.limits import Memory, bound
@@ -50,13 +51,13 @@ def check_memory(
     Raises `UnknownSize` for weights without a size; results without one are not counted, nor are
     weights that another use of a shared layer has (`repeats`).
     """
-    owned = [Shape(axes="", sizes=weight.shape) for weight in weights]
-    for weight in owned:
-        for size in weight.sizes:
+    for weight in weights:
+        for size in weight.shape:
             if isinstance(size, Dim):
                 raise UnknownSize(str(size))
+    owned = [prod(weight.shape) for weight in weights]
     limits = memory.limits
-    for elements in (each.elements for each in (shape, *owned)):
+    for elements in (shape.elements, *owned):
         if below(limits.elements, elements):
             raise Rejected(
                 "too-large",
@@ -64,7 +65,7 @@ def check_memory(
                 help=bound("elements", limits),
             )
     result = 0 if isinstance(shape.elements, Dim) else shape.elements
-    held = 0 if op.borrows or repeats else sum(each.elements for each in owned)
+    held = 0 if op.borrows or repeats else sum(owned)
     if (beyond := memory.add(result, held)) is not None:
         message, limit = beyond
         raise Rejected("over-limit", message, help=bound(limit, limits))

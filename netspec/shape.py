@@ -30,7 +30,12 @@ class Shape(BaseModel):
     def of(cls, *sizes: int, dtype: DType = "float") -> "Shape":
         """The shape with the usual axes of its rank: `c`, `t c`, `c h w` or `c d h w`."""
         axes = "t" if dtype == "int" and len(sizes) == 1 else AXES_BY_RANK[len(sizes)]
-        return cls(axes=axes, sizes=sizes, dtype=dtype)
+        return cls.made(axes, sizes, dtype)
+
+    @classmethod
+    def made(cls, axes: str, sizes: tuple[int, ...], dtype: DType = "float") -> "Shape":
+        """A shape of parts that are right by construction: nothing is checked, and no checker is built."""
+        return cls.model_construct(axes=axes, sizes=sizes, dtype=dtype)
 
     @property
     def kind(self) -> str:
@@ -73,7 +78,7 @@ class Shape(BaseModel):
 
     def with_sizes(self, *sizes: int) -> "Shape":
         """The same axes with other sizes."""
-        return Shape(axes=self.axes, sizes=sizes, dtype=self.dtype)
+        return Shape.made(self.axes, sizes, self.dtype)
 
     def with_map(self, channels: int, *spatial: int) -> "Shape":
         """The same axes with other channels and other sizes of the axes that a window moves over."""
@@ -82,7 +87,7 @@ class Shape(BaseModel):
 
     def in_order(self, axes: str) -> "Shape":
         """The same sizes with the axes in another order."""
-        return Shape(axes=axes, sizes=tuple(map(self.axis, axes)), dtype=self.dtype)
+        return Shape.made(axes, tuple(map(self.axis, axes)), self.dtype)
 
     def __str__(self) -> str:
         return " x ".join(map(str, self.sizes))

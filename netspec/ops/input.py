@@ -75,7 +75,7 @@ class Input(Op):
                 f"the input has the axes `{' '.join(axes)}`, but {len(self.sizes)} sizes",
                 param="sizes",
             )
-        return Shape(axes=axes, sizes=self.sizes, dtype=self.dtype)
+        return Shape.made(axes, self.sizes, self.dtype)
 
     def sequel(self, output: Shape) -> Op | None:
         """Axes in another order than the usual one are permuted first."""

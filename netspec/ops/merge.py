@@ -275,4 +275,4 @@ class Stack(_Elementwise):
         x = super().infer(*inputs)
         axes = with_axis(x, self.axis, self.before)
         sizes = dict(zip(x.axes, x.sizes, strict=True)) | {self.axis: len(inputs)}
-        return Shape(axes=axes, sizes=tuple(sizes[letter] for letter in axes), dtype=x.dtype)
+        return Shape.made(axes, tuple(sizes[letter] for letter in axes), x.dtype)

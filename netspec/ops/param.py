@@ -35,7 +35,7 @@ class _Own(Op):
                 param="axes",
                 help="give each axis a letter of its own: `tc`, `chw`",
             )
-        return Shape(axes=axes, sizes=sizes)
+        return Shape.made(axes, sizes)
 
 
 def _flat(value: Any) -> Any:

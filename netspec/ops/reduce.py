@@ -43,7 +43,7 @@ class _Reduction(Op):
                 param="axes",
                 help="`keep=true` leaves them with size 1",
             )
-        return Shape(axes=left, sizes=tuple(sizes[axis] for axis in left))
+        return Shape.made(left, tuple(sizes[axis] for axis in left))
 
 
 def _examples(kind: str) -> tuple[Example, ...]:

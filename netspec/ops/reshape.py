@@ -31,7 +31,7 @@ class Regroup(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """The sizes of the grouping's right side."""
         (x,) = inputs
-        return Shape(axes=self.axes(x), sizes=self.grouping(x).result, dtype=x.dtype)
+        return Shape.made(self.axes(x), self.grouping(x).result, x.dtype)
 
 
 def alone(axes: str) -> tuple[Group, ...]:
@@ -128,7 +128,7 @@ class Reshape(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """The new axes."""
         assert self.axes is not None
-        return Shape(axes=self.axes, sizes=self.sizes, dtype=inputs[0].dtype)
+        return Shape.made(self.axes, self.sizes, inputs[0].dtype)
 
 
 @register

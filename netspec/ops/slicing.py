@@ -112,7 +112,7 @@ class Take(Op):
                 help=f"`slice {self.axis} {self.index} {self.index + 1}` keeps the axis",
             )
         axes, sizes = x.axes.replace(self.axis, ""), (*x.sizes[:place], *x.sizes[place + 1 :])
-        return Shape(axes=axes, sizes=sizes, dtype=x.dtype)
+        return Shape.made(axes, sizes, x.dtype)
 
 
 @register
