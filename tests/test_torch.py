@@ -242,6 +242,52 @@ def test_a_block_that_counts_its_steps_is_a_sequence():
     assert "class Counted" not in code
 
 
+def test_functions_between_the_layers_of_a_group_belong_to_it():
+    code = body_of(
+        "input 3 8 8 -> features.0: conv 4 3 -> relu -> pool 2 -> features.3: conv 8 3 -> relu"
+        " -> mlp.0: dense 6 -> gelu -> mlp.3: dense 5 -> head.fc: dense 4 -> relu -> head.out: dense 2"
+    )
+    features = code.partition("self.features = nn.Sequential(")[2].partition("\n        )")[0]
+    assert "nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3)" in features
+    for name in ("0", "gelu1", "3"):
+        assert f'("{name}", nn.' in code
+    assert "out=nn.Linear(4, 2)" in code
+    assert "ModuleDict" not in code
+
+
+def test_layers_that_repeat_are_written_once():
+    code = body_of(
+        "block unit(c) { residual { conv c 1 -> relu } }\n"
+        "block grow(c) { concat { @ | conv c 1 } }\n"
+        "block stage(c, depth) { conv c 1 -> units: { repeat depth { unit c } } }\n"
+        "block dense(c, depth) { for i in range(depth) { layer{i + 1}: grow c } }\n"
+        "net n { input 3 4 4\nstage 4 3 -> stage 6 5 -> dense 2 4 }"
+    )
+    assert code.count("class Stage") == 1
+    assert 'OrderedDict((f"unit{i + 1}", Unit(c)) for i in range(depth))' in code
+    counted = body_of(
+        "block unit(c) { residual { conv c 1 -> relu } }\ninput 3 4 4\n"
+        "for i in range(9) { body.{i}: unit 3 } -> gap"
+    )
+    assert "self.body = nn.Sequential(*[Unit() for _ in range(9)])" in counted
+    assert '(f"layer{i + 1}", Grow(6 + 2 * i)) for i in range(4)' in code
+
+
+def test_a_block_that_is_one_function_needs_no_class():
+    code = body_of("block act { gelu tanh }\ninput 4 -> dense 3 -> act -> dense 2")
+    assert 'self.act1 = nn.GELU(approximate="tanh")' in code
+    assert "class Act" not in code
+
+
+def test_numbers_of_one_sequence_are_parameters_of_their_own():
+    code = source_of(
+        "block b(c, ks) { body: { 0: conv c ks[0] -> 1: conv c ks[1] } -> pool 2 }\n"
+        "net n { input 3 32 32\nb 4 [3, 5] -> b 5 [5, 2] }"
+    )
+    assert "body_kernel_size: int" in code
+    assert "body_kernel_size2: int" in code
+
+
 def test_a_richer_variant_is_named_for_what_it_adds():
     code = target.emit(netspec.load(RESNET)).decode()
     assert code.count("class Basic(") == code.count("class BasicDownsample(") == 1

@@ -9,6 +9,7 @@ from netspec.backends.torch.initial import initials, placed
 from netspec.backends.torch.layer import Layer, applied, depth, is_tensor
 from netspec.backends.torch.prelude import SOURCES
 from netspec.backends.torch.rows import ROWS
+from netspec.backends.torch.sequential import sequential
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.emit.definitions import POSITIONAL, Definition, Plan, Sketch, define
 from netspec.emit.header import header
@@ -16,7 +17,7 @@ from netspec.emit.names import Names, camel, snake
 from netspec.emit.outline import Item, Leaf, Part, outline, shape_after
 from netspec.emit.prelude import needed
 from netspec.emit.proof import names_of, prove
-from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, call, flat, layout
+from netspec.emit.source import INDENT, WIDTH, Call, Code, Expr, Items, Pair, call, flat, layout
 from netspec.emit.variables import name_tensors
 from netspec.ir import Graph
 from netspec.passes import Model
@@ -109,37 +110,36 @@ def _plan(graph: Graph) -> Plan:
         return Sketch((*calls, *layer.initials), flat(layer.forward))
 
     def absorb(part: Part, sketches: Mapping[str, Sketch]) -> Sketch | None:
-        """A group that is a plain chain is an `nn.Sequential`, unless it uses a layer twice."""
-        if any(item.owner is not None for item in part.items):
+        """A chain is an `nn.Sequential` where that says as much as a class, and what holds one function is that."""
+        elements = _chain(graph, part, sketches)
+        if elements is None:
             return None
-        elements: dict[str, Expr] = {}
-        value = part.inputs[0] if len(part.inputs) == 1 else None
-        for item in part.items:
-            element = (
-                _layer(graph, item).element
-                if isinstance(item, Leaf)
-                else sketches[item.local].calls[0]
-            )
-            if (
-                element is None
-                or list(item.inputs) != [value]
-                or len(item.outputs) != 1
-                or "." in item.local
-            ):
-                return None
-            elements[item.local] = element
-            value = item.outputs[0]
-        if part.outputs != [value]:
-            return None
-        if list(elements) == [str(i) for i in range(len(elements))]:
-            return Sketch((Call("nn.Sequential", elements),))
-        if any(name.isdigit() for name in elements):
-            return None
-        return Sketch((Call("nn.Sequential", {"0": Call("OrderedDict", {}, elements)}),))
+        if len(elements) == 1 and not any(graph.weights_of(node) for node in part.nodes()):
+            return Sketch(tuple(elements.values()))
+        made, is_run = sequential(elements)
+        counted = [*elements] == [str(i) for i in range(len(elements))]
+        return Sketch((made,)) if part.block is None or counted or is_run else None
 
     names = Names((*_IMPORTED, *SOURCES))
     reserved = ("self", *_BUILT_IN, *_IMPORTED, *SOURCES)
     return define(graph, outline(graph, groups=True), describe, camel, names, reserved, absorb)
+
+
+def _chain(graph: Graph, part: Part, sketches: Mapping[str, Sketch]) -> dict[str, Expr] | None:
+    """The elements of a part in which each is applied to the one before, unless it uses a layer twice."""
+    elements: dict[str, Expr] = {}
+    value = part.inputs[0] if len(part.inputs) == 1 else None
+    for item in part.items:
+        if isinstance(item, Leaf):
+            element: Expr = _layer(graph, item).element
+        else:
+            element = next(iter(sketches[item.local].calls), None)
+        plain = item.owner is None and "." not in item.local and len(item.outputs) == 1
+        if not plain or element is None or list(item.inputs) != [value]:
+            return None
+        elements[item.local] = element
+        value = item.outputs[0]
+    return elements if part.outputs == [value] else None
 
 
 def _imports(code: str) -> str:
@@ -387,5 +387,5 @@ def _module_dict(tree: Mapping[str, object]) -> Call:
     pairs: list[Expr] = []
     for key, value in tree.items():
         inner: Expr = _module_dict(value) if isinstance(value, dict) else value  # type: ignore[assignment]
-        pairs.append((key, inner))
+        pairs.append(Pair(key, inner))
     return Call("nn.ModuleDict", {"modules": Items(tuple(pairs))})

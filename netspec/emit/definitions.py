@@ -6,12 +6,12 @@ Knows Python expressions and parts; what a layer looks like in a framework comes
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from netspec.emit.names import Names
 from netspec.emit.outline import Item, Leaf, Part
-from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, flat
+from netspec.emit.source import Call, Code, Expr, Infix, Items, Pair, Run, Subscript, flat
 from netspec.emit.titles import Titles
 from netspec.ir import Graph
 
@@ -71,8 +71,8 @@ def define(
 ) -> Plan:
     """Group equal parts.
 
-    `describe` sketches a node; `absorb` may turn a whole group, or a block that counts its items, into
-    one sketch (a `Sequential`), which then needs no definition; `name_of` makes a class or function name
+    `describe` sketches a node; `absorb` may turn a whole group or block into one sketch (a `Sequential`),
+    which then needs no definition; `name_of` makes a class or function name
     of a block's; `reserved` are words that no parameter may have.
     """
     plan = Plan([], {})
@@ -97,7 +97,7 @@ def define(
         groups: dict[tuple[str | None, str], list[Part]] = {}
         for part in level:
             sketches[part.path] = {item.local: sketch_of(item) for item in part.items}
-            if part is not root and (part.block is None or _numbered(part)):
+            if part is not root:
                 whole = absorb(part, sketches[part.path])
                 if whole is not None:
                     absorbed[part.path] = whole
@@ -118,11 +118,6 @@ def define(
                 arguments[part.path] = values
             plan.definitions.append(definition)
     return plan
-
-
-def _numbered(part: Part) -> bool:
-    """Whether a block counts its items instead of naming them: such a block is a sequence."""
-    return [item.local for item in part.items] == [str(i) for i in range(len(part.items))]
 
 
 def _by_height(root: Part) -> list[list[Part]]:
@@ -166,6 +161,10 @@ def _outline_of(expr: Expr) -> str:
             return expr.operator.join(map(_outline_of, expr.operands))
         case Subscript():
             return f"{_outline_of(expr.value)}[{expr.index}]"
+        case Pair():
+            return f"({expr.name}, {_outline_of(expr.value)})"
+        case Run():
+            return f"{_outline_of(expr.element)} for {expr.index} in {_outline_of(expr.count)}"
         case Code():
             return str(expr)
         case None:
@@ -183,13 +182,14 @@ def _parametrise(
 ) -> list[dict[str, Expr]]:
     """Fill in the definition's sketches and parameters; returns the arguments of each instance."""
     known = _known_columns(graph, parts, reserved)
+    fresh = Names({*reserved, *known, IN_CHANNELS})
     used: dict[str, tuple[Constant, ...]] = {}
     for local in sketches[0]:
         found = [
             [pair for call in each[local].calls for pair in _constants(call)] for each in sketches
         ]
         words = [
-            _word(local, column[0][0], [value for _, value in column], known, used)
+            _word(local, column[0][0], [value for _, value in column], known, used, fresh)
             for column in zip(*found, strict=True)
         ]
         replaced = iter(words)
@@ -233,6 +233,11 @@ def _constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
                 yield from _constants(value, hint)
         case Subscript():
             yield from _constants(expr.value, hint)
+        case Pair():
+            yield from _constants(expr.value, hint)
+        case Run():
+            yield from _constants(expr.element, hint)
+            yield from _constants(expr.count, "count")
         case Code() | None:
             return
         case _:
@@ -256,6 +261,11 @@ def _substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
             )
         case Subscript():
             return Subscript(_substitute(expr.value, replaced), expr.index)
+        case Pair():
+            return Pair(expr.name, _substitute(expr.value, replaced))
+        case Run():
+            element = _substitute(expr.element, replaced)
+            return replace(expr, element=element, count=_substitute(expr.count, replaced))
         case Code() | None:
             return expr
         case _:
@@ -268,6 +278,7 @@ def _word(
     column: Sequence[Constant],
     known: Mapping[str, tuple[Constant, ...]],
     used: dict[str, tuple[Constant, ...]],
+    fresh: Names,
 ) -> Expr:
     """What stands in the definition for a constant: itself, a parameter, or a parameter times a number."""
     values = tuple(column)
@@ -283,11 +294,16 @@ def _word(
         if formula is not None:
             used[name] = candidate
             return Code(formula)
-    fresh = f"{local.replace('.', '_')}_{hint}"
-    if fresh[0].isdigit():
-        fresh = f"layer_{fresh}"
-    used[fresh] = values
-    return Code(fresh)
+    name = fresh.fresh(_wanted(local, hint))
+    used[name] = values
+    return Code(name)
+
+
+def _wanted(local: str, hint: str) -> str:
+    """`conv_padding` for the padding of `conv`, `drop_path` for the only number of `drop_path1`."""
+    name = local.replace(".", "_")
+    name = name.rstrip("0123456789") if len(hint) == 1 else f"{name}_{hint}"
+    return name if name[:1].isalpha() else f"layer_{name}"
 
 
 def _formula(name: str, column: Sequence[Constant], values: Sequence[Constant]) -> str | None:

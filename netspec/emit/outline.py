@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from netspec.ir import Graph, Node
@@ -71,12 +73,15 @@ def outline(graph: Graph, *, groups: bool) -> Part:
     `groups` keeps labelled groups as parts of their own; otherwise only blocks are, and what stands
     in a group belongs to the part around it under a dotted local name. Shared groups always are parts.
     What is not in one piece in the order of the nodes never is a part, nor what works with the weights
-    of a layer outside, nor is a group of numbers with gaps. Inputs of the network are the root's `inputs`.
+    of a layer outside, nor is a group of numbers with gaps. But layers without label and weights that
+    interrupt a group belong to it. Inputs of the network are the root's `inputs`.
     """
     root = Part(path="")
     layers = [node for node in graph.nodes if node.op.kind != "input"]
     again = _again(graph)
-    _fill(root, layers, _containers(graph, groups, again), again, depth=0)
+    adopted = dict(_adopted(graph, layers)) if groups else {}
+    paths = {node.name: adopted.get(node.name, node.name) for node in layers}
+    _fill(root, layers, _containers(graph, groups, again, paths), again, paths, depth=0)
     _connect(root, graph)
     return root
 
@@ -99,8 +104,59 @@ def _mirrored(path: str, again: Mapping[str, str]) -> str | None:
     return None
 
 
+def _adopted(graph: Graph, layers: Sequence[Node]) -> Iterator[tuple[str, str]]:
+    """Where in a group its interruptions belong: layers of one tensor, without label, weights or twins.
+
+    They fill the gaps of a group of numbers where they fit in exactly; else they keep their names.
+    """
+    spans: dict[str, list[int]] = {}
+    for i, node in enumerate(layers):
+        for prefix in _prefixes(node.name):
+            spans.setdefault(prefix, []).append(i)
+    blocks = {scope.path for scope in graph.scopes}
+    related = {name for node in layers if node.shares for name in (node.name, node.shares)}
+    for path, members in spans.items():
+        span = layers[members[0] : members[-1] + 1]
+        if path in blocks or len(span) == len(members) or any(n.name in related for n in span):
+            continue
+        outer = path.rpartition(".")[0]
+        guests = [node for node in span if not node.name.startswith(f"{path}.")]
+        own = {node.name[len(path) + 1 :].split(".")[0] for node in span if node not in guests}
+        added = {node.name: node.name.rpartition(".")[2] for node in guests}
+        if not all(_is_guest(graph, node, outer) for node in guests) or own & {*added.values()}:
+            continue
+        names = list(
+            dict.fromkeys(
+                added.get(node.name) or node.name[len(path) + 1 :].split(".")[0] for node in span
+            )
+        )
+        counts = any(label.isdigit() for label in own)
+        fits = all(not name.isdigit() or int(name) == i for i, name in enumerate(names))
+        if counts and not fits and not _is_chain(graph, span):
+            continue
+        for node in guests:
+            name = added[node.name]
+            local = str(names.index(name)) if counts and fits else name
+            yield node.name, f"{path}.{local}"
+
+
+def _is_guest(graph: Graph, node: Node, outer: str) -> bool:
+    around, _, local = node.name.rpartition(".")
+    unlabelled = re.fullmatch(rf"{node.op.kind}[0-9]+", local) is not None
+    alone = len(node.inputs) == 1 and not graph.weights_of(node)
+    return around == outer and unlabelled and alone
+
+
+def _is_chain(graph: Graph, span: Sequence[Node]) -> bool:
+    """Whether each reads the one before it, and alone does."""
+    return all(
+        list(node.inputs) == [before.name] and len(graph.readers[before.name]) == 1
+        for before, node in pairwise(span)
+    )
+
+
 def _containers(
-    graph: Graph, groups: bool, again: Mapping[str, str]
+    graph: Graph, groups: bool, again: Mapping[str, str], paths: Mapping[str, str]
 ) -> dict[str, tuple[str | None, dict[str, Any]]]:
     """The paths that become parts, with block and arguments."""
     found: dict[str, tuple[str | None, dict[str, Any]]] = {
@@ -109,14 +165,15 @@ def _containers(
     kept = {path for pair in again.items() if found.keys() >= {*pair} for path in pair}
     runs: dict[str, int] = {}
     previous: list[str] = []
-    for node in graph.nodes:
-        prefixes = _prefixes(node.name)
+    for path in paths.values():
+        prefixes = _prefixes(path)
         for prefix in prefixes:
             if prefix not in previous:
                 runs[prefix] = runs.get(prefix, 0) + 1
         previous = prefixes
     whole = {path: found.get(path, (None, {})) for path, count in runs.items() if count == 1}
-    gaps = _with_gaps(runs, graph)
+    completed = {path.rpartition(".")[0] for name, path in paths.items() if path != name}
+    gaps = _with_gaps([*runs, *paths.values()]) - completed
     whole = {path: of for path, of in whole.items() if of[0] or path not in gaps}
     for node in graph.nodes:
         if node.shares is not None and not mirrors(graph, node):
@@ -133,10 +190,10 @@ def _containers(
     }
 
 
-def _with_gaps(scopes: Iterable[str], graph: Graph) -> set[str]:
+def _with_gaps(paths: Iterable[str]) -> set[str]:
     """The scopes whose items are numbers, but not 0, 1, 2 ...: places in a list that has others too."""
     items: dict[str, set[str]] = {}
-    for path in (*scopes, *(node.name for node in graph.nodes)):
+    for path in paths:
         outer, _, local = path.rpartition(".")
         items.setdefault(outer, set()).add(local)
     return {
@@ -155,19 +212,22 @@ def _fill(
     nodes: list[Node],
     containers: dict[str, tuple[str | None, dict[str, Any]]],
     again: Mapping[str, str],
+    paths: Mapping[str, str],
     depth: int,
 ) -> None:
     """Distribute nodes over the part's items; `depth` is the length of the part's own prefix."""
     current: Part | None = None
     inside: list[Node] = []
     for node in nodes:
-        home = next((p for p in _prefixes(node.name) if len(p) >= depth and p in containers), None)
+        home = next(
+            (p for p in _prefixes(paths[node.name]) if len(p) >= depth and p in containers), None
+        )
         if current is not None and home != current.path:
-            _fill(current, inside, containers, again, len(current.path) + 1)
+            _fill(current, inside, containers, again, paths, len(current.path) + 1)
             current = None
         if home is None:
             owner = _beside(node.name, node.shares, depth)
-            part.items.append(Leaf(node, node.name[depth:], owner))
+            part.items.append(Leaf(node, paths[node.name][depth:], owner))
             continue
         if current is None:
             block, arguments = containers[home]
@@ -176,7 +236,7 @@ def _fill(
             part.items.append(current)
         inside.append(node)
     if current is not None:
-        _fill(current, inside, containers, again, len(current.path) + 1)
+        _fill(current, inside, containers, again, paths, len(current.path) + 1)
 
 
 def _beside(path: str, twin: str | None, depth: int) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from netspec.emit.names import snake
-from netspec.emit.source import Call, Code, Infix, Items, Subscript
+from netspec.emit.source import Call, Code, Infix, Items, Pair, Run, Subscript
 from netspec.ir import Graph
 
 _SYNTAX = (
@@ -110,6 +110,10 @@ def strings_of(expressions: Iterable[object]) -> Iterator[str]:
                 waiting.extend(parts)
             case Subscript(value=value):
                 waiting.append(value)
+            case Pair(name=name, value=value):
+                waiting += [name if isinstance(name, str) else name.prefix, value]
+            case Run(element=element):
+                waiting.append(element)
             case tuple() as parts:
                 waiting.extend(parts)
 

@@ -6,7 +6,7 @@ The layout is that of `ruff format` (and Black) at their default width, so emitt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 WIDTH = 88
@@ -62,8 +62,35 @@ class Subscript:
     index: str
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """`f"layer{i + 1}"`: a name that ends in the number of its element in a run, counted from `first`."""
+
+    prefix: str
+    first: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`("name", value)`."""
+
+    name: str | Numbered
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Run:
+    """`element for i in range(count)` alone in the brackets of a call, or `spread` as `*[...]` among arguments."""
+
+    element: Expr
+    count: Expr
+    index: str = "_"
+    spread: bool = False
+
+
 Expr: TypeAlias = (
-    "Code | Call | Infix | Items | Subscript | str | int | float | bool | tuple[Expr, ...] | None"
+    "Code | Call | Infix | Items | Subscript | Pair | Run"
+    " | str | int | float | bool | tuple[Expr, ...] | None"
 )
 
 
@@ -136,6 +163,11 @@ def flat(expr: Expr) -> str:
             return f"[{', '.join(map(flat, expr.elements))}]"
         case Subscript():
             return f"{_operand(expr.value)}[{expr.index}]"
+        case Pair():
+            return f"({_named(expr.name)}, {flat(expr.value)})"
+        case Run():
+            text = f"{flat(expr.element)} {_clause(expr)}"
+            return f"*[{text}]" if expr.spread else text
         case tuple():
             return f"({', '.join(map(flat, expr))}{',' if len(expr) == 1 else ''})"
         case str():
@@ -148,6 +180,16 @@ def _quoted(text: str) -> str:
     """A string literal with double quotes, as the formatters write it."""
     body = repr(text)[1:-1]
     return f'"{body}"' if '"' not in text and "'" not in text else repr(text)
+
+
+def _named(name: str | Numbered) -> str:
+    if isinstance(name, str):
+        return _quoted(name)
+    return f'f"{name.prefix}{{i{f" + {name.first}" if name.first else ""}}}"'
+
+
+def _clause(run: Run) -> str:
+    return f"for {run.index} in range({flat(run.count)})"
 
 
 def _operand(expr: Expr) -> str:
@@ -199,6 +241,15 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
         case Items():
             head, tail = f"{before}[", f"]{after}"
             parts = [("", element) for element in expr.elements]
+        case Pair():
+            head, tail = f"{before}(", f"){after}"
+            parts = [("", Code(_named(expr.name))), ("", expr.value)]
+        case Run(spread=True):
+            middle = layout(replace(expr, spread=False), indent=indent + 1)
+            return [f"{pad}{before}*[", *middle, f"{pad}]{after}"]
+        case Run():
+            clause = f"{pad}{_clause(expr)}{after}"
+            return [*layout(expr.element, before=before, indent=indent), clause]
         case (only,):
             middle = layout(only, after=",", indent=indent + 1)
             return [f"{pad}{before}(", *middle, f"{pad}){after}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 from keyword import iskeyword
 from types import MappingProxyType
 
@@ -102,12 +103,13 @@ def _branch_names(part: Part, maker: Mapping[str, int]) -> dict[str, str]:
             readers[value] = readers.get(value, 0) + 1
     names: dict[str, str] = {}
     for item in part.items:
-        if not (isinstance(item, Leaf) and item.node.op.merges):
+        if not (isinstance(item, Leaf) and item.node.op.merges and len(item.inputs) > 1):
             continue
         arms = [_arm(value, part, maker, readers) for value in item.inputs]
         for title, arm in zip(_titles(item.node.op.kind, arms), arms, strict=True):
+            word = _label(arm, part, maker) if title.startswith("branch") else ""
             for value in arm:
-                names.setdefault(value, title)
+                names.setdefault(value, word or title)
     return names
 
 
@@ -123,9 +125,26 @@ def _arm(value: str, part: Part, maker: Mapping[str, int], readers: Mapping[str,
     return arm
 
 
+def _label(arm: Sequence[str], part: Part, maker: Mapping[str, int]) -> str:
+    """What the labels of an arm begin with in common: `branch3x3` of `branch3x3_1` and `branch3x3_2`."""
+    items = [part.items[maker[value]] for value in arm]
+    labels = [item.local for item in items if not _is_numbered(item)]
+    letters = zip(*labels, strict=False)
+    common = "".join(each[0] for each in takewhile(lambda each: len({*each}) == 1, letters))
+    return snake(common) if len(common) > 3 and common[0].isalpha() else ""
+
+
+def _is_numbered(item: Item) -> bool:
+    """Whether nobody gave it a label."""
+    kind = item.node.op.kind if isinstance(item, Leaf) else item.block
+    return kind is not None and re.fullmatch(rf"{kind}[0-9]+", item.local) is not None
+
+
 def _titles(kind: str, arms: Sequence[Sequence[str]]) -> list[str]:
     if kind == "add" and len(arms) == 2:
         return ["main", "skip"] if arms[0] else ["skip", "main"]
     if kind == "mul" and sum(map(bool, arms)) == 1:
         return ["gate"] * len(arms)
+    if sum(map(bool, arms)) == 1 and len(arms) > 1:
+        return ["branch"] * len(arms)
     return [f"branch{i}" for i in range(1, len(arms) + 1)]
