@@ -31,6 +31,7 @@ NETWORKS = {
     },
     "gpt2": {"overrides": {"depth": 2, "heads": 4, "c": 16, "vocab": 30, "context": 6}},
     "bert": {"overrides": {"depth": 2, "heads": 4, "c": 16, "vocab": 30, "t": 6}},
+    "unet": {"overrides": {"c": 4, "depth": 2}},
     "tcn": {"overrides": {"t": 24, "widths": (5, 5, 6), "k": 3, "rate": 0.1}},
     "wavenet": {"overrides": {"t": 24, "q": 8, "c": 4, "s": 6, "layers": 3, "stacks": 2}},
 }

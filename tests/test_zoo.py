@@ -28,6 +28,7 @@ COUNTS = {
     "vit_b_16": {"vit_b_16": 86_567_656},
     "gpt2": {"gpt2": 124_439_808},
     "bert": {"bert": 109_482_240},
+    "unet": {"unet": 31_037_698},
     "zoo/alexnet": {"alexnet": 61_100_840},
     "zoo/densenet": {
         "densenet121": 7_978_856,
@@ -117,9 +118,6 @@ COUNTS = {
         "resnet50_v2": 25_568_360,
         "resnet101_v2": 44_577_896,
         "resnet152_v2": 60_236_904,
-    },
-    "zoo/unet": {
-        "unet": 31_037_698,
     },
     "zoo/vit": {
         "vit_b_16": 86_567_656,

@@ -47,13 +47,12 @@ SMALL = {
         32,
         {"depth": 2, "heads": 4, "c": 16, "hidden": 24, "patch": 8},
     ),
-    "xception": ("xception", 75, {"middle": 1}),
+    "xception": ("xception", 75, {"depth": 1}),
     "lstm_tagger": ("lstm_tagger", None, {"vocab": 30, "c": 6, "hidden": 5}),
-    "unet": ("unet", None, {"c": 4, "depth": 2}),
 }
 """By file a net, the side of its images, and what makes it small."""
 
-SIZES = {"lstm_tagger": {"T": 9}, "unet": {"H": 2, "W": 3}}
+SIZES = {"lstm_tagger": {"T": 9}}
 """What is known only at run time."""
 
 CNNS = sorted(SMALL.keys() - {"convnext", "vit", "lstm_tagger"})

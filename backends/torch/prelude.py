@@ -83,6 +83,18 @@ class LayerNorm{rank}d(nn.LayerNorm):
         return x.movedim(-1, 1)
 '''
 
+_PERMUTE = '''\
+class Permute(nn.Module):
+    """Axes in another order; the batch is axis 0."""
+
+    def __init__(self, dims: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dims = dims
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(self.dims)
+'''
+
 _SINUSOIDAL = '''\
 class SinusoidalPositions(nn.Module):
     """Adds sines and cosines of the position (Vaswani et al., 2017)."""
@@ -177,6 +189,7 @@ SOURCES = {
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,
     **{f"LayerNorm{rank}d": _LAYER_NORM.format(rank=rank) for rank in (2, 3)},
+    "Permute": _PERMUTE,
     "SinusoidalPositions": _SINUSOIDAL,
     **ATTENTION,
 }

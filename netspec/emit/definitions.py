@@ -20,7 +20,7 @@ POSITIONAL = 2
 
 IN_CHANNELS = "in_channels"
 _WIDTHS = (
-    *("in_channels", "in_features", "num_features", "groups"),
+    *("in_channels", "in_features", "num_features", "normalized_shape", "groups"),
     *("out_channels", "out_features", "filters", "units"),
 )
 """Arguments that may be said in terms of the width of the block's input."""
