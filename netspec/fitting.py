@@ -64,9 +64,8 @@ def check_memory(
                 f"`{op.kind}` would need a tensor of {elements:.3g} numbers",
                 help=bound("elements", limits),
             )
-    result = 0 if isinstance(shape.elements, Dim) else shape.elements
     held = 0 if op.borrows or repeats else sum(owned)
-    if (beyond := memory.add(result, held)) is not None:
+    if (beyond := memory.add(shape.elements, held)) is not None:
         message, limit = beyond
         raise Rejected("over-limit", message, help=bound(limit, limits))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.dim import Dim
 from netspec.source import Span
 
 
@@ -66,9 +67,13 @@ class Memory:
         self.activation_bytes = 0
 
     def add(self, result: int, weights: int) -> tuple[str, str] | None:
-        """Count the elements of one more step. What is beyond a limit, and which limit that is, or None."""
+        """Count the elements of one more step. What is beyond a limit, and which limit that is, or None.
+
+        A result whose size is known only at run time is not counted.
+        """
         self.parameters += weights
-        self.activation_bytes += 4 * result
+        if not isinstance(result, Dim):
+            self.activation_bytes += 4 * result
         if self.parameters > self.limits.parameters:
             return f"the net has {self.parameters:.3g} parameters up to here", "parameters"
         if self.activation_bytes > self.limits.activation_bytes:
