@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from string import digits
 
 from netspec.backend import TARGETS, load_backend
 from netspec.examples import example_graph
 from netspec.ir import Graph, Node
-from netspec.ops import Example, Op, all_ops
+from netspec.ops import Example, Op, Parting, Weight, all_ops, partings
 from netspec.ops.binding import plain, wanted
 
 _TITLES = {"torch": "PyTorch", "keras": "Keras", "onnx": "ONNX"}
@@ -17,7 +18,7 @@ _TITLES = {"torch": "PyTorch", "keras": "Keras", "onnx": "ONNX"}
 def families() -> dict[str, list[type[Op]]]:
     """The ops of each family (the module that declares them), both in the order of their names."""
     found: dict[str, list[type[Op]]] = {}
-    for op in all_ops():
+    for op in sorted([*all_ops(), *partings()], key=lambda op: op.kind):
         found.setdefault(op.__module__.rpartition(".")[2], []).append(op)
     return dict(sorted(found.items()))
 
@@ -66,10 +67,11 @@ def refusals(op: type[Op], target: str) -> list[tuple[Example, str]]:
     found: dict[str, Example] = {}
     rows = load_backend(target).ROWS
     for example in op.examples:
-        graph, node = _placed(op, example)
-        reason = rows.reason_against(graph, node)
-        if reason is not None:
-            found.setdefault(reason, example)
+        graph, nodes = _placed(op, example)
+        for node in nodes:
+            reason = rows.reason_against(graph, node)
+            if reason is not None:
+                found.setdefault(reason, example)
     return [(example, reason) for reason, example in found.items()]
 
 
@@ -96,14 +98,17 @@ def _examples(op: type[Op]) -> Iterator[str]:
     yield "| example | of | gives | weights |"
     yield "| --- | --- | --- | --- |"
     for example in op.examples:
-        graph, node = _placed(op, example)
-        of = ", ".join(map(str, graph.input_shapes(node))) or "-"
-        weights = ", ".join(
-            f"`{weight.name}` {' x '.join(map(str, weight.shape))}{'' if weight.trainable else ' (fixed)'}"
-            for _, weight in graph.weights_of(node)
-        )
-        yield f"| `{_cell(example.line)}` | {of} | {node.shape} | {weights} |"
+        graph, nodes = _placed(op, example)
+        of = ", ".join(map(str, graph.input_shapes(nodes[0]))) or "-"
+        gives = ", ".join(str(node.shape) for node in nodes)
+        weights = ", ".join(_weight(w) for node in nodes for _, w in graph.weights_of(node))
+        yield f"| `{_cell(example.line)}` | {of} | {gives} | {weights} |"
     yield ""
+
+
+def _weight(weight: Weight) -> str:
+    name = f"`{weight.name}`" if weight.name else "(the step's own name)"
+    return f"{name} {' x '.join(map(str, weight.shape))}{'' if weight.trainable else ' (fixed)'}"
 
 
 def _becomes(op: type[Op]) -> Iterator[str]:
@@ -112,18 +117,21 @@ def _becomes(op: type[Op]) -> Iterator[str]:
         backend = load_backend(target)
         refused = refusals(op, target)
         for example in op.examples:
-            graph, node = _placed(op, example)
-            if backend.ROWS.reason_against(graph, node) is None:
-                yield f"- {_TITLES[target]}, `{example.line}`: `{backend.describe(graph, node)}`"
+            graph, nodes = _placed(op, example)
+            if all(backend.ROWS.reason_against(graph, node) is None for node in nodes):
+                made = ", ".join(f"`{backend.describe(graph, node)}`" for node in nodes)
+                yield f"- {_TITLES[target]}, `{example.line}`: {made}"
                 break
         for example, reason in refused:
             yield f"- {_TITLES[target]} refuses `{example.line}`: {reason}."
 
 
-def _placed(op: type[Op], example: Example) -> tuple[Graph, Node]:
-    """The example's graph, and the op's node in it."""
+def _placed(op: type[Op], example: Example) -> tuple[Graph, list[Node]]:
+    """The example's graph, and the op's node in it, or those that a parting stands for."""
     graph = example_graph(op, example)
-    return graph, next(node for node in reversed(graph.nodes) if type(node.op) is op)
+    if issubclass(op, Parting):
+        return graph, [node for node in graph.nodes if node.name.rstrip(digits) == op.kind]
+    return graph, [next(node for node in reversed(graph.nodes) if type(node.op) is op)]
 
 
 def _summary(op: type[Op]) -> str:

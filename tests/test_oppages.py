@@ -7,14 +7,14 @@ from click.testing import CliRunner
 
 from netspec.cli import main
 from netspec.oppages import families, family_page, index_page, limits_page, op_page
-from netspec.ops import all_ops, find
+from netspec.ops import all_ops, find, partings
 
 
 def run(*arguments):
     return CliRunner().invoke(main, ["ops", *arguments])
 
 
-@pytest.mark.parametrize("op", tuple(all_ops()), ids=lambda op: op.kind)
+@pytest.mark.parametrize("op", [*all_ops(), *partings()], ids=lambda op: op.kind)
 def test_a_page_tells_all_of_an_op(op):
     page = op_page(op)
     assert page.startswith(f"## {op.kind}\n")
@@ -34,6 +34,16 @@ def test_a_page_shows_what_the_op_becomes():
     assert "- Keras, `conv 32 3`: `layers.Conv2D(32, 3)`" in page
     assert "- ONNX, `conv 32 3`: `Conv(x, weight, bias, kernel_shape=(3, 3)" in page
     assert "- Keras refuses `conv_transpose 6 3 dilation=2`" in op_page(find("conv_transpose"))
+
+
+def test_a_page_shows_the_parts_of_a_parting():
+    page = op_page(find("split"))
+    assert "| `split 2 -> add` | 6 | 3, 3 |" in page
+    assert "- PyTorch, `split 2 -> add`: `x[:, :3]`, `x[:, 3:]`" in page
+
+
+def test_a_weight_without_a_name_of_its_own_has_its_steps():
+    assert "| (the step's own name) 1 x 6 |" in op_page(find("param"))
 
 
 def test_the_command_lists_shows_and_writes(tmp_path):
