@@ -79,6 +79,7 @@ COUNTS = {
         "vgg19_bn": 143_678_248,
     },
     "zoo/googlenet": {"googlenet": 6_624_904},
+    "zoo/swin": {"swin_t": 28_288_354, "swin_s": 49_606_258, "swin_b": 87_768_224},
     "zoo/squeezenet": {"squeezenet1_0": 1_248_424, "squeezenet1_1": 1_235_496},
     "zoo/convnext": {
         "convnext_tiny": 28_589_128,
@@ -163,12 +164,12 @@ def test_the_parameters_are_as_many_as_published(file, net):
 
 
 def linear_macs(node, graph):
-    """Multiply-adds of a node's learned maps alone."""
+    """Multiply-adds of a node's learned maps alone, and of the products that torchvision writes out."""
     if node.op.kind == "attention":
         matrices = (w.shape for _, w in graph.weights_of(node) if len(w.shape) == 2)
         return node.shape.axis("t") * sum(map(prod, matrices))
     shapes = graph.input_shapes(node)
-    return node.op.macs(node.shape, *shapes) if node.op.kind in ("conv", "dense") else 0
+    return node.op.macs(node.shape, *shapes) if node.op.kind in ("conv", "dense", "sdpa") else 0
 
 
 @pytest.mark.slow

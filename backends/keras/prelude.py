@@ -180,6 +180,66 @@ class Constant(layers.Layer):
         return {**super().get_config(), "values": self.values}
 '''
 
+_WINDOW_BIAS = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class WindowBias(layers.Layer):
+    """A learned number for each head and each way between two places of a window.
+
+    Places that stood apart before the image was shifted get -100.
+    """
+
+    def __init__(
+        self, heads, window, *, shift=(0, 0), initializer="zeros", **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.heads = heads
+        self.window = tuple(window)
+        self.shift = tuple(shift)
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, input_shape):
+        height, width = self.window
+        shape = ((2 * height - 1) * (2 * width - 1), self.heads)
+        self.weight = self.add_weight(shape, self.initializer, name="weight")
+
+    def call(self, inputs):
+        height, width = self.window
+        rows, columns = np.divmod(np.arange(height * width), width)
+        down = rows[:, None] - rows + height - 1
+        right = columns[:, None] - columns + width - 1
+        bias = ops.take(self.weight, down * (2 * width - 1) + right, axis=0)
+        bias = ops.transpose(bias, (2, 0, 1))
+        if any(self.shift):
+            mask = ops.convert_to_tensor(self.mask(inputs.shape), bias.dtype)
+            bias = bias + mask
+        return ops.broadcast_to(bias, (ops.shape(inputs)[0], *bias.shape))
+
+    def mask(self, shape):
+        """Of the axes (windows, 1, queries, keys)."""
+        parts = []
+        for size, window, shift in zip(shape[1:3], self.window, self.shift):
+            places = np.arange(size)
+            part = (places >= size - window) * 1 + (places >= size - shift)
+            parts.append(part.reshape(-1, window))
+        down, right = parts
+        regions = 3 * down[:, None, :, None] + right[None, :, None, :]
+        regions = regions.reshape(-1, 1, down.shape[1] * right.shape[1])
+        return np.where(regions[..., None] == regions[..., None, :], 0.0, -100.0)
+
+    def compute_output_spec(self, inputs):
+        area = self.window[0] * self.window[1]
+        shape = (inputs.shape[0], self.heads, area, area)
+        if any(self.shift):
+            count = inputs.shape[1] * inputs.shape[2] // area
+            shape = (shape[0], count, *shape[1:])
+        return KerasTensor(shape, self.compute_dtype)
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"heads": self.heads, "window": self.window, "shift": self.shift}
+        return {**super().get_config(), **own, "initializer": initializer}
+'''
+
 SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "InOrder": _IN_ORDER,
@@ -190,6 +250,7 @@ SOURCES = {
     "SinusoidalPositions": _SINUSOIDAL,
     "Parameter": _PARAMETER,
     "Constant": _CONSTANT,
+    "WindowBias": _WINDOW_BIAS,
     **ATTENTION,
     **CHANNELWISE,
     **WINDOWS,

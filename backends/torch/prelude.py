@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.torch.attention_source import ATTENTION
+from netspec.backends.torch.window_source import WINDOWS
 
 _ONE_BIAS = '''\
 def one_bias(layer: nn.RNNBase) -> nn.RNNBase:
@@ -192,4 +193,5 @@ SOURCES = {
     "Permute": _PERMUTE,
     "SinusoidalPositions": _SINUSOIDAL,
     **ATTENTION,
+    **WINDOWS,
 }

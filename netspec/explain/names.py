@@ -26,7 +26,7 @@ PAGES = {
     ),
     "unknown-function": Page(
         "an expression calls a function that does not exist",
-        "The functions on numbers and lists are `min max round floor ceil abs int len range zip enumerate "
+        "The functions on numbers and lists are `min max sum round floor ceil abs int len range zip enumerate "
         "sqrt log2 divisible`. Ops are steps, and are written without brackets.",
         bad="input 8\ndense cel(3.5)\n",
         good="input 8\ndense ceil(3.5)\n",

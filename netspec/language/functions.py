@@ -52,6 +52,10 @@ def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def _sum(values: object) -> int | float:
+    return sum(_number(value) for value in _list(values))
+
+
 def _round(value: object, digits: object = None) -> Any:
     if digits is None:
         return round(_number(value))
@@ -131,6 +135,7 @@ def _linear(*rates: object) -> Schedule:
 FUNCTIONS: dict[str, Function] = {
     "min": Function(_extreme(min), 1, 99, "numbers, or one list of them"),
     "max": Function(_extreme(max), 1, 99, "numbers, or one list of them"),
+    "sum": Function(_sum, 1, 1, "a list of numbers"),
     "round": Function(_round, 1, 2, "a number, and a number of digits"),
     "floor": Function(lambda value: math.floor(_number(value)), 1, 1, "a number"),
     "ceil": Function(lambda value: math.ceil(_number(value)), 1, 1, "a number"),

@@ -199,10 +199,13 @@ def _count(number: int, one: str, many: str) -> str:
 def letters(side: Sequence[Group]) -> str:
     """What the axes of a pattern's side are called.
 
-    A name of one letter is the axis's own. Any other axis takes the usual letter of its place (`c`, `t c`,
-    `c h w`, `c d h w`; where `c` comes last `n t c` and `n h w c`), or a spare one where that is taken.
+    A name of one letter is the axis's own, and a last axis that joins `c` with others is `c`. Any other
+    axis takes the usual letter of its place (`c`, `t c`, `c h w`, `c d h w`; where `c` comes last `n t c`
+    and `n h w c`), or a spare one where that is taken.
     """
     own = [g[0] if len(g) == 1 and len(g[0]) == 1 and g[0].isalpha() else "" for g in side]
+    if side and "c" in side[-1]:
+        own[-1] = "c"
     usual = (_LAST if own and own[-1] == "c" else AXES_BY_RANK).get(len(side), "")
     taken = {letter for letter in own if letter}
     for i, letter in enumerate(own):
