@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from netspec.backend import Backend
 from netspec.diagnostics import SpecError
 from netspec.examples import example_graph
 from netspec.feeds import vocabulary
@@ -25,6 +26,7 @@ __all__ = [
     "draw_inputs",
     "example_graph",
     "example_id",
+    "examples_graph",
     "fit",
     "graph_of",
     "joined",
@@ -101,6 +103,18 @@ def joined(graphs: Sequence[Graph]) -> Graph:
         name=graphs[0].name,
         nodes=tuple(node for graph in own for node in graph.nodes),
         outputs=tuple(output for graph in own for output in graph.outputs),
+    )
+
+
+def examples_graph(op: type[Op], target: Backend) -> Graph:
+    """All examples of an op that the target realises, side by side."""
+    graphs = [example_graph(op, example) for example in op.examples]
+    return joined(
+        [
+            graph
+            for graph in graphs
+            if not any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
+        ]
     )
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from graphs import OPS_BY_EXAMPLE, chain, example_graph, example_id, fit, graph_of
+from graphs import chain, examples_graph, fit, graph_of
 
 from netspec.backend import load_backend
 from netspec.backends.onnx.graph import IR_VERSIONS, assemble, serialize
@@ -31,6 +31,8 @@ target = load_backend("onnx")
 reference = load_backend("reference")
 
 BATCHES = (1, 2, 7)
+OF_FEW = ("ln",)
+"""Examples that normalise two or three numbers: where these lie close together, float32 loses digits."""
 OPSETS = (17, 20, 23)
 
 SCALED_IN_FLOAT32 = ("resize", "upsample")
@@ -84,22 +86,23 @@ def test_every_op_has_a_row(op):
 
 
 @pytest.mark.parametrize("opset", OPSETS)
-@pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
-def test_onnx_runtime_agrees_with_the_reference(op, example, opset):
-    graph = example_graph(op, example)
+@pytest.mark.parametrize("op", tuple(all_ops()), ids=lambda op: op.kind)
+def test_onnx_runtime_agrees_with_the_reference(op, opset):
+    graph = examples_graph(op, target)
     weights = random_weights(graph)
     runner = open_session(target.emit(graph, weights, opset=opset))
     oracle = reference.open_session(graph, weights, "float64")
     for batch in BATCHES:
         feeds = feeds_for(graph, batch)
         rounded = singles(feeds)
-        assert_close(runner.run(rounded), oracle.predict(rounded), 2e-6)
+        limit = 6e-6 if op.kind in OF_FEW else 2e-6
+        assert_close(runner.run(rounded), oracle.predict(rounded), limit)
 
 
 @pytest.mark.parametrize("opset", OPSETS)
-@pytest.mark.parametrize(("op", "example"), OPS_BY_EXAMPLE, ids=example_id)
-def test_the_double_model_agrees_with_the_reference(op, example, opset):
-    graph = example_graph(op, example)
+@pytest.mark.parametrize("op", tuple(all_ops()), ids=lambda op: op.kind)
+def test_the_double_model_agrees_with_the_reference(op, opset):
+    graph = examples_graph(op, target)
     weights = random_weights(graph)
     model = assemble(graph, weights, opset=opset, double=True)
     serialize(model)
