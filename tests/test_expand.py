@@ -108,6 +108,7 @@ def ids(text: str, **options: object) -> list[str]:
         ("input 8\nblocks: repeat 1 { dense 4 -> relu }", "blocks.0.dense1(input) 4 | blocks.0.relu1(blocks.0.dense1) 4"),
         ("input 8\nblocks: repeat 1 { a: dense 4 }", "blocks.0.a(input) 4"),
         ("input 8\nb: for i in [5] { x{i}: dense i }", "b.0.x5(input) 5"),
+        ("input 8\nb: { {2 + 3}: dense 5 }", "b.5(input) 5"),
         ("input 8\nno: if false { relu }\nno: repeat 0 { relu }\nno: if false { relu } else if true { tanh }", "no.tanh1(input) 8"),
         ("input 8\nmaybe: if true { dense 4 }", "maybe.dense1(input) 4"),
         ("input 8\n{ dense 4 }\nsum: residual { dense 4 }", "dense1(input) 4 | dense2(dense1) 4 | sum(dense2, dense1) 4"),

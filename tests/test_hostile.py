@@ -83,6 +83,7 @@ HOSTILE = {
     "sizes": ("conv " + "1x" * 1_000_000, "bad-number"),
     "dots": ("a." * 1_000_000, "over-limit"),
     "a long label": ("a" * 1_000_000 + ": relu", "over-limit"),
+    "braces that begin no label": ("b{a}" * 1_000_000, "over-limit"),
     "a label of many parts": (
         f"for i in range(100000) {{ a{{i}}{'.a' * 900}: relu }}",
         "over-limit",

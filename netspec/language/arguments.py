@@ -9,7 +9,7 @@ from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
 from netspec.language import tree
 from netspec.language.evaluate import Evaluator
 from netspec.language.reports import fail
-from netspec.language.values import Closure, Frame, Schedule, holds_tensor, plain
+from netspec.language.values import Closure, Frame, Schedule, holds_tensor, plain, show
 from netspec.ops import Op, Rejected, words_of
 from netspec.ops.binding import bind
 from netspec.ops.initial import Init
@@ -87,6 +87,10 @@ class OpArguments:
                 if not known and self.evaluator.callee(word.name, self.frame.home) is not None:
                     help_ = f"is a `->` missing before `{word.name}`?"
                     break
+                if known and error.id == "bad-argument" and self._takes_word(argument):
+                    value = show(self.evaluator.value(word, self.frame))
+                    help_ = f'`{word.name}` is a variable here, {value}; write `"{word.name}"` for the word'
+                    break
                 meant = did_you_mean(word.name, [*self.frame.names, *self.frame.home.constants])
                 misspelt_word = did_you_mean(word.name, words_of(self.op)) is not None
                 if not known and error.id == "bad-argument" and (meant or not misspelt_word):
@@ -100,6 +104,22 @@ class OpArguments:
             if error.id == "unknown-argument":
                 span = Span(span.source, span.start, span.start + len(error.param or ""))
         return Diagnostic(error.id, error.message, span, error.label, help_, notes)
+
+    def _takes_word(self, argument: tree.Argument) -> bool:
+        """Whether the op would take the name of a variable where it does not take its value."""
+        values = [
+            (each.name, argument.value.span.text if each is argument else value)
+            for each, value in self.given
+        ]
+        try:
+            bind(
+                self.op,
+                [value for name, value in values if name is None],
+                {name: value for name, value in values if name is not None},
+            )
+        except Rejected:
+            return False
+        return True
 
     def _positional(self) -> list[tree.Argument]:
         return [argument for argument in self.step.arguments if argument.name is None]

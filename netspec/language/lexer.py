@@ -12,9 +12,10 @@ PARTNER = {"(": ")", "[": "]", "{": "}"}
 OPEN = {"LPAR", "LSQB", "LBRACE", "_CALL", "_INDEX"}
 CLOSE = {"RPAR", "RSQB", "RBRACE"}
 
-# A newline ends no statement before these, nor after those.
+# A newline ends no statement before these, nor after those; after what has just begun, `;` ends none either.
 CONTINUES = {"_ARROW", "VBAR", "RBRACE", "ELSE", "$END", "_END"}
-UNFINISHED = {"", "_END", "LBRACE", "VBAR", "_ARROW", "COMMA", "_ASSIGN", "_COLLECT", "LABEL"}
+BEGUN = {"", "_END", "LBRACE", "VBAR"}
+UNFINISHED = BEGUN | {"_ARROW", "COMMA", "_ASSIGN", "_COLLECT", "LABEL"}
 
 # After these, a glued bracket belongs to what stands before it, and a `-` is a subtraction.
 OPERANDS = {"NAME", "TENSOR", "AT", "INT", "FLOAT", "SIZES", "STRING", "DYNAMIC", "RPAR", "RSQB"}
@@ -90,10 +91,10 @@ def tokens(
             previous = Token("_END", "\n", previous.end, previous.end)
             yield previous
         newline = False
-        if kind == "_END" and (previous.type in UNFINISHED or not inside_braces):
-            if inside_braces:
-                continue
+        if kind == "_END" and not inside_braces:
             raise SpecError(unclosed(source, opened[-1], token))
+        if kind == "_END" and previous.type in BEGUN:
+            continue
         if kind in OPEN:
             opened.append(token)
             if len(opened) > limits.nesting:
