@@ -23,6 +23,10 @@ NETWORKS = {
     "resnet18": {"input_shape": (3, 64, 64)},
     "resnet50": {"input_shape": (3, 64, 64), "overrides": {"depths": (1, 2, 1, 1)}},
     "mobilenet_v2": {"input_shape": (3, 64, 64), "overrides": {"width": 0.25}},
+    "efficientnet_b0": {
+        "input_shape": (3, 64, 64),
+        "overrides": {"width": 0.25, "depth": 0.3},
+    },
     "inception_v3": {"input_shape": (3, 96, 96), "overrides": {"auxiliary": False}},
     "densenet121": {"input_shape": (3, 64, 64), "overrides": {"depths": (2, 3, 1, 2)}},
     "vit_b_16": {
@@ -35,6 +39,23 @@ NETWORKS = {
     "tcn": {"overrides": {"t": 24, "widths": (5, 5, 6), "k": 3, "rate": 0.1}},
     "wavenet": {"overrides": {"t": 24, "q": 8, "c": 4, "s": 6, "layers": 3, "stacks": 2}},
 }
+
+
+LINES = {
+    "resnet50": 15,
+    "densenet121": 12,
+    "mobilenet_v2": 15,
+    "efficientnet_b0": 22,
+    "inception_v3": 35,
+    "unet": 8,
+    "vit_b_16": 12,
+    "gpt2": 14,
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_architectures_take_few_lines(name):
+    assert len((EXAMPLES / f"{name}.net").read_text().splitlines()) <= LINES[name]
 
 
 def load(name):

@@ -60,6 +60,7 @@ CALLS = {
         "tokens -> encoder_layer 2",
         "tokens -> encoder_layer 3 9 tanh 0.1 pre=false causal=true eps=0.01 init=normal(0.2)",
     ],
+    "vit_layer": ["tokens -> vit_layer 2", "tokens -> vit_layer 3 8"],
     "decoder_layer": [
         "{ @m = pool 4 -> tokens; tokens -> decoder_layer @m 2 }",
         "{ @m = pool 4 -> tokens -> dense 4; tokens -> decoder_layer @m 3 9 tanh 0.1 pre=false }",

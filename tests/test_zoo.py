@@ -29,6 +29,7 @@ COUNTS = {
     "gpt2": {"gpt2": 124_439_808},
     "bert": {"bert": 109_482_240},
     "unet": {"unet": 31_037_698},
+    "efficientnet_b0": {"efficientnet_b0": 5_288_548},
     "zoo/alexnet": {"alexnet": 61_100_840},
     "zoo/densenet": {
         "densenet121": 7_978_856,
