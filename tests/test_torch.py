@@ -21,7 +21,8 @@ from graphs import (
 
 import netspec
 from netspec.backend import load_backend
-from netspec.backends.torch.module import RESERVED, emit_module
+from netspec.backends.torch.class_source import RESERVED
+from netspec.backends.torch.module import emit_module
 from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
 from netspec.weights import init_weights, random_weights

@@ -31,11 +31,17 @@ Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 class Sketch(NamedTuple):
     """How one item looks in source: calls whose constants may become parameters, and text that may not.
 
-    What works with the layers of another item has no calls.
+    `use` is the expression of its application, where a target has one beside the construction; its constants
+    may become parameters too. What works with the layers of another item has no calls.
     """
 
     calls: tuple[Expr, ...] = ()
     fixed: str = ""
+    use: Expr = None
+
+    def expressions(self) -> tuple[Expr, ...]:
+        """All whose constants may become parameters."""
+        return (*self.calls, self.use)
 
 
 @dataclass
@@ -83,8 +89,8 @@ def define(
 
     def sketch_of(item: Item) -> Sketch:
         if item.owner is not None:
-            used = describe(item).fixed if isinstance(item, Leaf) else ""
-            return Sketch(fixed=f"{used} of {item.owner}")
+            sketch = describe(item) if isinstance(item, Leaf) else Sketch()
+            return Sketch(fixed=f"{sketch.fixed}{flat(sketch.use)} of {item.owner}")
         if isinstance(item, Leaf):
             return describe(item)
         if item.path in absorbed:
@@ -142,7 +148,7 @@ def _skeleton(part: Part, sketches: Mapping[str, Sketch]) -> str:
     rows = []
     for i, item in enumerate(part.items):
         sketch = sketches[item.local]
-        shapes = ";".join(_outline_of(expr) for expr in sketch.calls)
+        shapes = ";".join(map(_outline_of, sketch.expressions()))
         reads = ",".join(numbers[name] for name in item.inputs)
         rows.append(f"{item.local}({reads})={shapes}|{sketch.fixed}")
         numbers.update({name: f"{i}.{j}" for j, name in enumerate(item.outputs)})
@@ -186,16 +192,19 @@ def _parametrise(
     used: dict[str, tuple[Constant, ...]] = {}
     for local in sketches[0]:
         found = [
-            [pair for call in each[local].calls for pair in _constants(call)] for each in sketches
+            [pair for expr in each[local].expressions() for pair in _constants(expr)]
+            for each in sketches
         ]
         words = [
             _word(local, column[0][0], [value for _, value in column], known, used, fresh)
             for column in zip(*found, strict=True)
         ]
         replaced = iter(words)
+        sketch = sketches[0][local]
         definition.sketches[local] = Sketch(
-            tuple(_substitute(call, replaced) for call in sketches[0][local].calls),
-            sketches[0][local].fixed,
+            tuple(_substitute(call, replaced) for call in sketch.calls),
+            sketch.fixed,
+            _substitute(sketch.use, replaced),
         )
     declared = [name for name in (IN_CHANNELS, *known) if name in used]
     order = list(dict.fromkeys([*declared, *used]))
@@ -293,7 +302,7 @@ def _word(
         formula = _formula(name, candidate, values)
         if formula is not None:
             used[name] = candidate
-            return Code(formula)
+            return formula
     name = fresh.fresh(_wanted(local, hint))
     used[name] = values
     return Code(name)
@@ -302,11 +311,11 @@ def _word(
 def _wanted(local: str, hint: str) -> str:
     """`conv_padding` for the padding of `conv`, `drop_path` for the only number of `drop_path1`."""
     name = local.replace(".", "_")
-    name = name.rstrip("0123456789") if len(hint) == 1 else f"{name}_{hint}"
+    name = name.rstrip("0123456789") if len(hint) < 2 else f"{name}_{hint}"
     return name if name[:1].isalpha() else f"layer_{name}"
 
 
-def _formula(name: str, column: Sequence[Constant], values: Sequence[Constant]) -> str | None:
+def _formula(name: str, column: Sequence[Constant], values: Sequence[Constant]) -> Infix | None:
     """`4 * name` or `name // 2` where that gives the values for every instance."""
     pairs: list[tuple[int, int]] = []
     for before, after in zip(column, values, strict=True):
@@ -316,11 +325,11 @@ def _formula(name: str, column: Sequence[Constant], values: Sequence[Constant]) 
     before, after = next((pair for pair in pairs if pair[1]), (1, 0))
     factor = after // before
     if factor > 1 and all(y == factor * x for x, y in pairs):
-        return f"{factor} * {name}"
+        return Infix("*", (factor, Code(name)))
     smallest = before // (after + 1) + 1
     for divisor in range(max(smallest, 2), smallest + 8):
         if all(y == x // divisor for x, y in pairs):
-            return f"{name} // {divisor}"
+            return Infix("//", (Code(name), divisor))
     return None
 
 

@@ -38,15 +38,19 @@ class Part:
             if isinstance(item, Part):
                 yield from item.nodes()
             else:
-                yield item.node
+                yield from (item.node, *item.also)
 
 
 class Leaf(NamedTuple):
-    """One node in its place. Where it shares or borrows, `owner` is the local name of the other."""
+    """One node in its place. Where it shares or borrows, `owner` is the local name of the other.
+
+    A backend that computes several nodes in one step puts the others into `also`.
+    """
 
     node: Node
     local: str
     owner: str | None = None
+    also: tuple[Node, ...] = ()
 
     @property
     def path(self) -> str:
@@ -60,8 +64,8 @@ class Leaf(NamedTuple):
 
     @property
     def outputs(self) -> Sequence[str]:
-        """The value it gives."""
-        return (self.node.name,)
+        """The values it gives."""
+        return (self.node.name, *(node.name for node in self.also))
 
 
 Item: TypeAlias = "Part | Leaf"

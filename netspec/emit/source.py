@@ -150,6 +150,23 @@ def fill(template: Expr, values: Mapping[Code, Expr]) -> Expr:
             return template
 
 
+def codes(expr: Expr) -> Iterator[Code]:
+    """The names and other source text inside an expression."""
+    match expr:
+        case Code():
+            yield expr
+        case Call():
+            inner = [*expr.positional.values(), *expr.keywords.values(), expr.on]
+            func = [] if type(expr.func) is str else [expr.func]
+            yield from (code for each in (*func, *inner) for code in codes(each))
+        case Infix(operands=parts) | Items(elements=parts):
+            yield from (code for each in parts for code in codes(each))
+        case Subscript(value=value):
+            yield from codes(value)
+        case _:
+            return
+
+
 def flat(expr: Expr) -> str:
     """The expression on one line."""
     match expr:

@@ -119,7 +119,7 @@ def _arm(value: str, part: Part, maker: Mapping[str, int], readers: Mapping[str,
     while value in maker and readers[value] == 1 and value not in part.outputs:
         arm.append(value)
         item = part.items[maker[value]]
-        if len(item.inputs) != 1:
+        if len(item.inputs) != 1 or len(item.outputs) != 1:
             break
         value = item.inputs[0]
     return arm
@@ -136,6 +136,8 @@ def _label(arm: Sequence[str], part: Part, maker: Mapping[str, int]) -> str:
 
 def _is_numbered(item: Item) -> bool:
     """Whether nobody gave it a label."""
+    if len(item.outputs) > 1:
+        return True
     kind = item.node.op.kind if isinstance(item, Leaf) else item.block
     return kind is not None and re.fullmatch(rf"{kind}[0-9]+", item.local) is not None
 

@@ -65,8 +65,9 @@ def shaped(value: Expr, given: Sequence[int], wanted: Sequence[int]) -> Expr:
         end = () if after == 0 else (last,)
         return call("flatten", first, *end, on=value)
     if len(old) == 1 and len(new) > 1:
-        return call("unflatten", first, tuple(new), on=value)
-    return call("reshape", -1, *wanted, on=value)
+        return Call("unflatten", {"dim": first, "sizes": tuple(new)}, on=value)
+    sizes: dict[str, Expr] = {f"size{axis}": size for axis, size in enumerate(wanted, 1)}
+    return Call("reshape", {"batch": -1, **sizes}, on=value)
 
 
 def _shaped_in_parts(value: Expr, given: Sequence[int], wanted: Sequence[int]) -> Expr:

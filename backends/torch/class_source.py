@@ -1,0 +1,319 @@
+"""One class of an emitted file: submodules in `__init__`, readable statements in `forward`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from netspec.backends.torch.initial import placed
+from netspec.backends.torch.layer import applied, depth, is_tensor
+from netspec.backends.torch.nodes import layer_of
+from netspec.emit.definitions import POSITIONAL, Definition, Plan
+from netspec.emit.names import Names, snake
+from netspec.emit.outline import Item, Leaf, Part, shape_after
+from netspec.emit.source import (
+    INDENT,
+    WIDTH,
+    Call,
+    Code,
+    Expr,
+    Items,
+    Pair,
+    call,
+    codes,
+    fill,
+    layout,
+)
+from netspec.emit.variables import name_tensors
+from netspec.ir import Graph
+
+DEEPEST = 3
+"""Calls that one expression nests before a new statement begins."""
+
+IMPORTED = ("F", "OrderedDict", "Tensor", "nn", "torch")
+BUILT_IN = ("getattr", "len", "setattr")
+
+_MODULE_NAMES = """
+T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
+double dump_patches eval extend extra_repr float forward get_buffer get_extra_state get_parameter
+get_submodule half insert ipu load_state_dict modules mtia named_buffers named_children named_modules
+named_parameters parameters pop register_backward_hook register_buffer register_forward_hook
+register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
+zero_grad
+"""
+RESERVED = frozenset(_MODULE_NAMES.split())
+"""Names that `nn.Module` and `nn.Sequential` use themselves."""
+
+
+def class_lines(graph: Graph, plan: Plan, definition: Definition) -> list[str]:
+    """The class, without a newline at the end."""
+    return _Class(graph, plan, definition).lines()
+
+
+class _Class:
+    """One definition as the lines of a class."""
+
+    def __init__(self, graph: Graph, plan: Plan, definition: Definition) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.definition = definition
+        self.part = definition.part
+        self.layers = {i.local: layer_of(graph, i) for i in self.part.items if isinstance(i, Leaf)}
+        self.attributes = self._attributes()
+        self.varying = set(_varying(graph))
+        self.held = self._held()
+        own = {Code(name): Code(f"self.{held}") for name, held in self.held.items()}
+        self.uses = {
+            local: fill(definition.sketches[local].use or layer.forward, own)
+            for local, layer in self.layers.items()
+        }
+
+    def lines(self) -> list[str]:
+        """The class, without a newline at the end."""
+        words = "The network." if not self.part.path else f"Block `{self.part.block}`."
+        if self.part.path and self.part.block is None:
+            words = f"Group `{self.part.path}`."
+        parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
+        if len(parameters) > POSITIONAL:
+            parameters.insert(POSITIONAL, "*")
+        signature = layout(
+            Call("def __init__", {str(i): Code(p) for i, p in enumerate(["self", *parameters])}),
+            after=" -> None:",
+            indent=1,
+        )
+        return [
+            f"class {self.definition.name}(nn.Module):",
+            f'{INDENT}"""{words}"""',
+            "",
+            *signature,
+            f"{INDENT * 2}super().__init__()",
+            *(f"{INDENT * 2}self.{held} = {name}" for name, held in self.held.items()),
+            *self._constructions(),
+            "",
+            *self._forward(),
+        ]
+
+    def _held(self) -> dict[str, str]:
+        """The attributes for parameters that `forward` reads."""
+        names = Names({*RESERVED, *self.attributes, *_children(self.attributes.values())})
+        read = {
+            str(code) for sketch in self.definition.sketches.values() for code in codes(sketch.use)
+        }
+        return {name: names.fresh(name) for name in self.definition.parameters if name in read}
+
+    def _attributes(self) -> dict[str, str]:
+        """The expression by which each item's module is reached: its owner's where it has one.
+
+        Activations that the spec left unnamed share one module where they are alike.
+        """
+        attributes: dict[str, str] = {}
+        alike: dict[str, set[str]] = {}
+        for item in self.part.items:
+            if (kind := self._shareable(item)) is not None:
+                alike.setdefault(kind, set()).add(repr(self.definition.sketches[item.local].calls))
+        taken = {item.local for item in self.part.items}
+        for item in self.part.items:
+            kind = self._shareable(item)
+            if item.owner is not None:
+                attributes[item.local] = attributes[item.owner]
+            elif kind is not None and len(alike[kind]) == 1 and kind not in taken:
+                attributes[item.local] = f"self.{kind}"
+            else:
+                head, *rest = item.local.split(".")
+                attributes[item.local] = self._inside(item, _attribute(head), rest)
+        return attributes
+
+    def _inside(self, item: Item, container: str, keys: Sequence[str]) -> str:
+        """How a child of nested dictionaries is reached; a tensor is an attribute of the last one."""
+        calls = self.definition.sketches[item.local].calls
+        if not keys or not calls or not is_tensor(calls[0]):
+            return container + "".join(f'["{key}"]' for key in keys)
+        owner = container + "".join(f'["{key}"]' for key in keys[:-1])
+        return f'getattr({owner}, "{keys[-1]}")' if keys[-1].isdigit() else f"{owner}.{keys[-1]}"
+
+    def _shareable(self, item: Item) -> str | None:
+        if not isinstance(item, Leaf) or item.owner or not self.layers[item.local].shared:
+            return None
+        kind = item.node.op.kind
+        return kind if re.fullmatch(rf"{kind}[0-9]+", item.local) else None
+
+    def _constructions(self) -> list[str]:
+        """`self.conv1 = ...`, with the shape behind it where it changes."""
+        lines: list[str] = []
+        done: set[str] = set()
+        for item in self.part.items:
+            calls = self.definition.sketches[item.local].calls
+            attribute = self.attributes[item.local]
+            if not calls or attribute in done:
+                continue
+            done.add(attribute)
+            if "." in item.local:
+                lines += self._container(item.local.split(".")[0], done)
+                if is_tensor(calls[0]):
+                    lines += _assigned(attribute, calls[0])
+            else:
+                lines += self._with_shape(_bound(attribute, item.local, calls[0]), item)
+            for initial in calls[1:]:
+                assert isinstance(initial, Call)
+                lines += layout(placed(initial, attribute), indent=2)
+        return lines
+
+    def _container(self, name: str, done: set[str]) -> list[str]:
+        """A group that the graph interrupts: its modules in nested dictionaries."""
+        attribute = _attribute(name)
+        if attribute in done:
+            return []
+        done.add(attribute)
+        tree: dict[str, object] = {}
+        for item in self.part.items:
+            head, *keys = item.local.split(".")
+            if head != name or not self.definition.sketches[item.local].calls:
+                continue
+            level = tree
+            for key in keys[:-1]:
+                level = level.setdefault(key, {})  # type: ignore[assignment]
+            made = self.definition.sketches[item.local].calls[0]
+            if not is_tensor(made):
+                level[keys[-1]] = made
+        return _bound(attribute, name, _module_dict(tree))
+
+    def _with_shape(self, lines: list[str], item: Item) -> list[str]:
+        after = shape_after(self.graph, item)
+        before = self.graph.by_name[item.inputs[0]].shape
+        if self.definition.uses > 1 or not after.spatial or after == before:
+            return lines
+        if any(name in self.varying for name in item.outputs):
+            return lines
+        commented = f"{lines[-1]}  # {after}"
+        return [*lines[:-1], commented] if len(commented) <= WIDTH else lines
+
+    def _forward(self) -> list[str]:
+        hidden = self._hidden()
+        variables = name_tensors(
+            self.part, hidden, self._result_names(), ("self", *BUILT_IN, *IMPORTED)
+        )
+        pending: dict[str, Expr] = {}
+        body: list[str] = []
+        results = self.part.outputs
+        finished = False
+
+        def read(value: str) -> Expr:
+            return pending[value] if value in pending else Code(variables[value])
+
+        for item in self.part.items:
+            expr = self._applied(item, [read(value) for value in item.inputs])
+            if all(value in hidden for value in item.outputs):
+                pending[item.outputs[0]] = expr
+            elif item is self.part.items[-1] and [*item.outputs] == results and not _lists(item):
+                body += layout(expr, before="return ", indent=2)
+                finished = True
+            else:
+                target = ", ".join(variables[value] for value in item.outputs)
+                if expr != Code(target):
+                    body += layout(expr, before=f"{target} = ", indent=2)
+        if not finished:
+            body.append(f"{INDENT * 2}return {', '.join(variables[value] for value in results)}")
+        inputs = [f"{variables[value]}: Tensor" for value in self.part.inputs]
+        result = "Tensor" if len(results) == 1 else f"tuple[{', '.join(['Tensor'] * len(results))}]"
+        signature = Call("def forward", {str(i): Code(p) for i, p in enumerate(["self", *inputs])})
+        return [*layout(signature, after=f" -> {result}:", indent=1), *body]
+
+    def _result_names(self) -> dict[str, str]:
+        """Several results of the network have their own names."""
+        if self.part.path or len(self.part.outputs) == 1:
+            return {}
+        return {output.node: snake(output.name) for output in self.graph.outputs}
+
+    def _applied(self, item: Item, inputs: list[Expr]) -> Expr:
+        module = Code(self.attributes[item.local])
+        if isinstance(item, Part):
+            return Call(module, {str(i): each for i, each in enumerate(inputs)})
+        return applied(self.uses[item.local], module, inputs)
+
+    def _hidden(self) -> set[str]:
+        """Values that are written inside the expression which reads them: of light layers, one after another."""
+        counts: dict[str, int] = {}
+        for item in self.part.items:
+            for value in item.inputs:
+                counts[value] = counts.get(value, 0) + 1
+        hidden = {
+            item.outputs[0]
+            for item in self.part.items
+            if isinstance(item, Leaf)
+            and self.layers[item.local].inline
+            and counts.get(item.path) == 1
+            and item.path not in self.part.outputs
+        }
+        nested = 0
+        for item, following in zip(self.part.items, self.part.items[1:], strict=False):
+            own = depth(self.layers[item.local].forward) if isinstance(item, Leaf) else 1
+            more = depth(self.layers[following.local].forward) if isinstance(following, Leaf) else 1
+            nested = nested + own if item.inputs and item.inputs[0] in hidden else own
+            light = (
+                isinstance(following, Leaf)
+                and not following.node.op.merges
+                and not self.layers[following.local].heavy
+            )
+            (value, *others) = item.outputs
+            if (
+                light
+                and not others
+                and nested + more <= DEEPEST
+                and counts.get(value) == 1
+                and value in following.inputs
+                and value not in self.part.outputs
+            ):
+                hidden.add(value)
+        return hidden
+
+
+def _lists(item: Item) -> bool:
+    """Whether an item's results come as one list."""
+    return isinstance(item, Leaf) and bool(item.also)
+
+
+def _children(attributes: Iterable[str]) -> Iterator[str]:
+    """The names of a module's own children, by the expressions that reach them."""
+    return (re.split(r"\W", attribute.removeprefix("self."))[0] for attribute in attributes)
+
+
+def _varying(graph: Graph) -> Iterator[str]:
+    """The nodes that have another shape where they are used again."""
+    for node in graph.nodes:
+        twin = node
+        while twin.shares is not None:
+            twin = graph.by_name[twin.shares]
+            if twin.shape != node.shape:
+                yield twin.name
+
+
+def _attribute(name: str) -> str:
+    """How a module's child is reached, which may be called by a number."""
+    return f'getattr(self, "{name}")' if name[0].isdigit() else f"self.{name}"
+
+
+def _bound(attribute: str, name: str, made: Expr) -> list[str]:
+    """The lines that make a child of a module."""
+    if name[0].isdigit() and not is_tensor(made):
+        return layout(call("self.add_module", name, made), indent=2)
+    return _assigned(attribute, made)
+
+
+def _assigned(attribute: str, made: Expr) -> list[str]:
+    """The lines that set an attribute, which may be called by a number."""
+    if attribute.startswith("getattr("):
+        owner, name = attribute.removeprefix("getattr(").removesuffix(")").rsplit(", ", 1)
+        return layout(call("setattr", Code(owner), Code(name), made), indent=2)
+    return layout(made, before=f"{attribute} = ", indent=2)
+
+
+def _module_dict(tree: Mapping[str, object]) -> Call:
+    """`nn.ModuleDict` of pairs, since its keys may be numbers."""
+    pairs: list[Expr] = []
+    for key, value in tree.items():
+        inner: Expr = _module_dict(value) if isinstance(value, dict) else value  # type: ignore[assignment]
+        pairs.append(Pair(key, inner))
+    return Call("nn.ModuleDict", {"modules": Items(tuple(pairs))})

@@ -1,0 +1,21 @@
+"""How PyTorch realises a node in its place in a graph: its row, and what the place adds."""
+
+from __future__ import annotations
+
+from netspec.backends.torch.initial import initials
+from netspec.backends.torch.layer import Layer
+from netspec.backends.torch.parting import parted
+from netspec.backends.torch.rows import ROWS
+from netspec.emit.outline import Leaf
+from netspec.ir import Graph
+
+
+def layer_of(graph: Graph, leaf: Leaf) -> Layer:
+    """The layer of a leaf, which may stand for several nodes."""
+    if leaf.also:
+        return parted(graph, leaf)
+    op, shapes = leaf.node.op, graph.input_shapes(leaf.node)
+    layer: Layer = ROWS[op](op, *shapes)
+    if layer.bare is not None and graph.is_spread(leaf.node):
+        layer = layer._replace(forward=layer.bare)
+    return layer._replace(initials=initials(op.weights(*shapes)))
