@@ -196,8 +196,36 @@ net own {
 """Tensors of the network's own, in groups and blocks, where they are spread and where they are not."""
 
 
+SIZES = """
+block win(k) { windows k -> layer_norm -> unwindows 12 12 -> times k }
+block heads(c, n) {
+  dense c -> rearrange "t (n d) -> n t d" n=n -> softmax axis=t -> rearrange "n t d -> t (n d)"
+}
+block two(c, parts) { conv c 1\n@a, @b = split parts\nadd { @a -> conv 3 1 | @b -> conv 3 1 } }
+net sizes {
+  input 4 12 12
+  win 2 -> win 3 -> two 5 [2, 3] -> two 8 [6, 2] -> tokens -> heads 8 2 -> heads 12 3
+}
+"""
+"""Blocks that differ in the sizes that their `forward` writes."""
+
+PARTS = """
+block gate { @value, @by = split 2\nmul { @value | @by -> sigmoid } }
+net parts {
+  input 8 4 6
+  conv 8 1 -> gate
+  @a, @b, @c = split [1, 1, 2]
+  concat { @c | @a | @b } -> gate
+}
+"""
+
+
 LAYOUTS = [
     HOSTILE,
+    SIZES,
+    PARTS,
+    "input 4 6\nunstack t -> concat",
+    "input 3 6\n@a, @b, @c = split [1, 3, 2]\nout a=@a, b=@b, c=@c",
     NUMBERED,
     OWN,
     "input 3 8 8 -> concat { conv 4 1 | conv 4 3 padding=1 | pool 3 stride=1 padding=1 } -> gap",
@@ -288,6 +316,22 @@ def test_numbers_of_one_sequence_are_parameters_of_their_own():
     )
     assert "body_kernel_size: int" in code
     assert "body_kernel_size2: int" in code
+
+
+def test_sizes_in_forward_are_parameters_of_one_class():
+    code = body_of(SIZES)
+    for name in ("Win", "Two", "Heads"):
+        assert code.count(f"class {name}") == 1
+    assert "self.k = k\n" in code
+    assert ".unflatten(2, self.rearrange_sizes).transpose(1, 2)" in code
+    assert ".split([self.split, self.split2], dim=1)" in code
+
+
+def test_parts_of_a_tensor_come_in_one_step():
+    assert "branch1, branch2 = x.chunk(2, dim=1)" in body_of(PARTS)
+    assert "a, b, c = x.split([1, 3, 2], dim=2)" in body_of(LAYOUTS[4])
+    assert "branch1, branch2, branch3, branch4 = x.unbind(1)" in body_of(LAYOUTS[3])
+    assert "main = x[..., :2]" in body_of("input 3 6\nadd { slice c 0 2 | slice c 2 4 }")
 
 
 def test_a_richer_variant_is_named_for_what_it_adds():

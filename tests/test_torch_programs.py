@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from graphs import HOSTILE, NUMBERED, OPS_BY_EXAMPLE, draw_inputs, example_graph, graph_of, joined
-from test_torch import OWN, TANGLE
+from test_torch import OWN, PARTS, SIZES, TANGLE
 
 import netspec
 from netspec.backends.torch.live import run_source
@@ -62,7 +62,7 @@ def test_every_op_is_scripted_and_exported(graph: Graph) -> None:
     check_programs(netspec.build(graph, target="torch", seed=0), feeds_of(graph))
 
 
-@pytest.mark.parametrize("text", [HOSTILE, NUMBERED, OWN, TANGLE])
+@pytest.mark.parametrize("text", [HOSTILE, NUMBERED, OWN, PARTS, SIZES, TANGLE])
 def test_every_layout_is_a_program(text: str) -> None:
     graph = graph_of(text)
     module, feeds = netspec.build(graph, target="torch", seed=0), feeds_of(graph)

@@ -84,15 +84,14 @@ class _Class:
             after=" -> None:",
             indent=1,
         )
+        made = [f"{INDENT * 2}self.{held} = {name}" for name, held in self.held.items()]
+        made += self._constructions()
+        start = [*signature, f"{INDENT * 2}super().__init__()", *made, ""] if made else []
         return [
             f"class {self.definition.name}(nn.Module):",
             f'{INDENT}"""{words}"""',
             "",
-            *signature,
-            f"{INDENT * 2}super().__init__()",
-            *(f"{INDENT * 2}self.{held} = {name}" for name, held in self.held.items()),
-            *self._constructions(),
-            "",
+            *start,
             *self._forward(),
         ]
 

@@ -25,6 +25,8 @@ _WIDTHS = (
 )
 """Arguments that may be said in terms of the width of the block's input."""
 
+_DIGITS = "0123456789"
+
 Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 
 
@@ -160,7 +162,7 @@ def _outline_of(expr: Expr) -> str:
         case Call():
             named = {**expr.positional, **expr.keywords}
             inner = ",".join(f"{name}={_outline_of(value)}" for name, value in named.items())
-            return f"{flat(expr.on)}.{expr.func}({inner})"
+            return f"{_outline_of(expr.on)}.{expr.func}({inner})"
         case Items():
             return f"[{','.join(map(_outline_of, expr.elements))}]"
         case Infix():
@@ -191,14 +193,18 @@ def _parametrise(
     fresh = Names({*reserved, *known, IN_CHANNELS})
     used: dict[str, tuple[Constant, ...]] = {}
     for local in sketches[0]:
+        constructed = sum(len([*_constants(call)]) for call in sketches[0][local].calls)
         found = [
             [pair for expr in each[local].expressions() for pair in _constants(expr)]
             for each in sketches
         ]
-        words = [
-            _word(local, column[0][0], [value for _, value in column], known, used, fresh)
-            for column in zip(*found, strict=True)
-        ]
+        words: list[Expr] = []
+        for place, column in enumerate(zip(*found, strict=True)):
+            values = [value for _, value in column]
+            is_used = place >= constructed
+            columns = {**known, **used} if is_used else known
+            wanted = _wanted(local, column[0][0], is_used)
+            words.append(_word(wanted, column[0][0], values, columns, used, fresh))
         replaced = iter(words)
         sketch = sketches[0][local]
         definition.sketches[local] = Sketch(
@@ -232,6 +238,8 @@ def _constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
     """Every constant in an expression, with the name of the argument where it stands."""
     match expr:
         case Call():
+            if expr.on is not None:
+                yield from _constants(expr.on)
             for name, value in {**expr.positional, **expr.keywords}.items():
                 yield from _constants(value, name)
         case Items():
@@ -257,11 +265,12 @@ def _substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
     """The expression with its constants, in the order of `_constants`, replaced."""
     match expr:
         case Call():
+            on = None if expr.on is None else _substitute(expr.on, replaced)
             positional = {
                 name: _substitute(value, replaced) for name, value in expr.positional.items()
             }
             keywords = {name: _substitute(value, replaced) for name, value in expr.keywords.items()}
-            return Call(expr.func, positional, keywords, expr.defaults, expr.on)
+            return Call(expr.func, positional, keywords, expr.defaults, on)
         case Items():
             return Items(tuple(_substitute(value, replaced) for value in expr.elements))
         case Infix():
@@ -282,7 +291,7 @@ def _substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
 
 
 def _word(
-    local: str,
+    wanted: str,
     hint: str,
     column: Sequence[Constant],
     known: Mapping[str, tuple[Constant, ...]],
@@ -303,15 +312,22 @@ def _word(
         if formula is not None:
             used[name] = candidate
             return formula
-    name = fresh.fresh(_wanted(local, hint))
+    name = fresh.fresh(wanted)
     used[name] = values
     return Code(name)
 
 
-def _wanted(local: str, hint: str) -> str:
-    """`conv_padding` for the padding of `conv`, `drop_path` for the only number of `drop_path1`."""
+def _wanted(local: str, hint: str, is_used: bool) -> str:
+    """`conv2_padding` for the padding of `conv2`, `drop_path` for the only number of `drop_path1`.
+
+    What `forward` uses may stand for several equal sizes, so no number of a layer or an axis tells it.
+    """
     name = local.replace(".", "_")
-    name = name.rstrip("0123456789") if len(hint) < 2 else f"{name}_{hint}"
+    if is_used:
+        hint = hint.rstrip(_DIGITS)
+    if is_used or len(hint) < 2:
+        name = name.rstrip(_DIGITS)
+    name = f"{name}_{hint}" if len(hint) > 1 else name
     return name if name[:1].isalpha() else f"layer_{name}"
 
 

@@ -277,11 +277,12 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             start = f"{before}{_operand(left)} {expr.operator} "
             return layout(right, before=start, after=after, indent=indent)
         case Infix():
-            rows = [
-                f"{expr.operator if i else ''} {_operand(each)}".strip()
-                for i, each in enumerate(expr.operands)
-            ]
-            return [f"{pad}{before}(", *(f"{pad}{INDENT}{row}" for row in rows), f"{pad}){after}"]
+            rows = []
+            for i, each in enumerate(expr.operands):
+                operand = Code(_operand(each)) if isinstance(each, Infix) else each
+                start = f"{expr.operator} " if i else ""
+                rows += layout(operand, before=start, indent=indent + 1)
+            return [f"{pad}{before}(", *rows, f"{pad}){after}"]
         case _:
             return [f"{pad}{before}{flat(expr)}{after}"]
     return [f"{pad}{head}", *_inside(parts, indent + 1), f"{pad}{tail}"]
