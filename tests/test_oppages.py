@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -47,10 +49,15 @@ def test_a_weight_without_a_name_of_its_own_has_its_steps():
 
 
 def test_the_command_lists_shows_and_writes(tmp_path):
+    """`netspec ops --write grammar/ops` renews the published pages."""
     assert "conv: conv, conv_transpose" in run().stdout
     assert run("upconv").stdout == op_page(find("conv_transpose"))
     assert "did you mean `conv`?" in run("con").stderr
     assert run("--write", str(tmp_path)).exit_code == 0
+    published = Path("grammar/ops")
+    assert {page.name for page in published.iterdir()} == {page.name for page in tmp_path.iterdir()}
+    for page in published.iterdir():
+        assert page.read_text() == (tmp_path / page.name).read_text(), f"renew {page}"
     assert (tmp_path / "README.md").read_text() == index_page()
     assert (tmp_path / "limits.md").read_text() == limits_page()
     for family in families():
