@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netspec.backends.keras.attention_source import ATTENTION
 from netspec.backends.keras.channel_source import CHANNELWISE
+from netspec.backends.keras.patch_source import PATCHES
 from netspec.backends.keras.window_source import WINDOWS
 
 _BATCH_NORM = '''\
@@ -253,5 +254,6 @@ SOURCES = {
     "WindowBias": _WINDOW_BIAS,
     **ATTENTION,
     **CHANNELWISE,
+    **PATCHES,
     **WINDOWS,
 }
