@@ -14,7 +14,8 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script", ["startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed"]
+    "script",
+    ["startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed", "zoo"],
 )
 def test_a_benchmark_runs(script):
     command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--quick", "--json"]
