@@ -24,7 +24,7 @@ TOGETHER = 50
 EXAMPLES = [example_graph(op, example) for op, example in OPS_BY_EXAMPLE]
 MODULES = [joined(EXAMPLES[i : i + TOGETHER]) for i in range(0, len(EXAMPLES), TOGETHER)]
 
-OTHERS = ("bert", "gpt2", "inception_v3", "tcn", "two_tower", "wavenet")
+OTHERS = ("bert", "gpt2", "inception_v3", "tcn", "two_tower", "unet", "wavenet")
 SPECS = [
     *sorted(Path("examples/zoo").glob("*.net")),
     *(Path(f"examples/{name}.net") for name in OTHERS),
