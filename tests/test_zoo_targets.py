@@ -41,6 +41,7 @@ SMALL = {
     "resnet": ("resnext50_32x4d", 64, {"depths": (1, 2, 1, 1)}),
     "resnet_v2": ("resnet50_v2", 71, {"depths": (2, 1, 2, 1)}),
     "squeezenet": ("squeezenet1_1", 75, {}),
+    "swin": ("swin_t", 64, {"c": 12, "depths": (2, 1), "heads": (2, 3)}),
     "vgg": ("vgg11_bn", 71, {"plan": (8, 0, 12, 0, 16, 16, 0), "hidden": 16}),
     "vit": (
         "vit_b_16",
@@ -55,7 +56,7 @@ SMALL = {
 SIZES = {"lstm_tagger": {"T": 9}}
 """What is known only at run time."""
 
-CNNS = sorted(SMALL.keys() - {"convnext", "vit", "lstm_tagger"})
+CNNS = sorted(SMALL.keys() - {"convnext", "lstm_tagger", "swin", "vit"})
 """But for ConvNeXt: the dense layers of its blocks want the channels last, in PyTorch's own model too."""
 
 
