@@ -73,9 +73,6 @@ class _Class:
 
     def lines(self) -> list[str]:
         """The class, without a newline at the end."""
-        words = "The network." if not self.part.path else f"Block `{self.part.block}`."
-        if self.part.path and self.part.block is None:
-            words = f"Group `{self.part.path}`."
         parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
         if len(parameters) > POSITIONAL:
             parameters.insert(POSITIONAL, "*")
@@ -89,11 +86,28 @@ class _Class:
         start = [*signature, f"{INDENT * 2}super().__init__()", *made, ""] if made else []
         return [
             f"class {self.definition.name}(nn.Module):",
-            f'{INDENT}"""{words}"""',
+            f'{INDENT}"""{self._words()}"""',
             "",
             *start,
             *self._forward(),
         ]
+
+    def _words(self) -> str:
+        """What the class is in the spec, and the shapes of its only instance or how many there are."""
+        if not self.part.path:
+            return "The network."
+        block, path = self.part.block, self.part.path
+        title = f"Group `{path}`" if block is None else f"Block `{block}`"
+        if self.definition.uses > 1:
+            return f"{title}, {self.definition.uses} instances."
+        values = (self.part.inputs, self.part.outputs)
+        if not all(values) or self.varying & {*self.part.inputs, *self.part.outputs}:
+            return f"{title}."
+        before, after = (
+            ", ".join(str(self.graph.by_name[name].shape) for name in each) for each in values
+        )
+        words = f"{title}: {before} to {after}."
+        return words if len(INDENT) + len(words) + 6 <= WIDTH else f"{title}."
 
     def _held(self) -> dict[str, str]:
         """The attributes for parameters that `forward` reads."""
