@@ -6,7 +6,6 @@ from pydantic import Field
 
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import BiasInitial, Count, Initial
-from netspec.ops.reshape import Flatten
 from netspec.shape import Shape
 
 
@@ -38,7 +37,11 @@ class Dense(Op):
 
     def prelude(self, *inputs: Shape) -> Op | None:
         """An image or a volume is flattened first, in `c h w` order."""
-        return Flatten() if inputs[0].kind in ("image", "volume") else None
+        if inputs[0].kind not in ("image", "volume"):
+            return None
+        from netspec.ops.reshape import Flatten  # a family that few dense layers need
+
+        return Flatten()
 
     def infer(self, *inputs: Shape) -> Shape:
         """`c -> units`, `t c -> t units`, `h w c -> h w units`."""

@@ -7,7 +7,6 @@ from pydantic import BeforeValidator, Field
 from netspec.dim import Dim
 from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Count
-from netspec.ops.permute import Permute
 from netspec.shape import AXES_BY_RANK, DType, Shape
 
 
@@ -80,7 +79,11 @@ class Input(Op):
     def sequel(self, output: Shape) -> Op | None:
         """Axes in another order than the usual one are permuted first."""
         usual = _usual_order(output.axes)
-        return None if usual in (None, output.axes) else Permute(axes=usual)
+        if usual in (None, output.axes):
+            return None
+        from netspec.ops.permute import Permute  # a family that few inputs need
+
+        return Permute(axes=usual)
 
 
 def _usual_order(axes: str) -> str | None:
