@@ -1,4 +1,4 @@
-"""A process of its own in which Keras runs: TensorFlow never shares one with PyTorch or with pytest."""
+"""What the tests of Keras share: a process for each of its backends, and how a network is compared there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 import keras_worker
+import numpy as np
+from graphs import OPS_BY_EXAMPLE, example_graph, fit
+
+from netspec.backend import load_backend
+from netspec.weights import random_weights
+
+target = load_backend("keras")
+reference = load_backend("reference")
+
+BATCHES = (1, 2, 7)
 
 
 @contextmanager
@@ -17,3 +27,47 @@ def process(backend):
         1, context, initializer=keras_worker.choose, initargs=(backend,)
     ) as pool:
         yield lambda function, *arguments: pool.submit(function, *arguments).result()
+
+
+def feeds_for(graph, batch):
+    draws = np.random.default_rng(batch)
+    return {
+        node.name: fit(graph, node, draws.normal(0, 2, (batch, *node.shape.sizes)))
+        for node in graph.inputs
+    }
+
+
+def assert_close(found, wanted, limit):
+    assert found.keys() == wanted.keys()
+    for name, expected in wanted.items():
+        assert found[name].shape == expected.shape
+        scale = max(np.abs(expected).max(), 1e-3)
+        assert np.abs(found[name] - expected).max() <= limit * scale, name
+
+
+def check(keras, graph, precision, limit, training=None):
+    """One session infers and trains as the reference does; `training` is another limit for what training gives."""
+    weights = random_weights(graph)
+    batches = [feeds_for(graph, size) for size in BATCHES]
+    oracle = reference.open_session(graph, weights, "float64")
+    wanted = [oracle.predict(feeds) for feeds in batches]
+    draws = np.random.default_rng(0)
+    cotangents = {name: draws.normal(0, 1, y.shape) for name, y in wanted[-1].items()}
+    step = (batches[-1], cotangents)
+    found, after = keras(keras_worker.examine, graph, weights, precision, batches, step)
+    for mine, theirs in zip(found, wanted, strict=True):
+        assert_close(mine, theirs, limit)
+        for output in graph.outputs:
+            assert mine[output.name].dtype == precision
+            assert mine[output.name].shape[1:] == graph.by_name[output.node].shape.sizes
+    for mine, theirs in zip(after, oracle.train_step(*step), strict=True):
+        assert_close(mine, theirs, training or limit)
+
+
+def refused(op, example):
+    graph = example_graph(op, example)
+    return any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
+
+
+REALISED = [case for case in OPS_BY_EXAMPLE if not refused(*case)]
+"""Every op with each of its examples that Keras can realise."""

@@ -10,11 +10,14 @@ from tempfile import TemporaryDirectory
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 
+_FAST_COMPILER = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""JAX compiles every op for every shape, and each runs once."""
+
 
 def choose(backend):
     """Let Keras run on this backend, on the CPU, with TensorFlow's notes off stderr."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    os.environ.update(quiet, KERAS_BACKEND=backend)
+    os.environ.update(quiet, KERAS_BACKEND=backend, XLA_FLAGS=_FAST_COMPILER)
 
 
 def examine(graph, weights, precision, batches, step):
@@ -22,16 +25,6 @@ def examine(graph, weights, precision, batches, step):
     session = load_backend("keras").open_session(graph, weights, precision)
     outputs = [session.predict(feeds) for feeds in batches]
     return outputs, None if step is None else tuple(session.train_step(*step))
-
-
-def training_refusal(graph, weights):
-    """The words of the `NotImplementedError`."""
-    session = load_backend("keras").open_session(graph, weights, "float32")
-    try:
-        session.train_step({}, {})
-    except NotImplementedError as error:
-        return str(error)
-    return None
 
 
 def refusal(graph, weights, precision):
@@ -133,3 +126,13 @@ def _creation(layer):
     kind, _, number = layer.name.rpartition("_")
     named = not re.fullmatch(r"(conv2d|batch_normalization)(_\d+)?", layer.name)
     return (not named, int(number) if kind and number.isdigit() and not named else 0)
+
+
+def in_stages(function, *arguments):
+    """What a function gives where every path of more than five layers is cut into stages."""
+    from unittest.mock import patch
+
+    from netspec.backends.keras import stages
+
+    with patch.multiple(stages, DEEP=5, STAGE=3):
+        return function(*arguments)

@@ -12,30 +12,23 @@ import pytest
 from graphs import (
     HOSTILE,
     NUMBERED,
-    OPS_BY_EXAMPLE,
     chain,
     draw_inputs,
     example_graph,
     example_id,
-    fit,
     graph_of,
     joined,
     unsized_examples,
 )
-from keras_process import process
+from keras_process import REALISED, assert_close, check, feeds_for, process, reference, target
 from shared import SHARED
 
-from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
 from netspec.parity.diverge import expose
 from netspec.weights import random_weights
 
-target = load_backend("keras")
-reference = load_backend("reference")
-
 CASES = Path(__file__).parent / "cases"
-BATCHES = (1, 2, 7)
 INEXACT = ("attention", "geglu", "gelu", "leaky_relu")
 """TensorFlow holds a constant of these in float32, in a float64 network too."""
 
@@ -167,56 +160,9 @@ def keras():
         yield call
 
 
-@pytest.fixture(scope="module")
-def keras_on_torch():
-    with process("torch") as call:
-        yield call
-
-
 @pytest.fixture(params=NETWORKS)
 def network(request):
     return graph_of(NETWORKS[request.param], request.param)
-
-
-def feeds_for(graph, batch):
-    draws = np.random.default_rng(batch)
-    return {
-        node.name: fit(graph, node, draws.normal(0, 2, (batch, *node.shape.sizes)))
-        for node in graph.inputs
-    }
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        assert found[name].shape == expected.shape
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
-
-
-def check(keras, graph, precision, limit, training=True):
-    """One session infers and trains as the reference does."""
-    weights = random_weights(graph)
-    batches = [feeds_for(graph, size) for size in BATCHES]
-    oracle = reference.open_session(graph, weights, "float64")
-    wanted = [oracle.predict(feeds) for feeds in batches]
-    draws = np.random.default_rng(0)
-    cotangents = {name: draws.normal(0, 1, y.shape) for name, y in wanted[-1].items()}
-    step = (batches[-1], cotangents) if training else None
-    found, after = keras(keras_worker.examine, graph, weights, precision, batches, step)
-    for mine, theirs in zip(found, wanted, strict=True):
-        assert_close(mine, theirs, limit)
-        for output in graph.outputs:
-            assert mine[output.name].dtype == precision
-            assert mine[output.name].shape[1:] == graph.by_name[output.node].shape.sizes
-    if training:
-        for mine, theirs in zip(after, oracle.train_step(*step), strict=True):
-            assert_close(mine, theirs, limit)
-
-
-def refused(op, example):
-    graph = example_graph(op, example)
-    return any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
 
 
 def pools_a_volume(op, example):
@@ -227,7 +173,6 @@ def kind_of(op):
     return op.kind
 
 
-REALISED = [case for case in OPS_BY_EXAMPLE if not refused(*case)]
 DOUBLE = [case for case in REALISED if not pools_a_volume(*case)]
 SINGLE = [case for case in REALISED if pools_a_volume(*case)]
 
@@ -460,26 +405,12 @@ def test_a_model_of_another_graph_is_refused(keras):
     )
 
 
-def test_a_model_too_deep_for_keras_is_refused(keras):
-    graph = chain("input 4", "repeat 500 { dense 4 -> relu }")
-    words = keras(keras_worker.refusal, graph, random_weights(graph), "float32")
-    assert words is not None
-    assert words.startswith("too-deep: Keras recurses over the layers")
-
-
 @pytest.mark.parametrize(
     "line", ["conv_transpose 4 3 dilation=2", "conv_transpose 4 3 stride=2 dilation=2"]
 )
 def test_what_keras_cannot_do_is_refused_with_the_reason(line):
     with pytest.raises(SpecError, match=r"\(conv_transpose1\): .* take no dilation on a CPU"):
         target.emit(chain("input 3 8 8", line, "relu"))
-
-
-@pytest.mark.parametrize(
-    "name", ["cnn", "inverted", "residual", "two_sided", "volume", "equal", "temporal"]
-)
-def test_keras_on_torch_agrees(keras_on_torch, name):
-    check(keras_on_torch, graph_of(NETWORKS[name]), "float32", 5e-6, training=False)
 
 
 @pytest.mark.parametrize(
@@ -492,12 +423,6 @@ def test_keras_on_torch_agrees(keras_on_torch, name):
 def test_two_layers_of_one_name_are_refused(text):
     with pytest.raises(SpecError, match=r"name-clash: .* would both be the Keras layer"):
         target.emit(graph_of(text))
-
-
-def test_keras_on_torch_says_that_it_cannot_train(keras_on_torch):
-    graph = chain("input 4", "dense 2")
-    words = keras_on_torch(keras_worker.training_refusal, graph, random_weights(graph))
-    assert words == "a training step needs Keras on TensorFlow, not on torch"
 
 
 def source_of(graph):

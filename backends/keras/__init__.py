@@ -50,7 +50,7 @@ def build(graph: Graph, weights: Weights) -> keras.Model:
 
 
 def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
-    """A session on Keras's active backend; a training step needs TensorFlow."""
+    """A session on Keras's active backend: TensorFlow, JAX or PyTorch."""
     from netspec.backends.keras.live import KerasSession
 
     return KerasSession(graph, weights, precision)

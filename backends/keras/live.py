@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 from netspec.backend import Step, need
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.rows import held_axes
+from netspec.backends.keras.running import inference, pull_back
 from netspec.backends.keras.weights import all_layers, load_into, slots
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.ir import Graph, Node
+from netspec.ir import Graph
 from netspec.passes import Model
 from netspec.passes.deterministic import deterministic
 from netspec.weights import Array, Weights, check_weights, np
@@ -30,7 +31,7 @@ def build_model(graph: Graph, weights: Weights, precision: str = "float32") -> A
         try:
             model = getattr(module, name)()
         except RecursionError:
-            message = "Keras recurses over the layers of a model, and this one is too deep for that"
+            message = "Keras recurses over the layers of a model, and here too many stand behind each other"
             raise SpecError(Diagnostic("too-deep", message)) from None
     load_into(model, graph, weights)
     return model
@@ -68,72 +69,33 @@ class KerasSession:
         self._precision = precision
         self._model = build_model(graph, weights, precision)
         _check_kernels(self._model, precision)
-        self._infer = self._inference()
+        self._infer = inference(self._model)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, in inference mode."""
         return self._named(self._infer(*self._feed(inputs)))
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
-        """A forward and a backward pass in training mode with dropout at rate 0.
-
-        Raises `NotImplementedError` where Keras does not run on TensorFlow.
-        """
-        if keras.backend.backend() != "tensorflow":
-            raise NotImplementedError(
-                f"a training step needs Keras on TensorFlow, not on {keras.backend.backend()}"
-            )
-        import tensorflow as tf
-
+        """A forward and a backward pass in training mode with dropout at rate 0."""
         tensors = slots(self._model, self._graph)
         trainable = [slot for slot in tensors if slot.weight.trainable]
-        feeds = [tf.constant(array) for array in self._feed(inputs)]
-        floats = [feed for feed in feeds if feed.dtype.is_floating]
-        with tf.GradientTape() as tape:
-            tape.watch(floats)
-            outputs = self._run(feeds, training=True)
-            loss = sum(
-                tf.reduce_sum(value * self._native(cotangents[output.name], output.node))
-                for output, value in zip(self._graph.outputs, outputs, strict=True)
-            )
         variables = {id(v): v for slot in trainable for v in slot.variables}
-        sources = ([variable.value for variable in variables.values()], floats)
-        by_variable, by_feed = tape.gradient(
-            loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        pulled = dict(zip(variables, by_variable, strict=True))
+        weights = [self._native(cotangents[each.name], each.node) for each in self._graph.outputs]
+        pulled = pull_back(self._model, list(variables.values()), self._feed(inputs), weights)
+        by_variable = dict(zip(variables, pulled.variables, strict=True))
         gradients = {
-            slot.name: slot.to_canonical(lambda variable: pulled[id(variable)])
+            slot.name: slot.to_canonical(lambda variable: by_variable[id(variable)])
             for slot in trainable
         }
+        floats = (node.name for node in self._graph.inputs if node.shape.dtype == "float")
         gradients |= {
-            node.name: self._canonical(value, node.name)
-            for node, value in zip(self._float_inputs, by_feed, strict=True)
+            name: self._canonical(value, name)
+            for name, value in zip(floats, pulled.feeds, strict=True)
         }
         statistics = {
             slot.name: slot.to_canonical() for slot in tensors if not slot.weight.trainable
         }
-        return Step(self._named(outputs), gradients, statistics)
-
-    def _inference(self) -> Callable[..., list[Any]]:
-        """The model as a function of its inputs: on TensorFlow, one graph for all batch sizes."""
-        if keras.backend.backend() != "tensorflow":
-            return lambda *feeds: self._run(feeds, training=False)
-        import tensorflow as tf
-
-        traced = tf.function(lambda *feeds: self._run(feeds, training=False), autograph=False)
-        graph = traced.get_concrete_function(
-            *(tf.TensorSpec(each.shape, each.dtype) for each in self._model.inputs)
-        )
-        return lambda *feeds: graph(*map(tf.constant, feeds))
-
-    def _run(self, feeds: Sequence[Any], training: bool) -> list[Any]:
-        results = self._model(feeds[0] if len(feeds) == 1 else list(feeds), training=training)
-        return results if isinstance(results, list) else [results]
-
-    @property
-    def _float_inputs(self) -> Sequence[Node]:
-        return [node for node in self._graph.inputs if node.shape.dtype == "float"]
+        return Step(self._named(pulled.outputs), gradients, statistics)
 
     def _feed(self, inputs: Mapping[str, Array]) -> list[Array]:
         return [self._native(inputs[node.name], node.name) for node in self._graph.inputs]

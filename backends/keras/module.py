@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from netspec.backends.keras import sharing
+from netspec.backends.keras import sharing, stages
 from netspec.backends.keras.layer import LENDER, Layer, Step, layer_name
 from netspec.backends.keras.prelude import SOURCES
 from netspec.backends.keras.rows import ROWS, held_axes
@@ -45,7 +45,8 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     body = "\n\n\n".join([*needed(SOURCES, "\n".join(functions)), *functions])
     source = f"{header(graph, channels_last=True)}\n{_imports(body)}\n\n\n{body}\n"
     suffixes = [f"{name}.{step.suffix}" for name, layer in layers.items() for step in layer.steps]
-    suffixes += sharing.names(each.part for each in plan.definitions)
+    parts = [each.part for each in plan.definitions]
+    suffixes += [*sharing.names(parts), *(part.local for part in parts if stages.is_stage(part))]
     prove(source, _meant(layers, plan), names_of(graph, suffixes), _MODULES, SOURCES)
     return source, plan.definitions[-1].name
 
@@ -122,7 +123,9 @@ def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
     imported = (*_IMPORTED, *SOURCES)
     reserved = ("x", "name", *imported)
     names = Names(imported)
-    return define(graph, outline(graph, groups=False), describe, snake, names, reserved)
+    root = outline(graph, groups=False)
+    stages.cut(root, layers)
+    return define(graph, root, describe, snake, names, reserved)
 
 
 def _imports(code: str) -> str:
@@ -157,6 +160,7 @@ class _Function:
         self.definition = definition
         self.part = definition.part
         self.whole = not self.part.path
+        self.plain = not (self.part.path if self.part.stage_of is None else self.part.stage_of)
         functions = (each.name for each in plan.definitions)
         reserved = {*functions, *_IMPORTED, *SOURCES, "name", *definition.parameters}
         self.lenders = sharing.lenders(self.part)
@@ -171,9 +175,13 @@ class _Function:
 
     def lines(self) -> list[str]:
         """The function, without a newline at the end."""
-        words = "The network." if self.whole else f"Block `{self.part.block}`."
-        if self.part.path and self.part.block is None:
-            words = f"Group `{self.part.path}`."
+        part = self.part
+        words = "The network." if self.whole else f"Block `{part.block}`."
+        if stages.is_stage(part):
+            first, last = part.items[0].local, part.items[-1].local
+            words = f"`{first}` alone." if first == last else f"From `{first}` to `{last}`."
+        elif part.path and part.block is None:
+            words = f"Group `{part.path}`."
         body = [*self._inputs(), *self._body(), *self._end()]
         return [*self._signature(), f'{INDENT}"""{words}"""', *body]
 
@@ -193,7 +201,8 @@ class _Function:
             return [f"def {self.definition.name}() -> keras.Model:"]
         tensors = [f"{self.variables[value]}: {_TENSOR}" for value in self.part.inputs]
         parameters = [f"{name}: {kind}" for name, kind in self.definition.parameters.items()]
-        named = ["name: str"] if _has_layers(self.part, self.layers) else []
+        prefixed = not self.plain and _has_layers(self.part, self.layers)
+        named = ["name: str"] if prefixed else []
         by_name = [*parameters[POSITIONAL:], *named]
         given = [*tensors, *parameters[:POSITIONAL], *(["*", *by_name] if by_name else [])]
         count = len(self.part.outputs)
@@ -228,7 +237,7 @@ class _Function:
 
     def _group(self, item: Item) -> str | None:
         """The outermost group that an item was written in."""
-        return item.local.split(".")[0] if self.whole and "." in item.local else None
+        return item.local.split(".")[0] if self.plain and "." in item.local else None
 
     def _statements(self, item: Item) -> list[str]:
         inputs: list[Expr] = [Code(self.variables[value]) for value in item.inputs]
@@ -274,9 +283,14 @@ class _Function:
         (made,) = self.definition.sketches[part.local].calls
         assert isinstance(made, Call)
         named = dict(made.keywords)
-        if _has_layers(part, self.layers):
-            named["name"] = self._name(part.local)
-        return call(made.func, *inputs, *made.positional.values(), **named)
+        stage, prefixed = stages.is_stage(part), _has_layers(part, self.layers)
+        if prefixed and not (stage and self.plain):
+            named["name"] = Code("name") if stage else self._name(part.local)
+        values: tuple[Expr, ...] = tuple(inputs)
+        if stage:
+            values = (self._name(part.local), Code(str(made.func)), Items(values))
+        func = "as_model" if stage else made.func
+        return call(func, *values, *made.positional.values(), **named)
 
     def _model(self, part: Part, name: str) -> list[str]:
         """A model of a shared part, for all the sizes that it is used with."""
@@ -332,7 +346,7 @@ class _Function:
 
     def _name(self, local: str) -> Expr:
         name = layer_name(local)
-        return name if self.whole else Code(f'f"{{name}}_{name}"')
+        return name if self.plain else Code(f'f"{{name}}_{name}"')
 
     def _returns(self, item: Item) -> bool:
         """Whether the function ends with what this item gives."""

@@ -38,6 +38,14 @@ class InOrder(layers.Layer):
         return input_shape[0]
 '''
 
+_AS_MODEL = '''\
+def as_model(title, block, tensors, *arguments, **keywords):
+    """What a block gives, as a model within: Keras recurses over the layers of each."""
+    inputs = [keras.Input(x.shape[1:], dtype=x.dtype) for x in tensors]
+    outputs = block(*inputs, *arguments, **keywords)
+    return keras.Model(inputs, outputs, name=title)(tensors)
+'''
+
 _REVERSIBLE_DENSE = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class ReversibleDense(layers.Dense):
@@ -244,6 +252,7 @@ class WindowBias(layers.Layer):
 SOURCES = {
     "BatchNorm": _BATCH_NORM,
     "InOrder": _IN_ORDER,
+    "as_model": _AS_MODEL,
     "ReversibleDense": _REVERSIBLE_DENSE,
     "ReversibleEmbedding": _REVERSIBLE_EMBEDDING,
     "gelu_tanh": _GELU_TANH,

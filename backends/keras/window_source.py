@@ -199,8 +199,9 @@ class WSConv{rank}D(layers.Conv{rank}D):
 
     def call(self, inputs):
         axes = tuple(range({rank} + 1))
-        mean, variance = ops.moments(self.kernel, axes, keepdims=True)
-        kernel = (self.kernel - mean) / ops.sqrt(variance + self.eps)
+        kernel = ops.convert_to_tensor(self.kernel)
+        mean, variance = ops.moments(kernel, axes, keepdims=True)
+        kernel = (kernel - mean) / ops.sqrt(variance + self.eps)
         outputs = ops.conv(
             inputs, kernel, self.strides, self.padding, dilation_rate=self.dilation_rate
         )

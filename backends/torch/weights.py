@@ -24,7 +24,12 @@ def load_into(module: nn.Module, graph: Graph, weights: Weights) -> None:
             layer = ROWS[node.op](node.op, *graph.input_shapes(node))
             names = (f"{node.name}.{name}" for name in layer.fixed)
             state |= {name: torch.zeros_like(own[name]) for name in names}
-    module.load_state_dict(state)
+    fits = {name for name in own if not name.endswith("num_batches_tracked")} == state.keys()
+    if not fits or any(own[name].shape != tensor.shape for name, tensor in state.items()):
+        module.load_state_dict(state)  # says what is wrong, in quadratic time
+    with torch.no_grad():
+        for name, tensor in state.items():
+            own[name].copy_(tensor)
 
 
 def read_from(module: nn.Module, graph: Graph) -> dict[str, Array]:

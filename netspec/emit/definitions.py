@@ -102,7 +102,7 @@ def define(
         return Sketch((Call(plan.of[item.path].name, first, rest),))
 
     for level in _by_height(root):
-        groups: dict[tuple[str | None, str], list[Part]] = {}
+        groups: dict[tuple[str | None, bool | None, str], list[Part]] = {}
         for part in level:
             sketches[part.path] = {item.local: sketch_of(item) for item in part.items}
             if part is not root:
@@ -110,7 +110,10 @@ def define(
                 if whole is not None:
                     absorbed[part.path] = whole
                     continue
-            groups.setdefault((part.block, _skeleton(part, sketches[part.path])), []).append(part)
+            # A stage of the network holds layers by their whole names, any other by a part of them.
+            whole_names = None if part.stage_of is None else not part.stage_of
+            key = (part.block, whole_names, _skeleton(part, sketches[part.path]))
+            groups.setdefault(key, []).append(part)
         for same in groups.values():
             title = names.fresh(name_of(titles.of(same[0])))
             definition = Definition(title, same[0], uses=len(same))

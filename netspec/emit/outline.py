@@ -20,7 +20,8 @@ class Part:
     `inputs` are the values from outside in the order of their first use, `outputs` the values that
     are used outside. `local` is its name inside the part around it. A later use of a shared part has
     for `owner` the local name of an earlier one, in the same part around them; all that is in the two
-    corresponds.
+    corresponds. A backend may gather items of a part: then `stage_of` is the path of that part, to which the
+    items' local names belong.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Part:
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     owner: str | None = None
+    stage_of: str | None = None
 
     def nodes(self) -> Iterator[Node]:
         """All nodes in it, those of inner parts included."""

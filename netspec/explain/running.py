@@ -78,7 +78,8 @@ PAGES = {
     ),
     "too-deep": Page(
         "a network is too deep for a framework to build",
-        "Keras follows a chain of layers by recursion, which Python bounds.",
+        "Keras follows a chain of layers by recursion, which Python bounds. A deep network is cut into models "
+        "within its model, but the uses of a shared layer stay in one, so there must not be many hundreds of them.",
     ),
     "unlike-model": Page(
         "a live model is not one of this graph",

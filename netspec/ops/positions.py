@@ -41,6 +41,7 @@ class Untokens(Regroup):
 
     kind = "untokens"
     accepts = ("sequence",)
+    dtypes = ("float",)
     variadic = "sizes"
     examples = (
         Example("untokens 4 5", ((20, 3),), (3, 4, 5)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from operator import index
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -12,13 +12,13 @@ from netspec.dim import Size, below
 from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Letters, NamedSizes, place_of, with_axis
 from netspec.ops.grouping import Group, Grouping, letters, parse_pattern, solve
-from netspec.shape import AXES_BY_RANK, Shape
+from netspec.shape import AXES_BY_RANK, DType, Shape
 
 
 class Regroup(Op):
     """Takes axes apart, reorders them and joins them, as `grouping` says."""
 
-    dtypes = ("float", "int")
+    dtypes: ClassVar[tuple[DType, ...]] = ("float", "int")
 
     def grouping(self, x: Shape) -> Grouping:
         """What becomes of the axes, for a settled op; raises `Rejected` where it cannot be."""

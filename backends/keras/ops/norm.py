@@ -49,18 +49,23 @@ def _affine(order: tuple[int, ...] | None = None) -> Holding:
 
 @ROWS.row(LayerNorm)
 def layer_norm(op: LayerNorm, x: Shape) -> Layer:
-    """Keras's eps is 1e-3 by default; its tensors over all axes lie in its order of them."""
-    axis, order = f"{held_axis(x, 'c')}", None
-    if op.over == "all":
-        axis, order = repr(list(range(1, 1 + len(x.axes)))), held_order(x)
+    """Keras's eps is 1e-3 by default; its tensors over all axes lie in its order of them.
+
+    On PyTorch it normalises the last axes only.
+    """
+    everything = Code(repr(list(range(1, 1 + len(x.axes)))))
     keywords: dict[str, Expr] = {
-        "axis": Code(axis),
+        "axis": everything if op.over == "all" else -1,
         "epsilon": op.eps,
         "center": op.affine and op.bias,
         "scale": op.affine,
     }
-    defaults = {"axis": Code("-1"), "center": True, "scale": True}
-    return single(Call("layers.LayerNormalization", {}, keywords, defaults), held=_affine(order))
+    made = Call(
+        "layers.LayerNormalization", {}, keywords, {"axis": -1, "center": True, "scale": True}
+    )
+    if op.over == "all":
+        return single(made, held=_affine(held_order(x)))
+    return with_channels_last(made, x, _affine())
 
 
 def _group_norm(groups: int, eps: float, affine: bool, x: Shape) -> Layer:

@@ -1,0 +1,28 @@
+"""Keras on JAX and on PyTorch, each in a process of its own: every op and whole networks, as on TensorFlow."""
+
+from __future__ import annotations
+
+import pytest
+from graphs import example_graph, graph_of, joined
+from keras_process import REALISED, check, process
+from test_keras import NETWORKS
+
+
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def keras(request):
+    with process(request.param) as call:
+        yield call
+
+
+@pytest.mark.parametrize("op", tuple(dict.fromkeys(op for op, _ in REALISED)), ids=lambda o: o.kind)
+def test_every_op_agrees_with_the_reference(keras, op):
+    """All its examples in one model; in float32, which both have without settings of their own."""
+    graphs = [example_graph(*case) for case in REALISED if case[0] is op]
+    check(keras, joined(graphs), "float32", 1e-5, training=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["cnn", "inverted", "residual", "two_sided", "volume", "equal", "temporal"]
+)
+def test_networks_agree_with_the_reference(keras, name):
+    check(keras, graph_of(NETWORKS[name]), "float32", 1e-5, training=5e-3)
