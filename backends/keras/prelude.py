@@ -82,6 +82,54 @@ class ReversibleEmbedding(layers.Embedding):
         return keras.KerasTensor((*inputs.shape, self.output_dim), self.compute_dtype)
 '''
 
+_BILINEAR = '''\
+@keras.saving.register_keras_serializable(package="netspec")
+class Bilinear(layers.Layer):
+    """A learned bilinear form of two tensors for each output feature."""
+
+    def __init__(
+        self,
+        units,
+        *,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+
+    def build(self, input_shape):
+        first, second = (shape[-1] for shape in input_shape)
+        shape = (self.units, first, second)
+        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, name="bias"
+            )
+
+    def call(self, inputs):
+        x, y = inputs
+        outputs = ops.einsum("...i,oij,...j->...o", x, self.kernel, y)
+        return outputs + self.bias if self.use_bias else outputs
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[0][:-1], self.units)
+
+    def get_config(self):
+        serialize = keras.initializers.serialize
+        own = {
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
+        }
+        return {**super().get_config(), **own}
+'''
+
 _GELU_TANH = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 def gelu_tanh(x):
@@ -255,6 +303,7 @@ SOURCES = {
     "as_model": _AS_MODEL,
     "ReversibleDense": _REVERSIBLE_DENSE,
     "ReversibleEmbedding": _REVERSIBLE_EMBEDDING,
+    "Bilinear": _BILINEAR,
     "gelu_tanh": _GELU_TANH,
     "Positions": _POSITIONS,
     "SinusoidalPositions": _SINUSOIDAL,
