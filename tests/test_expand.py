@@ -393,3 +393,18 @@ def test_arguments_in_one_list_are_taken_out_of_it(line: str, cure: str) -> None
         graph(text)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.help == f"arguments are separated by blanks: `{cure}`"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("input 3 4 5\nlet c = 3\nsoftmax axis=c", "c"),
+        ("input 3 4 5\nlet h = 3\nslice h 0 h", "h"),
+        ("input 3 4 5\nlet half = [1]\nconv 3 3 padding=[half]", None),
+        ("input 3 4 5\nlet n = 3.5\nconv n 3", None),
+    ],
+)
+def test_an_argument_that_a_variable_hides_is_told(text: str, hidden: str | None) -> None:
+    (mistake,) = mistakes(text)
+    assert mistake.id == "bad-argument"
+    assert (f'write `"{hidden}"` for the word' in (mistake.help or "")) == (hidden is not None)

@@ -9,6 +9,17 @@ from netspec.ops.fields import BiasInitial, Count, Initial
 from netspec.shape import Shape
 
 
+def _mapped(op: Op, x: Shape, features: int) -> Shape:
+    """The shape with other features, which are the last axis; raises `Rejected` where they are not."""
+    if not x.axes.endswith("c"):
+        raise Rejected(
+            "wrong-kind",
+            f"`{op.kind}` takes a tensor whose last axis is `c`, not `{' '.join(x.axes)}` of {x}",
+            help="`permute` puts the features last",
+        )
+    return x.with_sizes(*x.sizes[:-1], features)
+
+
 @register
 class Dense(Op):
     """An affine map of the features: of a vector, of each step of a sequence, or at each place of a tensor.
@@ -46,13 +57,7 @@ class Dense(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """`c -> units`, `t c -> t units`, `h w c -> h w units`."""
         (x,) = inputs
-        if not x.axes.endswith("c"):
-            raise Rejected(
-                "wrong-kind",
-                f"`dense` takes a tensor whose last axis is `c`, not `{' '.join(x.axes)}` of {x}",
-                help="`permute` puts the features last",
-            )
-        return x.with_sizes(*x.sizes[:-1], self.units)
+        return _mapped(self, x, self.units)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (units, c)`, `bias (units)`."""
@@ -77,12 +82,15 @@ class Tied(Op):
     """
 
     kind = "tied"
-    accepts = ("vector", "sequence")
+    accepts = ("vector", "sequence", "tensor")
     borrows = True
     examples = (
         Example("{ share code = dense 5; code -> relu -> tied code }", ((7,),), (7,)),
         Example(
             "{ share code = dense 5 bias=false; code -> tanh -> tied code }", ((4, 7),), (4, 7)
+        ),
+        Example(
+            "windows 2 -> { share code = dense 5; code -> tied code }", ((3, 4, 2),), (2, 4, 3)
         ),
     )
 
@@ -93,9 +101,9 @@ class Tied(Op):
     ]
 
     def infer(self, *inputs: Shape) -> Shape:
-        """`c -> features`, `t c -> t features`."""
+        """`c -> features`, `t c -> t features`, `h w c -> h w features`."""
         (x,) = inputs
-        return x.with_sizes(*x.sizes[:-1], self.features)
+        return _mapped(self, x, self.features)
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """The `weight` of the shared layer: `(features, c)`, or `(c, features)` for `rows=inputs`."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from netspec.dim import Size, below
+from netspec.dim import Dim, Size, below
 from netspec.ops.base import Example, Op, Rejected, register
 from netspec.ops.fields import Letters, NamedSizes, place_of, with_axis
 from netspec.ops.grouping import Group, Grouping, letters, parse_pattern, solve
@@ -153,14 +153,14 @@ class Rearrange(Regroup):
     sizes: Annotated[NamedSizes, Field(description="sizes of the pattern's axes: `p=2`")] = ()
 
     def settle(self, *inputs: Shape) -> Self:
-        """Every size that the pattern names, by name."""
+        """Every size that the pattern names, by name; those known only at run time follow from the others."""
         (x,) = inputs
         grouping = solve(x, self.pattern, dict(self.sizes))
         sizes = tuple(
             (name, grouping.sizes[name])
             for group in grouping.left
             for name in group
-            if name[0] != "1"
+            if name[0] != "1" and not isinstance(grouping.sizes[name], Dim)
         )
         return self.model_copy(update={"sizes": sizes})
 
