@@ -136,7 +136,8 @@ def test_a_size_of_no_axis_is_refused():
         ("c (h w)", "ct"),
         ("(c h w)", "c"),
         ("(p c) (h x) w", "chw"),
-        ("head t (d c)", "ctw"),
+        ("head t (d c)", "ntc"),
+        ("h w (q p c)", "hwc"),
         ("(h w) h2 c", "ntc"),
     ],
 )
