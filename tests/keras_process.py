@@ -46,20 +46,25 @@ def assert_close(found, wanted, limit):
 
 
 def check(keras, graph, precision, limit, training=None):
-    """One session infers and trains as the reference does; `training` is another limit for what training gives."""
+    """One session infers and trains as the reference does.
+
+    `training` is another limit for what training gives; False leaves the step out.
+    """
     weights = random_weights(graph)
     batches = [feeds_for(graph, size) for size in BATCHES]
     oracle = reference.open_session(graph, weights, "float64")
     wanted = [oracle.predict(feeds) for feeds in batches]
     draws = np.random.default_rng(0)
     cotangents = {name: draws.normal(0, 1, y.shape) for name, y in wanted[-1].items()}
-    step = (batches[-1], cotangents)
+    step = None if training is False else (batches[-1], cotangents)
     found, after = keras(keras_worker.examine, graph, weights, precision, batches, step)
     for mine, theirs in zip(found, wanted, strict=True):
         assert_close(mine, theirs, limit)
         for output in graph.outputs:
             assert mine[output.name].dtype == precision
             assert mine[output.name].shape[1:] == graph.by_name[output.node].shape.sizes
+    if step is None:
+        return
     for mine, theirs in zip(after, oracle.train_step(*step), strict=True):
         assert_close(mine, theirs, training or limit)
 

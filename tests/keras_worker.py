@@ -17,7 +17,9 @@ _FAST_COMPILER = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensiv
 def choose(backend):
     """Let Keras run on this backend, on the CPU, with TensorFlow's notes off stderr."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    os.environ.update(quiet, KERAS_BACKEND=backend, XLA_FLAGS=_FAST_COMPILER)
+    os.environ.update(quiet, KERAS_BACKEND=backend)
+    if backend == "jax":
+        os.environ["XLA_FLAGS"] = _FAST_COMPILER
 
 
 def examine(graph, weights, precision, batches, step):

@@ -141,7 +141,7 @@ class Attention(layers.Layer):
         return KerasTensor(query.shape, self.compute_dtype)
 
     def get_config(self):
-        initializers = {
+        starts = {
             name: keras.initializers.serialize(getattr(self, name))
             for name in ("kernel_initializer", "output_initializer", "bias_initializer")
         }
@@ -155,7 +155,7 @@ class Attention(layers.Layer):
             "use_bias": self.use_bias,
             "dropout": self.dropout.rate,
         }
-        return {**super().get_config(), **own, **initializers}
+        return {**super().get_config(), **own, **starts}
 '''
 
 ATTENTION = {"attend": _ATTEND, "DotProductAttention": _SDPA, "Attention": _ATTENTION}
