@@ -245,9 +245,7 @@ class WindowBias(layers.Layer):
     Places that stood apart before the image was shifted get -100.
     """
 
-    def __init__(
-        self, heads, window, *, shift=(0, 0), initializer="zeros", **kwargs
-    ):
+    def __init__(self, heads, window, *, shift=(0, 0), initializer="zeros", **kwargs):
         super().__init__(**kwargs)
         self.heads = heads
         self.window = tuple(window)
