@@ -29,8 +29,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 LINT = HERE / "lint"
 SCHEMA = json.loads((HERE / "data" / "sarif-2.1.0-used.schema.json").read_text())
-# The published schema, from the npm package @microsoft/jest-sarif 1.0.0-beta.0 (MIT), without its blanks.
-PUBLISHED = json.loads((HERE / "data" / "sarif-2.1.0-rtm.5.schema.json").read_text())
 BAD, GOOD = "input 3 8 8\nconv 8 3 -> bn\n", "input 3 8 8\nconv 8 3 bias=false -> bn\n"
 PAGES = {id_: page for pages in MISTAKES.values() for id_, page in pages.items()}
 
@@ -74,7 +72,6 @@ def test_sarif_is_valid(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     log = json.loads(run("check", "all.net", "broken.net", "--format", "sarif", code=1).stdout)
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     jsonschema.validate(log, SCHEMA)
-    jsonschema.Draft4Validator(PUBLISHED).validate(log)
     (only,) = log["runs"]
     for result in only["results"]:
         rule = only["tool"]["driver"]["rules"][result["ruleIndex"]]
@@ -89,7 +86,6 @@ def test_sarif_is_valid(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert uri.endswith("a%20%C3%A4%23.net")
     clean = json.loads(run("check", "-", "--format", "sarif", stdin=GOOD).stdout)
     jsonschema.validate(clean, SCHEMA)
-    jsonschema.Draft4Validator(PUBLISHED).validate(clean)
     assert clean["runs"][0]["results"] == []
 
 
