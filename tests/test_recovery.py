@@ -63,24 +63,28 @@ SOUND = [
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
+BRANCHLESS = [mistake for mistake in MISTAKES if mistake != "relu | tanh"]
+"""Mistakes among branches, where a bar is none."""
+
+
 @st.composite
 def wrong_programs(draw: Draw) -> tuple[str, list[int]]:
     """A text, and the lines of the mistakes in it: among sound statements, at the top and in bodies."""
     lines: list[str] = []
     wrong: list[int] = []
 
-    def body(room: int) -> None:
+    def body(room: int, branches: bool = False) -> None:
         for _ in range(draw(st.integers(0, 4))):
             choice = draw(st.sampled_from(["sound", "wrong", "inside", "sound"]))
             if choice == "wrong":
                 wrong.append(len(lines) + 1)
-                lines.append(draw(st.sampled_from(MISTAKES)))
+                lines.append(draw(st.sampled_from(BRANCHLESS if branches else MISTAKES)))
             elif choice == "sound" or room == 0:
                 lines.extend(draw(st.sampled_from(SOUND)).splitlines())
             else:
                 head, end = draw(st.sampled_from(BODIES))
                 lines.append(head)
-                body(room - 1)
+                body(room - 1, head.startswith("add"))
                 lines.append(end)
 
     for _ in range(draw(st.integers(1, 3))):

@@ -10,7 +10,7 @@ from netspec.language import tree
 from netspec.language.evaluate import Evaluator
 from netspec.language.reports import fail
 from netspec.language.values import Closure, Frame, Schedule, holds_tensor, plain, show
-from netspec.ops import Op, Rejected, words_of
+from netspec.ops import Op, Rejected, words, words_of
 from netspec.ops.binding import bind
 from netspec.ops.initial import Init
 from netspec.source import Span
@@ -93,7 +93,8 @@ class OpArguments:
                     break
                 meant = did_you_mean(word.name, [*self.frame.names, *self.frame.home.constants])
                 misspelt_word = did_you_mean(word.name, words_of(self.op)) is not None
-                if not known and error.id == "bad-argument" and (meant or not misspelt_word):
+                unknown = not known and word.name not in words()
+                if unknown and error.id == "bad-argument" and (meant or not misspelt_word):
                     message = f"unknown name `{word.name}`"
                     return Diagnostic("unknown-name", message, word.span, help=meant)
         if error.id in ("missing-argument", "bad-argument"):
