@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from netspec.cli import COMMANDS, main
+
 HEAVY = ("keras", "numpy", "onnx", "onnxruntime", "safetensors", "tensorflow", "torch")
 RESNET = "examples/resnet18.net"
 
@@ -90,3 +92,20 @@ from pydantic.plugin._loader import PYDANTIC_ENTRY_POINT_GROUP
 import sys
 assert "importlib.metadata" in sys.modules"""
     assert "pydantic" in imported(code)
+
+
+def test_naming_the_commands_imports_none_of_them():
+    code = f"{run('--help')}\nimport sys; print(*sys.modules, file=sys.stderr); sys.exit()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stderr.split()
+    rooms = {name for name in done if name.startswith("netspec.")}
+    assert rooms == {"netspec.cli", "netspec.cli.shared"}
+
+
+def test_each_command_is_where_the_table_says():
+    for name in COMMANDS:
+        command = main.get_command(None, name)
+        assert command is not None
+        assert command.name == name
+        assert command.help

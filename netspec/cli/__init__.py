@@ -1,4 +1,4 @@
-"""Command line: arguments, files, exit codes. No logic; what a command needs is imported when it runs.
+"""Command line: arguments, files, exit codes. No logic; a command, and what it needs, is imported when it runs.
 
 Exit codes: 0 done, 1 the spec or its data are wrong (for `check`, warnings too), 2 the command line or
 the configuration is wrong, 3 the machine cannot do it (a provider that is not there). Anything else is
@@ -16,12 +16,47 @@ from typing import Any
 
 import click
 
-from netspec.cli import checking, compiling, computing
 from netspec.cli.shared import CommandGroup
+
+COMMANDS = {
+    "compile": ("compiling:compile_", "Write SPEC for a target."),
+    "check": ("checking:check", "Look for mistakes in specs, and for what is probably not meant."),
+    "explain": ("checking:explain", "Tell what NAME, the id in a diagnostic, means."),
+    "fmt": ("compiling:fmt", "Give specs their canonical form."),
+    "summary": ("compiling:summary", "Show layers, shapes, parameters and multiply-adds."),
+    "print": ("compiling:print_", "Show the graph that SPEC expands to, one node a line."),
+    "schema": ("compiling:schema", "Print the JSON schema of graphs."),
+    "ops": ("compiling:ops", "List the ops, or show the page of one."),
+    "verify": ("computing:verify", "Prove that SPEC gives the same numbers in every target."),
+    "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
+    "weights": ("computing:weights_group", "Make weight files."),
+}
+"""Of each command: where it stands below `netspec.cli`, and what `--help` says of it."""
+
+
+class Commands(CommandGroup):
+    """Finds a command when it is asked for: to name all of them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        room, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"netspec.cli.{room}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table, as it stands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
 
 
 @click.group(
-    cls=CommandGroup,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="netspec-compiler", prog_name="netspec")
@@ -52,19 +87,3 @@ def _import_no_plugins() -> None:
     found = ModuleType(name)
     vars(found).update(get_plugins=tuple, __getattr__=loaded)
     sys.modules.setdefault(name, found)
-
-
-for _command in (
-    compiling.compile_,
-    checking.check,
-    checking.explain,
-    compiling.fmt,
-    compiling.summary,
-    compiling.print_,
-    compiling.schema,
-    compiling.ops,
-    computing.verify,
-    computing.run,
-    computing.weights_group,
-):
-    main.add_command(_command)
