@@ -102,8 +102,8 @@ def predict(target: str, work: Path) -> None:
     for name in TRAINED_IN:
         graph = load_graph(name)
         weights = netspec.load_weights(work / f"{name}.safetensors")
-        for form, fold in (("written", False), ("folded", True)):
-            model = netspec.build(graph, target=target, weights=weights, fold_bn=fold)
+        for form, passes in (("written", []), ("folded", ["fold-bn"])):
+            model = netspec.build(graph, target=target, weights=weights, passes=passes)
             np.save(work / f"{name}.{target}.{form}.npy", run(model, images))
 
 

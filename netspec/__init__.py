@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netspec.ir import Graph, Node, Output, Scope
     from netspec.net import Net, Tensor
     from netspec.parity import verify
-    from netspec.passes.fold_batchnorm import fold_batchnorm
+    from netspec.passes import optimize
     from netspec.shape import Shape
     from netspec.summary import summarize
     from netspec.weights import init_weights, load_weights, save_weights
@@ -41,11 +41,11 @@ _HOMES = {
     "Tensor": "netspec.net",
     "build": "netspec.compiler",
     "compile": "netspec.compiler",
-    "fold_batchnorm": "netspec.passes.fold_batchnorm",
     "get_weights": "netspec.compiler",
     "init_weights": "netspec.weights",
     "load": "netspec.compiler",
     "load_weights": "netspec.weights",
+    "optimize": "netspec.passes",
     "parse": "netspec.compiler",
     "save_weights": "netspec.weights",
     "set_weights": "netspec.compiler",
@@ -66,11 +66,11 @@ __all__ = [
     "Tensor",
     "build",
     "compile",
-    "fold_batchnorm",
     "get_weights",
     "init_weights",
     "load",
     "load_weights",
+    "optimize",
     "parse",
     "save_weights",
     "set_weights",

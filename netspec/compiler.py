@@ -115,18 +115,18 @@ def compile(  # noqa: A001 (the public name: netspec.compile)
     target: str,
     weights: Weights | None = None,
     seed: int | None = None,
-    fold_bn: bool = False,
+    passes: Sequence[str] = (),
     **options: Any,
 ) -> Artifact:
     """The graph as a file for `torch`, `keras`, `onnx` or `ir`.
 
     Weights are those given, or drawn from `seed`; ONNX, which must hold some, draws them from seed 0
-    if neither is given. `fold_bn` folds batch norms into the layers before them, in graph and weights.
+    if neither is given. `passes` (`netspec.passes`) rewrite graph and weights for inference.
     Further options are the backend's own (`opset` for ONNX). Raises `SpecError`.
     """
     if seed is None and target == "onnx":
         seed = 0
-    graph, chosen = _prepare(graph, weights, seed, fold_bn)
+    graph, chosen = _prepare(graph, weights, seed, passes)
     if target == "ir":
         return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen)
     backend = load_backend(target)
@@ -140,13 +140,13 @@ def build(
     target: str,
     weights: Weights | None = None,
     seed: int = 0,
-    fold_bn: bool = False,
+    passes: Sequence[str] = (),
 ) -> Any:
     """A live `nn.Module`, `keras.Model` or `InferenceSession` in inference mode.
 
-    Weights are those given, or drawn from `seed`. Raises `SpecError`.
+    Weights are those given, or drawn from `seed`; `passes` rewrite both. Raises `SpecError`.
     """
-    graph, chosen = _prepare(graph, weights, seed, fold_bn)
+    graph, chosen = _prepare(graph, weights, seed, passes)
     backend = load_backend(target)
     backend.ROWS.check(graph)
     assert chosen is not None
@@ -186,7 +186,7 @@ def _trainable(target: str) -> Trainable:
 
 
 def _prepare(
-    graph: Graph, weights: Weights | None, seed: int | None, fold_bn: bool
+    graph: Graph, weights: Weights | None, seed: int | None, passes: Sequence[str]
 ) -> tuple[Graph, Weights | None]:
     """Weights checked or drawn, and passes run. Without weights nothing here needs NumPy."""
     if weights is not None:
@@ -197,9 +197,9 @@ def _prepare(
         from netspec.weights import init_weights
 
         weights = init_weights(graph, seed)
-    if not fold_bn:
+    if not passes:
         return graph, weights
-    from netspec.passes import Model, run_passes
-    from netspec.passes.fold_batchnorm import fold_batchnorm
+    from netspec.passes import optimize
 
-    return run_passes(Model(graph, weights), [fold_batchnorm])
+    model = optimize(graph, weights, passes)
+    return model.graph, model.weights

@@ -97,5 +97,5 @@ def test_every_target_gives_the_same_numbers(names):
     """Side by side: most of a verification is the start of its processes."""
     graphs = [load(name) for name in names]
     graph = joined(graphs) if len(graphs) > 1 else graphs[0]
-    report = netspec.verify(graph, targets=["torch", "keras", "onnx"], fold_bn=True)
+    report = netspec.verify(graph, targets=["torch", "keras", "onnx"], passes=["fold-bn"])
     assert report.passed, report.table()

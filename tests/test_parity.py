@@ -13,6 +13,7 @@ from graphs import chain, graph_of
 from netspec.backend import TARGETS
 from netspec.diagnostics import SpecError
 from netspec.parity import harness, verify
+from netspec.passes import fold_batchnorm
 from netspec.weights import random_weights
 
 NET = """
@@ -275,11 +276,11 @@ def test_nan_in_the_reference_is_no_excuse():
 
 
 def test_folded_batch_norms_are_held_to_the_graph_as_it_is():
-    report = verify(SMALL, targets=["reference"], fold_bn=True)
+    report = verify(SMALL, targets=["reference"], passes=["fold-bn"])
     assert report.passed
     assert [row.mode for row in report.rows] == ["eval", "eval"]
     assert 0 < report.rows[1].worst.relative < 1e-12
-    assert "batch norms folded" in report.table()
+    assert "after fold-bn" in report.table()
 
 
 def test_a_network_without_weights_is_verified_too():
@@ -294,9 +295,9 @@ def test_a_wrong_fold_is_found(monkeypatch):
         name = "first.conv1.bias"
         return folded._replace(weights={**folded.weights, name: folded.weights[name] * 1.001})
 
-    true_fold = harness.fold_batchnorm
-    monkeypatch.setattr(harness, "fold_batchnorm", forgetful)
-    report = verify(SMALL, targets=["reference"], fold_bn=True)
+    true_fold = fold_batchnorm.fold_batchnorm
+    monkeypatch.setattr(fold_batchnorm, "fold_batchnorm", forgetful)
+    report = verify(SMALL, targets=["reference"], passes=["fold-bn"])
     assert [row.passed for row in report.rows] == [False, False]
 
 
@@ -348,7 +349,7 @@ def test_the_report_says_the_same_in_json(verify_fake):
     assert content["passed"] is False
     assert content["network"] == "small"
     assert content["fingerprint"] == SMALL.fingerprint
-    assert (content["seed"], content["batches"], content["folded"]) == (3, [2], False)
+    assert (content["seed"], content["batches"], content["passes"]) == (3, [2], [])
     assert content["versions"].keys() == {"numpy"}
     evaluated, trained = content["rows"]
     assert evaluated["checks"][0] == {
@@ -374,10 +375,10 @@ def test_the_table_is_aligned(verify_fake):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fold_bn", [False, True], ids=["whole", "folded"])
+@pytest.mark.parametrize("passes", [(), ("fold-bn",)], ids=["whole", "folded"])
 @pytest.mark.parametrize("name", ["n1", "n2", "n3", "n4"])
-def test_the_reference_networks_are_the_same_in_every_target(name, fold_bn):
+def test_the_reference_networks_are_the_same_in_every_target(name, passes):
     text = (Path(__file__).parent.parent / "examples" / f"{name}.net").read_text()
-    report = verify(graph_of(text, name), fold_bn=fold_bn)
+    report = verify(graph_of(text, name), passes=passes)
     assert report.passed, report.table()
     assert {row.target for row in report.rows} == set(TARGETS)

@@ -27,6 +27,7 @@ COMMANDS = {
     "print": ("compiling:print_", "Show the graph that SPEC expands to, one node a line."),
     "schema": ("compiling:schema", "Print the JSON schema of graphs."),
     "ops": ("compiling:ops", "List the ops, or show the page of one."),
+    "passes": ("optimizing:passes", "List the passes of -O."),
     "verify": ("computing:verify", "Prove that SPEC gives the same numbers in every target."),
     "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
     "weights": ("computing:weights_group", "Make weight files."),

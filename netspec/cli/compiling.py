@@ -30,7 +30,7 @@ def compile_(
     output: str | None,
     weights: str | None,
     seed: int | None,
-    fold_bn: bool,
+    passes: tuple[str, ...],
     opset: int | None,
     **spec: Any,
 ) -> None:
@@ -53,7 +53,7 @@ def compile_(
     options = {} if opset is None else {"opset": opset}
     given = read_weights(graph, weights, seed)
     artifact = compile_graph(
-        graph, target=target, weights=given, seed=seed, fold_bn=fold_bn, **options
+        graph, target=target, weights=given, seed=seed, passes=passes, **options
     )
     if beside:
         from netspec.weights import dump_weights

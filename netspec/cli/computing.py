@@ -10,6 +10,7 @@ import click
 from netspec.cli.shared import (
     STDIN,
     load_graph,
+    pass_options,
     read_weights,
     report,
     spec_options,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     default=("float32", "float64"),
     show_default=True,
 )
-@click.option("--fold-bn", is_flag=True, help="Compare with batch norms folded.")
+@pass_options
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
 )
@@ -62,7 +63,7 @@ def verify(
     targets: tuple[str, ...],
     batches: tuple[int, ...],
     precisions: tuple[str, ...],
-    fold_bn: bool,
+    passes: tuple[str, ...],
     form: str,
     **spec: Any,
 ) -> None:
@@ -81,7 +82,7 @@ def verify(
         batches=batches,
         precisions=precisions,
         seed=seed,
-        fold_bn=fold_bn,
+        passes=passes,
     )
     click.echo(report.to_json() if form == "json" else report.table())
     if not report.passed:
@@ -121,7 +122,7 @@ def run(
     settings: tuple[str, ...],
     weights: str | None,
     seed: int | None,
-    fold_bn: bool,
+    passes: tuple[str, ...],
 ) -> None:
     """Run MODEL, an .onnx file or a spec, through ONNX Runtime. Arrays are batch first, channels first."""
     from netspec.arrays import describe, dump_arrays, load_arrays
@@ -136,9 +137,9 @@ def run(
         graph = _fitted(_sized_graph(model, net, settings, bare), arrays)
         given = read_weights(graph, weights, seed)
         content = compile_graph(
-            graph, target="onnx", weights=given, seed=seed, fold_bn=fold_bn
+            graph, target="onnx", weights=given, seed=seed, passes=passes
         ).content
-    elif weights is not None or seed is not None or fold_bn or net is not None or settings:
+    elif weights is not None or seed is not None or passes or net is not None or settings:
         raise click.UsageError("an .onnx file has its weights: the other options go with a spec")
     try:
         session = open_session(content, provider)

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -112,18 +113,46 @@ def net_options(command: Command) -> Command:
 
 def weight_options(command: Command) -> Command:
     """Weights from a file or a seed, and passes over them."""
+    command = pass_options(command)
     options = [
         click.option("--weights", metavar="FILE", help="Canonical weights (safetensors)."),
         click.option(
             "--seed", type=click.IntRange(0, 2**63 - 1), help="Draw weights from this seed."
         ),
-        click.option(
-            "--fold-bn", is_flag=True, help="Fold batch norms into the layers before them."
-        ),
     ]
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def pass_options(command: Command) -> Command:
+    """What rewrites the network for inference: the command takes the names as `passes`."""
+
+    @wraps(command)
+    def resolved(*arguments: Any, fold_bn: bool, everything: bool, names: str, **rest: Any) -> Any:
+        chosen = [name.strip() for name in names.split(",") if name.strip()]
+        if fold_bn:
+            chosen.append("fold-bn")
+        if everything:
+            from netspec.passes import OPTIMIZE
+
+            chosen += OPTIMIZE
+        return command(*arguments, passes=tuple(dict.fromkeys(chosen)), **rest)
+
+    options = [
+        click.option(
+            "--fold-bn", is_flag=True, help="Fold batch norms into the layers before them."
+        ),
+        click.option("-O", "everything", is_flag=True, help="Optimize for inference: all passes."),
+        click.option(
+            "--passes", "names", default="", metavar="A,B", help="These passes, in this order."
+        ),
+    ]
+    decorated: Any = resolved
+    for option in reversed(options):
+        decorated = option(decorated)
+    result: Command = decorated
+    return result
 
 
 def read_spec(path: str, limits: Limits) -> tuple[str, str]:

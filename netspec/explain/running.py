@@ -46,6 +46,10 @@ PAGES = {
         "there is no target of that name",
         "Targets are `torch`, `keras`, `onnx` and `ir`, and what other packages bring.",
     ),
+    "unknown-pass": Page(
+        "there is no pass of that name",
+        "`netspec passes` lists them.",
+    ),
     "unsupported": Page(
         "a target cannot do what is asked",
         "Some ops or forms of them have no exact counterpart in a framework. That is said before anything "

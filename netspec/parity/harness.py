@@ -16,8 +16,7 @@ from netspec.parity.exchange import Answer, Arrays, Exercise, Task
 from netspec.parity.limits import Limits
 from netspec.parity.report import Report, Row, Skipped
 from netspec.parity.runner import Crash, Job, run_jobs
-from netspec.passes import Model, Pass
-from netspec.passes.fold_batchnorm import fold_batchnorm
+from netspec.passes import optimize
 from netspec.sizes import bind, propose
 from netspec.weights import Weights, check_weights, np, random_weights
 
@@ -44,15 +43,15 @@ def verify(
     batches: Sequence[int] = (1, 2, 7),
     precisions: Sequence[str] = PRECISIONS,
     seed: int = 0,
-    fold_bn: bool = False,
+    passes: Sequence[str] = (),
 ) -> Report:
     """Run a network on every target, in processes of their own, against the float64 reference.
 
     Weights are rounded to float32; where none are given they are drawn as a trained network has
     them, and inputs from a normal distribution. `targets` are all that are installed and can
     realise the graph. Inference is compared at each of `batches`, one training step at 7. With
-    `fold_bn` the targets get the graph with its batch norms folded, are held to the graph as it
-    is, and do not train.
+    `passes` the targets get the graph as these rewrite it, are held to the graph as it was, and do
+    not train.
 
     Raises `SpecError` for weights that do not fit, and for a target that is named and is unknown,
     not installed or cannot realise the graph.
@@ -62,15 +61,15 @@ def verify(
     given = random_weights(graph, seed) if weights is None else weights
     check_weights(graph, given)
     weights = {name: array.astype(np.float32) for name, array in given.items()}
-    exercise, sizes = _draw(graph, batches, seed, train=not fold_bn)
+    exercise, sizes = _draw(graph, batches, seed, train=not passes)
     task = original = _task(graph, weights, exercise)
-    if fold_bn:
-        task = _task(graph, weights, exercise, fold_batchnorm)
+    if passes:
+        task = _task(graph, weights, exercise, passes)
     chosen, skipped = _choose(task.graph, targets)
     jobs = [Job(target, precision) for target in chosen for precision in precisions]
     trusted = [_ORACLE, *_yardsticks(graph, precisions)]
-    answers = run_jobs(task, jobs if fold_bn else [*trusted, *jobs])
-    yardsticks = run_jobs(original, trusted) if fold_bn else answers
+    answers = run_jobs(task, jobs if passes else [*trusted, *jobs])
+    yardsticks = run_jobs(original, trusted) if passes else answers
     truth = _answer(yardsticks, _ORACLE)
     limits = _limits(graph, yardsticks, truth)
     rows: list[Row] = []
@@ -89,7 +88,7 @@ def verify(
         batches=tuple(batches),
         sizes=sizes,
         seed=seed,
-        folded=fold_bn,
+        passes=tuple(passes),
         rows=tuple(rows),
         crashes=tuple(crashes),
         divergences=tuple(_locate(task, row, batches) for row in _clearest_failures(rows)),
@@ -182,16 +181,12 @@ def _draw(
     return Exercise(predictions, step, cotangents), sizes
 
 
-def _task(
-    graph: Graph, weights: Weights, exercise: Exercise, rewrite: Pass = lambda model: model
-) -> Task:
-    """Each precision's weights are rewritten alone: a pass rounds to the precision it is given."""
-    models = {
-        precision: rewrite(Model(graph, {n: a.astype(precision) for n, a in weights.items()}))
-        for precision in PRECISIONS
-    }
-    kept = {precision: model.weights or {} for precision, model in models.items()}
-    return Task(models["float64"].graph, kept, exercise)
+def _task(graph: Graph, weights: Weights, exercise: Exercise, passes: Sequence[str] = ()) -> Task:
+    """The passes compute in float64, and each precision gets what they give, rounded once."""
+    model = optimize(graph, {n: a.astype(np.float64) for n, a in weights.items()}, passes)
+    exact = model.weights or {}
+    kept = {p: {name: array.astype(p) for name, array in exact.items()} for p in PRECISIONS}
+    return Task(model.graph, kept, exercise)
 
 
 def _choose(graph: Graph, targets: Sequence[str] | None) -> tuple[list[str], list[Skipped]]:

@@ -58,7 +58,7 @@ class Report(NamedTuple):
     batches: tuple[int, ...]
     sizes: tuple[Mapping[str, int], ...]
     seed: int
-    folded: bool
+    passes: tuple[str, ...]
     rows: tuple[Row, ...]
     crashes: tuple[Crash, ...]
     divergences: tuple[Divergence, ...]
@@ -83,7 +83,7 @@ class Report(NamedTuple):
             "batches": self.batches,
             "sizes": [dict(each) for each in self.sizes],
             "seed": self.seed,
-            "folded": self.folded,
+            "passes": list(self.passes),
             "passed": self.passed,
             "versions": dict(self.versions),
             "rows": [_row(row) for row in self.rows],
@@ -98,8 +98,8 @@ class Report(NamedTuple):
 
     def _lines(self) -> Iterator[str]:
         batches = ", ".join(map(str, self.batches))
-        folded = ", batch norms folded" if self.folded else ""
-        about = f"batches {batches}; seed {self.seed}{folded}"
+        passed = f"; after {', '.join(self.passes)}" if self.passes else ""
+        about = f"batches {batches}; seed {self.seed}{passed}"
         yield f"{self.network} against the float64 reference ({about})"
         runs = [f"batch {batch}" for batch in self.batches] + ["training"]
         for run, sizes in zip(runs, self.sizes, strict=False):

@@ -1,10 +1,12 @@
-"""What a pass is: Model -> Model, pure and idempotent; one pass, one file of its name."""
+"""What a pass is, which there are, and how they are run: Model -> Model, pure and idempotent; a file for each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.ir import Graph
 from netspec.passes.validate import validate
 
@@ -12,14 +14,77 @@ if TYPE_CHECKING:
     from netspec.weights import Weights
 
 
+class Note(NamedTuple):
+    """What a pass did with a node of the network, or why it left it alone."""
+
+    step: str
+    """The pass."""
+    node: str
+    """The path of the node that it looked at, as the network had it when the pass began."""
+    changed: bool
+    """Whether it is gone or different now."""
+    text: str
+    """In words: `into conv1`, `stays: conv2 pads with zeros`."""
+
+
 class Model(NamedTuple):
     """A network on its way through the passes; without weights its structure alone is rewritten."""
 
     graph: Graph
     weights: Weights | None = None
+    notes: tuple[Note, ...] = ()
 
 
 Pass = Callable[[Model], Model]
+
+
+class Listed(NamedTuple):
+    """A pass that can be asked for by name."""
+
+    place: str
+    """Its module below `netspec.passes` and its function: `fold_batchnorm:fold_batchnorm`."""
+    summary: str
+
+
+CATALOGUE: Mapping[str, Listed] = {
+    "fold-bn": Listed(
+        "fold_batchnorm:fold_batchnorm", "batch norms into the linear layers before them"
+    ),
+}
+"""The passes by name, in the order in which `-O` runs them."""
+
+OPTIMIZE = tuple(CATALOGUE)
+"""What `-O` stands for."""
+
+
+def find(name: str) -> Pass:
+    """The pass of that name. Raises `SpecError`."""
+    if name not in CATALOGUE:
+        help_ = did_you_mean(name, CATALOGUE) or f"passes are {', '.join(CATALOGUE)}"
+        raise SpecError(Diagnostic("unknown-pass", f"there is no pass `{name}`", help=help_))
+    module, _, function = CATALOGUE[name].place.partition(":")
+    found: Pass = getattr(import_module(f"netspec.passes.{module}"), function)
+    return found
+
+
+def optimize(
+    graph: Graph, weights: Weights | None = None, passes: Iterable[str] = OPTIMIZE
+) -> Model:
+    """The network after these passes, for inference only, with notes of what each did.
+
+    All arithmetic is float64; at the end every weight is rounded once, to the widest dtype of those given.
+    The passes run in turns until none changes anything. Raises `SpecError` for a name that is none.
+    """
+    steps = [find(name) for name in passes]
+    if not steps:
+        return Model(graph, weights)
+    model, done = Model(graph, _widened(weights)), list[Note]()
+    while True:
+        before, model = model.graph, run_passes(model._replace(notes=()), steps)
+        if model.graph == before:
+            notes = (*done, *(note for note in model.notes if not note.changed))
+            return Model(model.graph, _rounded(model.weights, weights), notes)
+        done += (note for note in model.notes if note.changed)
 
 
 def run_passes(model: Model, passes: Iterable[Pass]) -> Model:
@@ -28,3 +93,18 @@ def run_passes(model: Model, passes: Iterable[Pass]) -> Model:
         model = step(model)
         validate(model.graph)
     return model
+
+
+def _widened(weights: Weights | None) -> Weights | None:
+    if weights is None:
+        return None
+    return {name: array.astype("float64") for name, array in weights.items()}
+
+
+def _rounded(weights: Weights | None, given: Weights | None) -> Weights | None:
+    if weights is None or not given:
+        return weights
+    from netspec.weights import np
+
+    dtype = np.result_type(*given.values())
+    return {name: array.astype(dtype) for name, array in weights.items()}

@@ -33,7 +33,7 @@ def fold_batchnorm(model: Model) -> Model:
 
     The network computes the same up to rounding, and folding once more changes nothing.
     """
-    graph, weights = model
+    graph, weights = model.graph, model.weights
     results = {output.node for output in graph.outputs}
     uses: dict[str, list[Node]] = {}
     for node in graph.nodes:
@@ -77,9 +77,9 @@ def fold_batchnorm(model: Model) -> Model:
     }
     graph = rewrite(graph, changed, layer_of)
     if weights is None:
-        return Model(graph)
+        return model._replace(graph=graph)
     kept = {**weights, **folded}
-    return Model(graph, {name: kept[name] for name, _ in graph.weights()})
+    return model._replace(graph=graph, weights={name: kept[name] for name, _ in graph.weights()})
 
 
 def _fold(layer: Node, norms: list[Node], weights: Weights) -> dict[str, Array] | None:
