@@ -117,6 +117,28 @@ COUNTS = {
         "regnet_y_16gf": 83_590_140,
         "regnet_y_32gf": 145_046_770,
     },
+    "zoo/mobileone": {
+        "mobileone_s0": 5_293_272,
+        "mobileone_s1": 4_825_192,
+        "mobileone_s2": 7_884_648,
+        "mobileone_s3": 10_170_600,
+        "mobileone_s4": 14_951_248,
+    },
+    "zoo/repvgg": {
+        "repvgg_a0": 9_108_968,
+        "repvgg_a1": 14_092_264,
+        "repvgg_a2": 28_210_600,
+        "repvgg_b0": 15_817_960,
+        "repvgg_b1": 57_415_016,
+        "repvgg_b1g2": 45_782_376,
+        "repvgg_b1g4": 39_966_056,
+        "repvgg_b2": 89_022_376,
+        "repvgg_b2g2": 70_846_376,
+        "repvgg_b2g4": 61_758_376,
+        "repvgg_b3": 123_085_288,
+        "repvgg_b3g2": 96_911_848,
+        "repvgg_b3g4": 83_825_128,
+    },
     "zoo/resnet_v2": {
         "resnet50_v2": 25_568_360,
         "resnet101_v2": 44_577_896,
@@ -131,6 +153,28 @@ COUNTS = {
     "zoo/xception": {
         "xception": 22_855_952,
     },
+}
+
+# The same of the networks in which the branches of each unit have become one convolution.
+DEPLOYED = {
+    "mobileone_s0": 2_078_504,
+    "mobileone_s1": 4_764_840,
+    "mobileone_s2": 7_808_168,
+    "mobileone_s3": 10_078_312,
+    "mobileone_s4": 14_838_352,
+    "repvgg_a0": 8_309_384,
+    "repvgg_a1": 12_789_864,
+    "repvgg_a2": 25_499_944,
+    "repvgg_b0": 14_339_048,
+    "repvgg_b1": 51_829_480,
+    "repvgg_b1g2": 41_360_104,
+    "repvgg_b1g4": 36_125_416,
+    "repvgg_b2": 80_315_112,
+    "repvgg_b2g2": 63_956_712,
+    "repvgg_b2g4": 55_777_512,
+    "repvgg_b3": 110_960_872,
+    "repvgg_b3g2": 87_404_776,
+    "repvgg_b3g4": 75_626_728,
 }
 NETS = [(file, net) for file, nets in COUNTS.items() for net in nets]
 FILES = {net: file for file, net in NETS}
@@ -163,6 +207,12 @@ def test_every_net_of_the_zoo_is_here():
 def test_the_parameters_are_as_many_as_published(file, net):
     trainable = (weight.shape for _, weight in load(net, file).weights() if weight.trainable)
     assert sum(map(prod, trainable)) == COUNTS[file][net]
+
+
+@pytest.mark.parametrize("net", DEPLOYED)
+def test_the_parameters_of_merged_units_are_as_many_as_published(net):
+    graph = load(net, overrides={"deploy": True})
+    assert sum(prod(weight.shape) for _, weight in graph.weights()) == DEPLOYED[net]
 
 
 def linear_macs(node, graph):

@@ -33,11 +33,22 @@ SMALL = {
     "inception_resnet_v2": ("inception_resnet_v2", 75, {"depths": (1, 1, 1)}),
     "mobilenet": ("mobilenet_v3_small", 71, {}),
     "mobilenet_v1": ("mobilenet_025", 71, {}),
+    "mobileone": (
+        "mobileone_s4",
+        64,
+        {
+            "widths": (16, 24, 32, 32),
+            "depths": (1, 2, 1, 1),
+            "branches": 2,
+            "squeezes": (0, 0, 1, 0),
+        },
+    ),
     "regnet": (
         "regnet_y_400mf",
         64,
         {"widths": (8, 16, 24, 32), "depths": (1, 2, 1, 2), "group": 8},
     ),
+    "repvgg": ("repvgg_b1g2", 64, {"widths": (8, 12, 16, 24), "depths": (2, 2, 1, 1)}),
     "resnet": ("resnext50_32x4d", 64, {"depths": (1, 2, 1, 1)}),
     "resnet_v2": ("resnet50_v2", 71, {"depths": (2, 1, 2, 1)}),
     "squeezenet": ("squeezenet1_1", 75, {}),
