@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from exported import export
 from ort_speed import run, session
-from paired import Result, main, paired, timed
+from paired import Result, main, paired
 
 import netspec
+from netspec.backends.torch.engines import export
+from netspec.bench.pairing import timed
 
 ENCODER = """
 net encoder(c=64, t=64, layers=4, heads=4) {
@@ -38,7 +39,7 @@ def compare(width: int, graph: netspec.Graph, goal: float, pairs: int) -> list[R
     with TemporaryDirectory() as folder:
         theirs = Path(folder, "theirs.onnx")
         module = netspec.build(graph, target="torch", weights=weights)
-        export(module, torch.zeros(2, *sizes), theirs)
+        export(module, [torch.zeros(2, *sizes)], theirs)
         baseline = session(theirs)
         for opset in (20, 23):
             ours = Path(folder, f"ours{opset}.onnx")

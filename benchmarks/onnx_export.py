@@ -6,11 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from exported import export
 from networks import EXAMPLES
-from paired import Result, main, paired, timed
+from paired import Result, main, paired
 
 import netspec
+from netspec.backends.torch.engines import export
+from netspec.bench.pairing import timed
 
 
 def measure(quick: bool) -> list[Result]:
@@ -42,8 +43,8 @@ def compare(
         (folder / "ours.onnx").write_bytes(artifact.content)
 
     ours()  # what is loaded at the first call is no part of it
-    export(torch.nn.Linear(1, 1), torch.zeros(2, 1), folder / "theirs.onnx")
-    theirs = timed(lambda: export(module, images, folder / "theirs.onnx"))
+    export(torch.nn.Linear(1, 1), [torch.zeros(2, 1)], folder / "theirs.onnx")
+    theirs = timed(lambda: export(module, [images], folder / "theirs.onnx"))
     title = f"{what} to ONNX: torch.onnx.export / netspec"
     return paired(title, theirs, timed(ours), pairs=pairs, lowest=lowest)
 

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 import torch
-from exported import export
 from networks import EXAMPLES
-from paired import Result, main, paired, timed
+from paired import Result, main, paired
 
 import netspec
+from netspec.backends.torch.engines import export
+from netspec.bench.pairing import timed
 
 
 def measure(quick: bool) -> list[Result]:
@@ -35,7 +36,7 @@ def compare(
         ours, theirs = Path(folder, "ours.onnx"), Path(folder, "theirs.onnx")
         ours.write_bytes(netspec.compile(graph, target="onnx", weights=weights).content)
         export(
-            netspec.build(graph, target="torch", weights=weights), torch.zeros(2, *sizes), theirs
+            netspec.build(graph, target="torch", weights=weights), [torch.zeros(2, *sizes)], theirs
         )
         sessions = [session(ours), session(theirs)]
     results = []

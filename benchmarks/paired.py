@@ -1,9 +1,4 @@
-"""Two things run in turn, the ratio of each pair, and a table of ratios. Knows nothing of what it times.
-
-On a machine that does other work, too, times drift; but two runs side by side drift together. So the
-median of the pairs' ratios says more than the ratio of two medians, and the quartiles say how far
-it can be trusted.
-"""
+"""Ratios with the bounds that they should keep, as a table. Knows nothing of what it times."""
 
 from __future__ import annotations
 
@@ -12,10 +7,11 @@ import json
 import os
 import resource
 import subprocess
-import time
 from collections.abc import Callable, Sequence
-from statistics import median, quantiles
+from statistics import median
 from typing import NamedTuple
+
+from netspec.bench.pairing import Run, ratios, take_turns
 
 
 class Result(NamedTuple):
@@ -44,9 +40,6 @@ class Result(NamedTuple):
         )
 
 
-Run = Callable[[], float]
-
-
 def paired(
     what: str,
     first: Run,
@@ -62,29 +55,10 @@ def paired(
     """
     if pairs > 1:
         first(), second()
-    times: list[tuple[float, float]] = []
-    for number in range(pairs):
-        if number % 2:
-            late = second()
-            times.append((first(), late))
-        else:
-            times.append((first(), second()))
-    ratios = [a / b for a, b in times]
-    low, middle, high = quantiles(ratios, n=4) if pairs > 1 else ratios * 3
+    times = list(take_turns([first, second], pairs))
+    ratio = ratios(times, 0, base=1)
     seconds = (median(a for a, _ in times), median(b for _, b in times))
-    return Result(what, middle, "x", lowest, highest, (low, high), seconds)
-
-
-def timed(function: Callable[[], object], repeat: int = 1) -> Run:
-    """A run of the function, measured on the wall; of many runs the mean."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        for _ in range(repeat):
-            function()
-        return (time.perf_counter() - start) / repeat
-
-    return run
+    return Result(what, ratio.median, "x", lowest, highest, (ratio.low, ratio.high), seconds)
 
 
 def spend(command: Sequence[str]) -> resource.struct_rusage:

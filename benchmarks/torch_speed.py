@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import torch
 from networks import EXAMPLES, BasicBlock, Bottleneck, ResNet18, ResNet50
-from paired import Result, main, paired, timed
+from paired import Result, main, paired
 from torch import nn
 
 import netspec
+from netspec.bench.pairing import timed
 
 NETWORKS = (
     ("ResNet-18", "resnet18", ResNet18, BasicBlock, 1),

@@ -10,9 +10,10 @@ from statistics import median
 
 import numpy as np
 from networks import EXAMPLES
-from paired import Result, main, processor, timed
+from paired import Result, main, processor
 
 import netspec
+from netspec.bench.pairing import timed
 from netspec.language.syntax import parse
 from netspec.language.tree import Block, Variant
 from netspec.source import Source

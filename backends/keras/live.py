@@ -61,27 +61,27 @@ def _check_kernels(model: Any, precision: str) -> None:
 
 
 class KerasSession:
-    """The emitted model as `netspec.backend.Session`, on Keras's active backend."""
+    """The emitted model as `netspec.backend.Session`, on Keras's active backend. `model` is the model."""
 
     def __init__(self, graph: Graph, weights: Weights, precision: str) -> None:
         graph = deterministic(Model(graph)).graph
         self._graph = graph
         self._precision = precision
-        self._model = build_model(graph, weights, precision)
-        _check_kernels(self._model, precision)
-        self._infer = inference(self._model)
+        self.model = build_model(graph, weights, precision)
+        _check_kernels(self.model, precision)
+        self._infer = inference(self.model)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, in inference mode."""
-        return self._named(self._infer(*self._feed(inputs)))
+        return self.named(self._infer(*self.feed(inputs)))
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """A forward and a backward pass in training mode with dropout at rate 0."""
-        tensors = slots(self._model, self._graph)
+        tensors = slots(self.model, self._graph)
         trainable = [slot for slot in tensors if slot.weight.trainable]
         variables = {id(v): v for slot in trainable for v in slot.variables}
         weights = [self._native(cotangents[each.name], each.node) for each in self._graph.outputs]
-        pulled = pull_back(self._model, list(variables.values()), self._feed(inputs), weights)
+        pulled = pull_back(self.model, list(variables.values()), self.feed(inputs), weights)
         by_variable = dict(zip(variables, pulled.variables, strict=True))
         gradients = {
             slot.name: slot.to_canonical(lambda variable: by_variable[id(variable)])
@@ -95,12 +95,14 @@ class KerasSession:
         statistics = {
             slot.name: slot.to_canonical() for slot in tensors if not slot.weight.trainable
         }
-        return Step(self._named(pulled.outputs), gradients, statistics)
+        return Step(self.named(pulled.outputs), gradients, statistics)
 
-    def _feed(self, inputs: Mapping[str, Array]) -> list[Array]:
+    def feed(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Inputs as the model takes them: in its order, axes where Keras has them, cast."""
         return [self._native(inputs[node.name], node.name) for node in self._graph.inputs]
 
-    def _named(self, results: Sequence[Any]) -> dict[str, Array]:
+    def named(self, results: Sequence[Any]) -> dict[str, Array]:
+        """What the model gave, by name and in the spec's order of axes."""
         return {
             output.name: self._canonical(value, output.node)
             for output, value in zip(self._graph.outputs, results, strict=True)
