@@ -15,16 +15,9 @@ from netspec.weights import Array
 keras = need("keras", "keras")
 
 
-def _threaded(threads: int) -> None:
-    """Bound TensorFlow's pools, which are made with its first tensor."""
-    tensorflow = need("tensorflow", "keras")
-    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-
-
 def _open_predict(folder: Path, threads: int) -> Engine:
     """`Model.predict_on_batch`: arrays in, arrays out, compiled on the first call."""
-    _threaded(threads)
+    del threads  # TensorFlow's are bounded by the environment of the process
     session = KerasSession(*read_network(folder), "float32")
 
     def prepare(inputs: Arrays) -> Callable[[], Any]:
@@ -40,7 +33,7 @@ def _open_predict(folder: Path, threads: int) -> Engine:
 
 def _open_function(folder: Path, threads: int) -> Engine:
     """The model as one `tf.function`, from tensors to tensors."""
-    _threaded(threads)
+    del threads  # TensorFlow's are bounded by the environment of the process
     session = KerasSession(*read_network(folder), "float32")
     function = inference(session.model)
 

@@ -128,7 +128,7 @@ def _choose(graph: Graph, names: Sequence[str] | None) -> tuple[list[Runtime], l
 
 def _exercise(
     graph: Graph, weights: Weights, batches: Sequence[int], seed: int
-) -> tuple[Arrays, dict[int, Arrays]]:
+) -> tuple[Arrays, Mapping[int, Arrays]]:
     """What the reference makes of a few examples, and for each batch size inputs that repeat them."""
     generator = np.random.default_rng(seed)
     count = min(EXAMPLES, max(batches))

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from netspec.backend import need
-from netspec.bench.report import Report, duration
+from netspec.bench.report import Report, counted, duration
 from netspec.diagnostics import Diagnostic, SpecError
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -33,8 +33,7 @@ def draw(report: Report, form: str) -> bytes:
     size = (8, max(1, len(batches)) * (1 + 0.4 * tallest))
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
-    figure.suptitle(f"{report.network}, {threads}: time of a run")
+    figure.suptitle(f"{report.network}, {counted(report.threads, 'thread')}: time of a run")
     panels = figure.subplots(max(1, len(batches)), 1, squeeze=False)[:, 0]
     for panel, batch in zip(panels, batches, strict=False):
         rows = [row for row in report.rows if row.batch == batch]

@@ -52,8 +52,8 @@ class Report(NamedTuple):
         return json.dumps(content, indent=indent, allow_nan=False)
 
     def _lines(self) -> Iterator[str]:
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        yield f"{self.network}: inference on {threads}, {self.rounds} rounds ({self.machine})"
+        about = f"{counted(self.threads, 'thread')}, {counted(self.rounds, 'round')}"
+        yield f"{self.network}: inference on {about} ({self.machine})"
         for batch in dict.fromkeys(row.batch for row in self.rows):
             rows = [row for row in self.rows if row.batch == batch]
             yield ""
@@ -78,6 +78,11 @@ def cells(row: Row) -> tuple[str, ...]:
         f"{row.ratio.median:.3f}",
         f"{row.ratio.low:.3f} to {row.ratio.high:.3f}",
     )
+
+
+def counted(number: int, what: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
