@@ -56,7 +56,7 @@ class Session(Protocol):
     """A network that is ready to compute. Arrays carry a batch axis in front, then the spec's axes."""
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Outputs by name, in inference mode."""
+        """Outputs by name, in inference mode and with dropout that is always on at rate 0, too."""
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """One forward and backward pass in training mode with dropout at rate 0.

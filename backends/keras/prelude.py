@@ -5,6 +5,7 @@ from __future__ import annotations
 from netspec.backends.keras.attention_source import ATTENTION
 from netspec.backends.keras.channel_source import CHANNELWISE
 from netspec.backends.keras.patch_source import PATCHES
+from netspec.backends.keras.sampling_source import SAMPLING
 from netspec.backends.keras.window_source import WINDOWS
 
 _BATCH_NORM = '''\
@@ -312,4 +313,5 @@ SOURCES = {
     **CHANNELWISE,
     **PATCHES,
     **WINDOWS,
+    **SAMPLING,
 }

@@ -49,7 +49,10 @@ def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
     """ONNX Runtime in `float32`; ONNX's reference evaluator on the double graph in `float64`."""
     from netspec.backends.onnx.graph import assemble
     from netspec.backends.onnx.session import ReferenceSession, RuntimeSession
+    from netspec.passes import Model
+    from netspec.passes.deterministic import deterministic
 
+    graph = deterministic(Model(graph)).graph
     if precision == "float64":
         return ReferenceSession(assemble(graph, weights, double=True))
     return RuntimeSession(_run(graph, weights))

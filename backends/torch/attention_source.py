@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 _CLASS = '''\
 class {name}(nn.Module):
     """{words}; its weights are called as those of nn.MultiheadAttention."""
@@ -39,7 +41,7 @@ class {name}(nn.Module):
             k,
             v,
             attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
+            dropout_p={rate},
             is_causal=self.causal,
             scale=self.scale,
             enable_gqa=q.shape[-3] != k.shape[-3],
@@ -108,21 +110,24 @@ _TURN = '''\
 '''
 
 
-def _source(rotary: bool, cross: bool) -> tuple[str, str]:
-    """The name and the text of one class."""
-    name = f"{'Rotary' if rotary else ''}{'Cross' if cross else 'Self'}Attention"
+def _source(rotary: bool, cross: bool, always: bool) -> tuple[str, str]:
+    """The name and the text of one class, which may be `always` dropping."""
+    kind = f"{'MC' if always else ''}{'Rotary' if rotary else ''}"
+    name = f"{kind}{'Cross' if cross else 'Self'}Attention"
     arguments = []
     if rotary:
         arguments += ["length: int,", "base: float = 10000.0,"]
     if cross:
         arguments += ["kdim: int | None = None,", "vdim: int | None = None,"]
     words = f"Attention of a sequence to {'another' if cross else 'itself'}"
+    words += ", with dropout in `eval` mode too" if always else ""
     text = _CLASS.format(
         name=name,
         words=f"{words}, by turned positions" if rotary else words,
         arguments="\n".join(f"        {each}" for each in arguments),
         weights=_SEPARATE if cross else _PACKED,
         tables=_TABLES if rotary else "",
+        rate="self.dropout" if always else "self.dropout if self.training else 0.0",
         forward=(_CROSS if cross else _SELF)
         + ("\n        q, k = self.turn(q), self.turn(k)" if rotary else ""),
         turn=_TURN if rotary else "",
@@ -130,5 +135,5 @@ def _source(rotary: bool, cross: bool) -> tuple[str, str]:
     return name, text.replace("*,\n\n", "*,\n").replace("\n\n\n", "\n\n")
 
 
-ATTENTION = dict(_source(rotary, cross) for rotary in (False, True) for cross in (False, True))
+ATTENTION = dict(_source(*chosen) for chosen in product((False, True), repeat=3))
 """Sources of the classes, by name."""

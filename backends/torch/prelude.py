@@ -146,6 +146,27 @@ class DropPath(nn.Module):
         return x * F.dropout(kept, self.p)
 '''
 
+_MC_DROPOUT = '''\
+class MC{name}(nn.{name}):
+    """Dropout that stays on in `eval` mode (Gal & Ghahramani, 2016)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.{function}(x, self.p, training=True)
+'''
+
+_MC_DROP_PATH = '''\
+class MCDropPath(nn.Module):
+    """Stochastic depth that stays on in `eval` mode: each example is dropped with probability p."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x.new_ones([x.shape[0]] + [1] * (x.dim() - 1))
+        return x * F.dropout(kept, self.p, training=True)
+'''
+
 _AFFINE = '''\
 class Affine(nn.Module):
     """A learned factor and a learned summand for each channel."""
@@ -186,6 +207,17 @@ SOURCES = {
     "Affine": _AFFINE,
     "Normalize": _NORMALIZE,
     "DropPath": _DROP_PATH,
+    **{
+        f"MC{name}": _MC_DROPOUT.format(name=name, function=function)
+        for name, function in {
+            "Dropout": "dropout",
+            "Dropout1d": "dropout1d",
+            "Dropout2d": "dropout2d",
+            "Dropout3d": "dropout3d",
+            "AlphaDropout": "alpha_dropout",
+        }.items()
+    },
+    "MCDropPath": _MC_DROP_PATH,
     "ReGLU": _REGLU,
     "GEGLU": _GEGLU,
     "SwiGLU": _SWIGLU,

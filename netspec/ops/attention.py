@@ -145,10 +145,20 @@ class Attention(_Attention):
     )
     init: Initial = None
     bias_init: BiasInitial = None
+    always: Annotated[bool, Field(description="whether `dropout` acts at inference too")] = False
 
     def deterministic(self) -> Self:
         """Without dropout."""
-        return self.model_copy(update={"dropout": 0.0})
+        return self.model_copy(update={"dropout": 0.0, "always": False})
+
+    def always_on(self) -> Self:
+        """Dropping at inference too."""
+        return self.model_copy(update={"always": True})
+
+    @property
+    def samples(self) -> bool:
+        """Whether inference drops some of the weights."""
+        return self.always and self.dropout > 0
 
     def settle(self, *inputs: Shape) -> Self:
         """Heads, their features and the scale as numbers."""

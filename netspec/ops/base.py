@@ -123,7 +123,11 @@ class Op(Traits, BaseModel):
         return None
 
     def deterministic(self) -> "Op":
-        """The op without chance in training: itself, unless it drops something."""
+        """The op without chance: itself, unless it drops something."""
+        return self
+
+    def always_on(self) -> "Op":
+        """The op with its chance at inference too (Monte Carlo dropout): itself, unless it drops something."""
         return self
 
     def infer(self, *inputs: Shape) -> Shape:

@@ -1,4 +1,4 @@
-"""Noise that regularises training and vanishes at inference."""
+"""Noise that regularises training and vanishes at inference, unless it is asked to stay."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -10,11 +10,14 @@ from netspec.shape import Shape
 
 
 class _Noise(Op):
-    """Keeps the shape; at rate 0, and at inference, the identity."""
+    """Keeps the shape; at rate 0, and at inference unless it is `always` on, the identity."""
 
     layout: ClassVar[Layout] = "any"
 
     rate: Annotated[Rate, Field(description="probability that one is dropped")] = 0.5
+    always: Annotated[
+        bool, Field(description="whether it drops at inference too (Gal & Ghahramani, 2016)")
+    ] = False
 
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
@@ -22,7 +25,11 @@ class _Noise(Op):
 
     def deterministic(self) -> Self:
         """At rate 0."""
-        return self.model_copy(update={"rate": 0.0})
+        return self.model_copy(update={"rate": 0.0, "always": False})
+
+    def always_on(self) -> Self:
+        """Dropping at inference too."""
+        return self.model_copy(update={"always": True})
 
 
 @register
@@ -34,6 +41,7 @@ class Dropout(_Noise):
         Example("dropout 0.5", ((6,),), (6,)),
         Example("dropout", ((3, 4, 4),), (3, 4, 4)),
         Example("dropout 0", ((4, 5),), (4, 5)),
+        Example("dropout 0.5 always=true", ((6,),), (6,)),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from netspec.ir import Graph, Node, Output
+from netspec.ops import Op
 from netspec.passes.validate import parents
 
 
@@ -39,3 +40,13 @@ def rewrite(graph: Graph, changed: Mapping[str, Node], replaced: Mapping[str, st
         scopes=tuple(scope for scope in graph.scopes if scope.path not in emptied),
         positions={path: at for path, at in graph.positions.items() if path not in gone},
     )
+
+
+def replace_ops(graph: Graph, change: Callable[[Op], Op]) -> Graph:
+    """The graph with the ops that `change` gives, of the same shapes and weights."""
+    changed = {
+        node.name: node.model_copy(update={"op": op})
+        for node in graph.nodes
+        if (op := change(node.op)) != node.op
+    }
+    return rewrite(graph, changed, {})

@@ -50,7 +50,8 @@ def attention(op: Attention, *xs: Shape) -> Layer:
         key = (roles.key,) if roles.key != roles.value else ()
         reads = (roles.query, roles.value, *key)
         more: dict[str, Expr] = {"use_causal_mask": True} if op.causal else {}
-        made = Call(f"layers.{name}", sizes, keywords, _DEFAULTS)
+        place = f"MC{name}" if op.samples else f"layers.{name}"
+        made = Call(place, sizes, keywords, _DEFAULTS)
         step = Step(made, reads, apart=True, more=more)
         return Layer((step,), held=_held_by_heads(op, *xs))
     if op.rotary or op.causal:
@@ -62,7 +63,8 @@ def attention(op: Attention, *xs: Shape) -> Layer:
         "causal": op.causal,
         "rotary_base": op.base if op.rotary else None,
     }
-    made = Call("Attention", {"heads": heads, "head_dim": head_dim}, keywords, _DEFAULTS)
+    name = "MCAttention" if op.samples else "Attention"
+    made = Call(name, {"heads": heads, "head_dim": head_dim}, keywords, _DEFAULTS)
     return Layer((Step(made, _reads(roles), apart=True),), held=_held(op, *xs))
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from netspec.backends.onnx.linear import linear, reshaped
+from netspec.backends.onnx.noise import dropped
 from netspec.backends.onnx.rows import (
     ROWS,
     Apply,
@@ -128,7 +129,8 @@ def _attend(
     if roles.mask is not None:
         mask, gap = site.inputs[roles.mask], op.mask_gap(*site.shapes)
         mask = node("Unsqueeze", mask, integers(*range(1, 1 + gap))) if gap else mask
-    if site.opset >= 23 and rank == 4:
+    rate = op.dropout if isinstance(op, Attention) and op.samples else 0.0
+    if site.opset >= 23 and rank == 4 and rate == 0:
         attributes = {"scale": op.factor, "is_causal": int(op.causal)}
         return node("Attention", q, k, v, *([] if mask is None else [mask]), **attributes)
     groups = heads[0] // heads[1]
@@ -141,7 +143,7 @@ def _attend(
         scores = node("Add", scores, mask)
     if op.causal:
         scores = node("Add", scores, _hidden(scores, site))
-    return node("MatMul", node("Softmax", scores, axis=rank - 1), v)
+    return node("MatMul", dropped(node("Softmax", scores, axis=rank - 1), rate), v)
 
 
 def _transposed(value: Operand, perm: tuple[int, ...]) -> Operand:

@@ -9,5 +9,5 @@ from netspec.ops.dropout import AlphaDropout, Dropout, DropPath, SpatialDropout
 
 @ROWS.row(Dropout, SpatialDropout, AlphaDropout, DropPath)
 def _dropout(_: Op, at: Applied) -> Result:
-    """At rate 0, as in every training step that is compared."""
+    """At rate 0, as in every session."""
     return Result(at.inputs[0], lambda dy: Gradients((dy,)))

@@ -22,7 +22,7 @@ def attention(op: Attention, *xs: Shape) -> Layer:
         keywords |= {"kdim": key.axis("c"), "vdim": value.axis("c")}
     sources = [arg(i) for i in roles[:3]]
     plain = op.is_plain and not op.causal and kv_heads == heads and heads * head_dim == width
-    if plain and len(query.sizes) == 2:
+    if plain and not op.samples and len(query.sizes) == 2:
         keywords["batch_first"] = True
         made = Call("nn.MultiheadAttention", positional, keywords, {"dropout": 0.0, "bias": True})
         applied = call(MODULE, *sources, need_weights=False)
@@ -39,6 +39,8 @@ def attention(op: Attention, *xs: Shape) -> Layer:
         name = f"Rotary{name}"
         keywords["length"] = query.axis("t") if itself else max(query.axis("t"), key.axis("t"))
         keywords["base"] = op.base
+    if op.samples:
+        name = f"MC{name}"
     inputs: list[Expr] = [*(sources[:1] if itself else sources)]
     if roles.mask is not None:
         inputs.append(_aligned(op, *xs))
