@@ -91,13 +91,19 @@ class Runner:
         return feeds
 
 
-def open_session(model: bytes | Path | str, provider: Provider = "cpu") -> Runner:
+def open_session(
+    model: bytes | Path | str, provider: Provider = "cpu", seed: int | None = None
+) -> Runner:
     """A session over a serialized model or a file.
+
+    `seed` repeats what its ops draw at random; ONNX Runtime keeps it for the sessions that follow.
 
     `cuda` raises `ProviderUnavailable` unless the session really holds CUDA; `auto` tries CUDA and
     falls back to the CPU. Raises `SpecError` for what is not a model that ONNX Runtime can load.
     """
     content = model if isinstance(model, bytes) else _path(model)
+    if seed is not None:
+        ort.set_seed(seed)
     if provider == "cpu":
         return Runner(_create(content, _CPU), "cpu")
     try:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import netspec
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 
@@ -85,6 +86,19 @@ def in_training(graph, weights, x):
     keras.utils.set_random_seed(0)
     model = load_backend("keras").build(graph, weights)
     return keras.ops.convert_to_numpy(model(x, training=True))
+
+
+def sampled(graph, weights, x):
+    """What the model with dropout always on predicts, twice, and then once more from a `.keras` file."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = netspec.build(graph, target="keras", weights=weights, passes=["mc-dropout"])
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        again = keras.saving.load_model(path)
+    return [each.predict(x, batch_size=len(x), verbose=0) for each in (model, model, again)]
 
 
 def settings_after(graph, weights):

@@ -390,6 +390,36 @@ def test_alpha_dropout_keeps_mean_and_variance(keras):
     assert values[counts.argmax()] < -1
 
 
+MC_DROPOUT = """
+input 6 6 10
+out element=(dropout 0.25), channel=(spatial_dropout 0.25), example=(drop_path 0.25)
+"""
+
+
+def test_dropout_at_inference_drops_what_belongs_together(keras):
+    x = np.ones((2000, 6, 10, 6), np.float32)
+    runs = keras(keras_worker.sampled, graph_of(MC_DROPOUT), {}, x)
+    for together, several in zip(((), (1, 2), (1, 2, 3)), zip(*runs, strict=True), strict=True):
+        for values in several:
+            check_dropped(values, 0.25, 0.03)
+            assert (values.min(together) == values.max(together)).all()
+            assert (values[0] != values[1:5]).any()
+        assert (several[0] != several[1]).any()
+
+
+@pytest.mark.parametrize("more", ["", "kv_heads=1 causal=true", "rotary=true"])
+def test_attention_at_inference_drops_weights(keras, more):
+    """With its output linear in the weights, the mean over many runs is what the network gives without dropout."""
+    graph = chain("input 5 4", f"attention 2 dropout=0.5 {more}")
+    weights = random_weights(graph)
+    x = np.random.default_rng(1).normal(size=(1, 5, 4)).astype(np.float32)
+    wanted = reference.open_session(graph, weights, "float64").predict({"input": x})["output"]
+    for values in keras(keras_worker.sampled, graph, weights, np.repeat(x, 4000, axis=0)):
+        spread = values.std(0)
+        assert spread.max() > 0.05
+        assert (np.abs(values.mean(0) - wanted) <= 5 * spread / 4000**0.5 + 1e-6).all()
+
+
 def test_a_float64_session_leaves_the_settings_alone(keras):
     graph = chain("input 4", "dense 2")
     found = keras(keras_worker.settings_after, graph, random_weights(graph))

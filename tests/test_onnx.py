@@ -24,6 +24,8 @@ from netspec.ops.conv import Conv
 from netspec.ops.dense import Dense
 from netspec.ops.dropout import Dropout
 from netspec.ops.input import Input
+from netspec.passes import Model
+from netspec.passes.deterministic import deterministic
 from netspec.runtime import open_session
 from netspec.weights import random_weights
 
@@ -88,7 +90,7 @@ def test_every_op_has_a_row(op):
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("op", tuple(all_ops()), ids=lambda op: op.kind)
 def test_onnx_runtime_agrees_with_the_reference(op, opset):
-    graph = examples_graph(op, target)
+    graph = deterministic(Model(examples_graph(op, target))).graph
     weights = random_weights(graph)
     runner = open_session(target.emit(graph, weights, opset=opset))
     oracle = reference.open_session(graph, weights, "float64")
@@ -102,7 +104,7 @@ def test_onnx_runtime_agrees_with_the_reference(op, opset):
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("op", tuple(all_ops()), ids=lambda op: op.kind)
 def test_the_double_model_agrees_with_the_reference(op, opset):
-    graph = examples_graph(op, target)
+    graph = deterministic(Model(examples_graph(op, target))).graph
     weights = random_weights(graph)
     model = assemble(graph, weights, opset=opset, double=True)
     serialize(model)

@@ -16,12 +16,14 @@ from netspec.backends.torch.module import emit_module
 from netspec.ir import Graph
 from netspec.language.syntax import parse
 from netspec.language.tree import Block
+from netspec.passes import Model
+from netspec.passes.deterministic import deterministic
 from netspec.sizes import unknowns
 from netspec.source import Source
 
 TOGETHER = 50
 """Examples of ops in one module: it is the number of modules that takes time."""
-EXAMPLES = [example_graph(op, example) for op, example in OPS_BY_EXAMPLE]
+EXAMPLES = [deterministic(Model(example_graph(*case))).graph for case in OPS_BY_EXAMPLE]
 MODULES = [joined(EXAMPLES[i : i + TOGETHER]) for i in range(0, len(EXAMPLES), TOGETHER)]
 
 OTHERS = ("bert", "gpt2", "inception_v3", "tcn", "two_tower", "unet", "wavenet")

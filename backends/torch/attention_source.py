@@ -6,7 +6,7 @@ from itertools import product
 
 _CLASS = '''\
 class {name}(nn.Module):
-    """{words}; its weights are called as those of nn.MultiheadAttention."""
+    """{words}; its weights are called as those of nn.MultiheadAttention.{more}"""
 
     def __init__(
         self,
@@ -48,6 +48,11 @@ class {name}(nn.Module):
         )
         return self.out_proj(x.transpose(-3, -2).flatten(-2))
 {turn}'''
+
+_ALWAYS = """
+
+    Its dropout stays on in `eval` mode (Gal & Ghahramani, 2016).
+    """
 
 _PACKED = """\
         self.in_proj_weight = nn.Parameter(torch.empty(sum(rows), embed_dim))
@@ -120,13 +125,13 @@ def _source(rotary: bool, cross: bool, always: bool) -> tuple[str, str]:
     if cross:
         arguments += ["kdim: int | None = None,", "vdim: int | None = None,"]
     words = f"Attention of a sequence to {'another' if cross else 'itself'}"
-    words += ", with dropout in `eval` mode too" if always else ""
     text = _CLASS.format(
         name=name,
         words=f"{words}, by turned positions" if rotary else words,
         arguments="\n".join(f"        {each}" for each in arguments),
         weights=_SEPARATE if cross else _PACKED,
         tables=_TABLES if rotary else "",
+        more=_ALWAYS if always else "",
         rate="self.dropout" if always else "self.dropout if self.training else 0.0",
         forward=(_CROSS if cross else _SELF)
         + ("\n        q, k = self.turn(q), self.turn(k)" if rotary else ""),

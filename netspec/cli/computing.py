@@ -113,6 +113,16 @@ def verify(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
 )
 @weight_options
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    help="Run so often, and give the mean and the standard deviation of each output.",
+)
+@click.option(
+    "--sample-seed",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Repeat what dropout draws; without it each run of the command draws anew.",
+)
 def run(
     model: str,
     inputs: tuple[str, ...],
@@ -123,6 +133,8 @@ def run(
     weights: str | None,
     seed: int | None,
     passes: tuple[str, ...],
+    samples: int | None,
+    sample_seed: int | None,
 ) -> None:
     """Run MODEL, an .onnx file or a spec, through ONNX Runtime. Arrays are batch first, channels first."""
     from netspec.arrays import describe, dump_arrays, load_arrays
@@ -142,11 +154,16 @@ def run(
     elif weights is not None or seed is not None or passes or net is not None or settings:
         raise click.UsageError("an .onnx file has its weights: the other options go with a spec")
     try:
-        session = open_session(content, provider)
+        session = open_session(content, provider, seed=sample_seed)
     except ProviderUnavailable as error:
         report([error.diagnostic])
         sys.exit(3)
-    results = session.run(arrays)
+    if samples is None:
+        results = session.run(arrays)
+    else:
+        from netspec.sampling import sample
+
+        results = sample(lambda: session.run(arrays), samples).named()
     if output is None:
         click.echo(describe(results))
     else:

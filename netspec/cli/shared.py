@@ -129,8 +129,11 @@ def pass_options(command: Command) -> Command:
     """What rewrites the network for inference: the command takes the names as `passes`."""
 
     @wraps(command)
-    def resolved(*arguments: Any, fold_bn: bool, everything: bool, names: str, **rest: Any) -> Any:
-        chosen = [name.strip() for name in names.split(",") if name.strip()]
+    def resolved(
+        *arguments: Any, mc_dropout: bool, fold_bn: bool, everything: bool, names: str, **rest: Any
+    ) -> Any:
+        chosen = ["mc-dropout"] if mc_dropout else []
+        chosen += [name.strip() for name in names.split(",") if name.strip()]
         if fold_bn:
             chosen.append("fold-bn")
         if everything:
@@ -140,6 +143,11 @@ def pass_options(command: Command) -> Command:
         return command(*arguments, passes=tuple(dict.fromkeys(chosen)), **rest)
 
     options = [
+        click.option(
+            "--mc-dropout",
+            is_flag=True,
+            help="Keep dropout on at inference: each run is a sample.",
+        ),
         click.option(
             "--fold-bn", is_flag=True, help="Fold batch norms into the layers before them."
         ),

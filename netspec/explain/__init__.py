@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.explain import measuring, names, running, shapes, sharing, text
+from netspec.explain import measuring, names, running, serving, shapes, sharing, text
 from netspec.explain.page import Page
 
 MISTAKES = {
@@ -17,6 +17,7 @@ MISTAKES = {
     "Shapes": shapes.PAGES,
     "Files, weights, targets and runs": running.PAGES,
     "Benchmarks and quantization": measuring.PAGES,
+    "Sampling, scoring and deployment": serving.PAGES,
 }
 """The pages of what does not compile or run, in chapters."""
 

@@ -47,14 +47,15 @@ class Listed(NamedTuple):
 
 
 CATALOGUE: Mapping[str, Listed] = {
+    "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference (not in -O)"),
     "fold-bn": Listed(
         "fold_batchnorm:fold_batchnorm", "batch norms into the linear layers before them"
     ),
 }
 """The passes by name, in the order in which `-O` runs them."""
 
-OPTIMIZE = tuple(CATALOGUE)
-"""What `-O` stands for."""
+OPTIMIZE = tuple(name for name in CATALOGUE if name != "mc-dropout")
+"""What `-O` stands for: the passes that leave what the network computes as it is."""
 
 
 def find(name: str) -> Pass:

@@ -143,7 +143,7 @@ def _attend(
         scores = node("Add", scores, mask)
     if op.causal:
         scores = node("Add", scores, _hidden(scores, site))
-    return node("MatMul", dropped(node("Softmax", scores, axis=rank - 1), rate), v)
+    return node("MatMul", dropped(site, node("Softmax", scores, axis=rank - 1), rate), v)
 
 
 def _transposed(value: Operand, perm: tuple[int, ...]) -> Operand:

@@ -11,7 +11,7 @@ from netspec.ops.dropout import AlphaDropout, Dropout, DropPath, SpatialDropout
 def dropout(op: Dropout, site: Site) -> Operand:
     """Nothing at inference, unless it is always on."""
     (x,) = site.inputs
-    return dropped(x, op.rate) if op.always else x
+    return dropped(site, x, op.rate) if op.always else x
 
 
 @ROWS.row(SpatialDropout)
@@ -19,18 +19,18 @@ def spatial_dropout(op: SpatialDropout, site: Site) -> Operand:
     """A channel's positions go together."""
     (x,), (shape,) = site.inputs, site.shapes
     together = [axis_of(shape, axis) for axis in shape.axes if axis != "c"]
-    return dropped(x, op.rate, together) if op.always else x
+    return dropped(site, x, op.rate, together) if op.always else x
 
 
 @ROWS.row(AlphaDropout)
 def alpha_dropout(op: AlphaDropout, site: Site) -> Operand:
     """Nothing at inference, unless it is always on."""
     (x,) = site.inputs
-    return alpha_dropped(x, op.rate) if op.always else x
+    return alpha_dropped(site, x, op.rate) if op.always else x
 
 
 @ROWS.row(DropPath)
 def drop_path(op: DropPath, site: Site) -> Operand:
     """All of an example goes together."""
     (x,), (shape,) = site.inputs, site.shapes
-    return dropped(x, op.rate, range(1, 1 + len(shape.axes))) if op.always else x
+    return dropped(site, x, op.rate, range(1, 1 + len(shape.axes))) if op.always else x
