@@ -8,4 +8,4 @@ from netspec.passes.rewrite import replace_ops
 
 def deterministic(model: Model) -> Model:
     """The model with every kind of dropout at rate 0: in training it computes what it does at inference."""
-    return Model(replace_ops(model.graph, lambda op: op.deterministic()), model.weights)
+    return model._replace(graph=replace_ops(model.graph, lambda op: op.deterministic()))
