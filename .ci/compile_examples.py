@@ -1,4 +1,4 @@
-"""Every example through the command line to every target, in one process: what is compiled counts here, not its start."""
+"""Every example through the command line to every target, in one process: most of a process would be its start."""
 
 from __future__ import annotations
 

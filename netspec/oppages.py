@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
+from functools import cache
 from string import digits
 
 from netspec.backend import TARGETS, load_backend
+from netspec.diagnostics import SpecError
 from netspec.examples import example_graph
 from netspec.ir import Graph, Node
 from netspec.ops import Example, Op, Parting, Weight, all_ops, partings
 from netspec.ops.binding import plain, wanted
 
 _TITLES = {"torch": "PyTorch", "keras": "Keras", "onnx": "ONNX"}
+_SIZE = re.compile(r"the size `[^`]*`")
+_LIMITS = """# What a target cannot do
+
+Refused with this reason before anything is written; all the rest works everywhere. What is refused where sizes are
+known only at run time (`?T`) works as soon as they are numbers.
+
+Some refusals are not one op's: names that a target cannot keep apart (`name-clash`) or may not write (`reserved-name`),
+a shared layer of which a use would need other code than the first, and in Keras hundreds of uses of one shared layer
+(`too-deep`). In float64, which only `verify` asks for, TensorFlow pools no volumes.
+"""
 
 
 def families() -> dict[str, list[type[Op]]]:
@@ -37,19 +50,24 @@ def index_page() -> str:
 
 def limits_page() -> str:
     """What each target cannot do, with the reason."""
-    lines = ["# What a target cannot do", ""]
-    lines += [
-        "Refused with this reason before anything is written; all the rest works everywhere.",
-        "",
-    ]
-    lines += ["| op | target | example | reason |", "| --- | --- | --- | --- |"]
-    for op in all_ops():
-        for target in TARGETS:
-            for example, reason in refusals(op, target):
-                lines.append(
-                    f"| `{op.kind}` | {target} | `{_cell(example.line)}` | {_cell(reason)} |"
-                )
-    return "\n".join([*lines, ""])
+    lines = [_LIMITS]
+    for unsized, title in (
+        (False, "At any size"),
+        (True, "Where sizes are known only at run time"),
+    ):
+        lines += [
+            f"## {title}",
+            "",
+            "| op | target | example | reason |",
+            "| --- | --- | --- | --- |",
+        ]
+        for op in all_ops():
+            for target in TARGETS:
+                for example, reason in refusals(op, target, unsized=unsized):
+                    cells = (f"`{op.kind}`", target, f"`{_cell(example.line)}`", _cell(reason))
+                    lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def family_page(family: str) -> str:
@@ -62,16 +80,24 @@ def op_page(op: type[Op]) -> str:
     return "\n".join([f"## {op.kind}", "", *_body(op), ""])
 
 
-def refusals(op: type[Op], target: str) -> list[tuple[Example, str]]:
-    """The examples of an op that a target refuses, each reason once."""
+@cache
+def refusals(op: type[Op], target: str, *, unsized: bool = False) -> list[tuple[Example, str]]:
+    """The examples of an op that a target refuses, each reason once.
+
+    With `unsized` those that it refuses only if all sizes but the channels' are known at run time alone.
+    """
+    always = {reason for _, reason in refusals(op, target)} if unsized else set()
     found: dict[str, Example] = {}
     rows = load_backend(target).ROWS
     for example in op.examples:
-        graph, nodes = _placed(op, example)
+        try:
+            graph, nodes = _placed(op, example, unsized)
+        except SpecError:
+            continue  # the op itself needs the numbers
         for node in nodes:
             reason = rows.reason_against(graph, node)
-            if reason is not None:
-                found.setdefault(reason, example)
+            if reason is not None and reason not in always:
+                found.setdefault(_SIZE.sub("a size", reason), example)
     return [(example, reason) for reason, example in found.items()]
 
 
@@ -124,11 +150,14 @@ def _becomes(op: type[Op]) -> Iterator[str]:
                 break
         for example, reason in refused:
             yield f"- {_TITLES[target]} refuses `{example.line}`: {reason}."
+        for example, reason in refusals(op, target, unsized=True):
+            yield f"- {_TITLES[target]} refuses `{example.line}` at unknown sizes: {reason}."
 
 
-def _placed(op: type[Op], example: Example) -> tuple[Graph, list[Node]]:
+@cache
+def _placed(op: type[Op], example: Example, unsized: bool = False) -> tuple[Graph, list[Node]]:
     """The example's graph, and the op's node in it, or those that a parting stands for."""
-    graph = example_graph(op, example)
+    graph = example_graph(op, example, unsized=unsized)
     if issubclass(op, Parting):
         return graph, [node for node in graph.nodes if node.name.rstrip(digits) == op.kind]
     return graph, [next(node for node in reversed(graph.nodes) if type(node.op) is op)]
