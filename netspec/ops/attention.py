@@ -114,12 +114,12 @@ class Attention(_Attention):
         Example("attention 2 dropout=0.1", ((5, 6),), (5, 6)),
         Example("attention 3 causal=true bias=false", ((4, 6),), (4, 6)),
         Example("attention 4 kv_heads=2 head_dim=6 init=normal(0.2)", ((5, 8),), (5, 8)),
-        Example("attention 2 init=orthogonal()", ((3, 4),), (3, 4)),
         Example("attention 4 causal=true kv_heads=2 rotary=true bias=false", ((5, 16),), (5, 16)),
         Example("attention 2 dropout=0.5 always=true { @a | @b }", ((4, 6), (5, 6)), (4, 6)),
         Example("attention 2 rotary=true { @a | @b | @c }", ((4, 8), (5, 3), (5, 7)), (4, 8)),
         Example("attention 2 { @a | @b | @c }", ((4, 6), (5, 3), (5, 7)), (4, 6)),
         Example("attention 4 mask=true { @a | @b }", ((4, 4), (4, 4)), (4, 4)),
+        Example("attention 2 init=orthogonal()", ((3, 4),), (3, 4)),
     )
 
     heads: Annotated[Count, Field(description="heads of the query")]
