@@ -50,6 +50,11 @@ class LeakyRelu(_Elementwise):
 
     slope: Annotated[Number, Field(description="factor of negative inputs")] = 0.01
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a slope of 1."""
+        del inputs
+        return self.slope == 1
+
 
 @register
 class Sigmoid(_Elementwise):
@@ -206,6 +211,11 @@ class Softshrink(_Elementwise):
 
     threshold: Annotated[Number, Field(ge=0, description="inputs this near to 0 become 0")] = 0.5
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a threshold of 0."""
+        del inputs
+        return self.threshold == 0
+
 
 @register
 class Hardshrink(_Elementwise):
@@ -216,6 +226,11 @@ class Hardshrink(_Elementwise):
     examples = _examples("hardshrink", "hardshrink 0.2")
 
     threshold: Annotated[Number, Field(ge=0, description="inputs this near to 0 become 0")] = 0.5
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a threshold of 0."""
+        del inputs
+        return self.threshold == 0
 
 
 @register

@@ -37,6 +37,10 @@ class _AdaptivePool(Op):
         (x,) = inputs
         return x.with_map(x.axis("c"), *self.sizes)
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of as many bins as there are positions."""
+        return self.sizes == inputs[0].spatial
+
     def window(self, x: Shape) -> tuple[int, ...] | None:
         """The window of the usual pool that does the same, which steps by its size; None where there is none.
 
@@ -105,3 +109,7 @@ class GlobalMaxPool(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """`c h w -> c`, `t c -> c`; `c 1 1` and `1 c` with `keep`."""
         return global_shape(inputs[0], self.keep)
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a map of one position that stays."""
+        return self.infer(*inputs) == inputs[0]

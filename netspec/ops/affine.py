@@ -141,6 +141,11 @@ class Normalize(_Affine):
             raise Rejected("bad-argument", "`std` must not be 0", param="std")
         return inputs[0]
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a mean of 0 and a deviation of 1."""
+        del inputs
+        return set(self.mean) == {0} and set(self.std) == {1}
+
 
 @register
 class Rescale(Op):
@@ -160,3 +165,8 @@ class Rescale(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
         return inputs[0]
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """By 1, of 0."""
+        del inputs
+        return (self.factor, self.offset) == (1, 0)

@@ -130,6 +130,16 @@ class Op(Traits, BaseModel):
         """The op with its chance at inference too (Monte Carlo dropout): itself, unless it drops something."""
         return self
 
+    @property
+    def is_random(self) -> bool:
+        """Whether it draws numbers at inference, so that twice the same is not the same."""
+        return self.always_on() == self != self.deterministic()
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Whether a settled op gives at inference just what it is given, whatever weights it has."""
+        del inputs
+        return False
+
     def infer(self, *inputs: Shape) -> Shape:
         """The output's shape, for a settled op; raises `Rejected` where there is none."""
         raise NotImplementedError

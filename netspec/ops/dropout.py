@@ -23,6 +23,11 @@ class _Noise(Op):
         """Unchanged."""
         return inputs[0]
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Unless it is always on."""
+        del inputs
+        return not self.always or self.rate == 0
+
     def deterministic(self) -> Self:
         """At rate 0."""
         return self.model_copy(update={"rate": 0.0, "always": False})

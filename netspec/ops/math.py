@@ -36,6 +36,11 @@ class Times(_Function):
 
     k: Annotated[Number, Field(description="the factor")]
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """By 1."""
+        del inputs
+        return self.k == 1
+
 
 @register
 class Plus(_Function):
@@ -45,6 +50,11 @@ class Plus(_Function):
     examples = _examples("plus 1", "plus (-0.5)")
 
     k: Annotated[Number, Field(description="what is added")]
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of 0."""
+        del inputs
+        return self.k == 0
 
 
 @register
@@ -56,6 +66,11 @@ class Power(_Function):
     examples = _examples("pow 3", f"{_POSITIVE} pow (-0.5)")
 
     k: Annotated[Number, Field(description="the exponent")]
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """To the power of 1."""
+        del inputs
+        return self.k == 1
 
 
 @register

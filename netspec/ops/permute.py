@@ -43,3 +43,7 @@ class Permute(Op):
                 help=f'for instance `permute "{" ".join(reversed(x.axes))}"`',
             )
         return x.in_order(self.axes)
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """In the order that they have."""
+        return self.axes == inputs[0].axes

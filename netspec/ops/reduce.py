@@ -54,8 +54,16 @@ def _examples(kind: str) -> tuple[Example, ...]:
     )
 
 
+class _Gathering(_Reduction):
+    """What gives back a single element."""
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Over axes of size 1 that stay."""
+        return self.infer(*inputs) == inputs[0]
+
+
 @register
-class ReduceSum(_Reduction):
+class ReduceSum(_Gathering):
     """The sum."""
 
     kind = "reduce_sum"
@@ -63,7 +71,7 @@ class ReduceSum(_Reduction):
 
 
 @register
-class ReduceMean(_Reduction):
+class ReduceMean(_Gathering):
     """The mean."""
 
     kind = "reduce_mean"
@@ -78,7 +86,7 @@ class ReduceMean(_Reduction):
 
 
 @register
-class ReduceMax(_Reduction):
+class ReduceMax(_Gathering):
     """The largest element; where several are, they share its derivative."""
 
     kind = "reduce_max"
@@ -86,7 +94,7 @@ class ReduceMax(_Reduction):
 
 
 @register
-class ReduceMin(_Reduction):
+class ReduceMin(_Gathering):
     """The least element; where several are, they share its derivative."""
 
     kind = "reduce_min"
@@ -94,7 +102,7 @@ class ReduceMin(_Reduction):
 
 
 @register
-class ReduceProduct(_Reduction):
+class ReduceProduct(_Gathering):
     """The product."""
 
     kind = "reduce_prod"
@@ -102,7 +110,7 @@ class ReduceProduct(_Reduction):
 
 
 @register
-class ReduceLogSumExp(_Reduction):
+class ReduceLogSumExp(_Gathering):
     """The logarithm of the sum of exponentials, computed stably."""
 
     kind = "reduce_logsumexp"

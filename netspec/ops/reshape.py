@@ -33,6 +33,11 @@ class Regroup(Op):
         (x,) = inputs
         return Shape.made(self.axes(x), self.grouping(x).result, x.dtype)
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Where the axes stay, and every element where it is."""
+        (x,) = inputs
+        return self.infer(x) == x and not any(self.grouping(x).moves())
+
 
 def alone(axes: str) -> tuple[Group, ...]:
     """A group for each axis."""
@@ -59,6 +64,10 @@ class Flatten(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """Everything -> `c`."""
         return Shape.of(inputs[0].elements)
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Where the axes stay."""
+        return self.infer(*inputs) == inputs[0]
 
 
 @register
@@ -129,6 +138,10 @@ class Reshape(Op):
         """The new axes."""
         assert self.axes is not None
         return Shape.made(self.axes, self.sizes, inputs[0].dtype)
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Where the axes stay."""
+        return self.infer(*inputs) == inputs[0]
 
 
 @register

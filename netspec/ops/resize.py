@@ -113,6 +113,11 @@ class Upsample(_Resample):
             update={"factor": whole, **_one_name(self.mode, self.corners, len(x.spatial))}
         )
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """By a factor of 1."""
+        del inputs
+        return set(self.factor) == {1}
+
     @property
     def whole_factors(self) -> tuple[int, ...] | None:
         """The factors of a settled op, where all of them are whole numbers."""
@@ -159,3 +164,7 @@ class Resize(_Resample):
         """As given."""
         del x
         return self.size
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """To the sizes that there are."""
+        return self.size == inputs[0].spatial

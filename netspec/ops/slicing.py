@@ -68,6 +68,10 @@ class Slice(Op):
         assert self.stop is not None
         return _resized(x, place_of(x, self.axis), -(-(self.stop - self.start) // self.step))
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Where every position stays."""
+        return self.infer(*inputs) == inputs[0]
+
 
 @register
 class Take(Op):
@@ -138,6 +142,10 @@ class Flip(Op):
             place_of(x, letter, "axes")
         return x
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Along axes of one position."""
+        return all(inputs[0].axis(letter) == 1 for letter in self.axes)
+
 
 @register
 class Roll(Op):
@@ -170,6 +178,10 @@ class Roll(Op):
         for letter, _ in self.shifts:
             place_of(x, letter, letter)
         return x
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """By no position, or along an axis of one."""
+        return all(shift == 0 or inputs[0].axis(letter) == 1 for letter, shift in self.shifts)
 
 
 MOST = 4096

@@ -48,6 +48,13 @@ class Listed(NamedTuple):
 
 CATALOGUE: Mapping[str, Listed] = {
     "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference (not in -O)"),
+    "drop-unused": Listed("drop_unused:drop_unused", "nodes and weights that lead to no result"),
+    "drop-identity": Listed(
+        "drop_identity:drop_identity", "dropout, and what else changes nothing at inference"
+    ),
+    "common-subexpressions": Listed(
+        "common_subexpressions:common_subexpressions", "equal ops of equal inputs become one"
+    ),
     "fold-bn": Listed(
         "fold_batchnorm:fold_batchnorm", "batch norms into the linear layers before them"
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from netspec.ir import Graph, Node, Output
 from netspec.ops import Op
+from netspec.passes import Model, Note
 from netspec.passes.validate import parents
 
 
@@ -13,7 +14,7 @@ def rewrite(graph: Graph, changed: Mapping[str, Node], replaced: Mapping[str, st
     """The graph with some nodes changed, and those of `replaced` dropped, each for another node.
 
     Readers and outputs of a dropped node read the other; scopes that lose their last node and the
-    positions of all that is gone go too. Every replacement must be a node that stays.
+    positions of all that is gone go too. Every replacement must be a node that stays, or nobody read it.
     """
     if not changed and not replaced:
         return graph
@@ -40,6 +41,26 @@ def rewrite(graph: Graph, changed: Mapping[str, Node], replaced: Mapping[str, st
         scopes=tuple(scope for scope in graph.scopes if scope.path not in emptied),
         positions={path: at for path, at in graph.positions.items() if path not in gone},
     )
+
+
+def followed(replaced: Mapping[str, str]) -> dict[str, str]:
+    """The same replacements, each by the node that stays at the end of its chain."""
+    found: dict[str, str] = {}
+    for name in replaced:
+        chain = [name]
+        while (other := chain[-1]) in replaced and other not in found:
+            chain.append(replaced[other])
+        end = found.get(chain[-1], chain[-1])
+        found.update(dict.fromkeys(chain[:-1], end))
+    return found
+
+
+def carry(model: Model, graph: Graph, notes: Iterable[Note]) -> Model:
+    """The model with this graph in place of its own, the weights that it still has, and more notes."""
+    weights = model.weights
+    if weights is not None and graph is not model.graph:
+        weights = {name: weights[name] for name, _ in graph.weights()}
+    return Model(graph, weights, (*model.notes, *notes))
 
 
 def replace_ops(graph: Graph, change: Callable[[Op], Op]) -> Graph:
