@@ -45,13 +45,13 @@ def assert_close(found, wanted, limit):
         assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
-def check(keras, graph, precision, limit, training=None):
-    """One session infers and trains as the reference does.
+def check(keras, graph, precision, limit, training=None, sizes=BATCHES):
+    """One session infers batches of these sizes and trains on the last as the reference does.
 
     `training` is another limit for what training gives; False leaves the step out.
     """
     weights = random_weights(graph)
-    batches = [feeds_for(graph, size) for size in BATCHES]
+    batches = [feeds_for(graph, size) for size in sizes]
     oracle = reference.open_session(graph, weights, "float64")
     wanted = [oracle.predict(feeds) for feeds in batches]
     draws = np.random.default_rng(0)

@@ -49,13 +49,13 @@ def test_networks_in_stages_agree_with_the_reference(keras, name):
     def staged(function, *arguments):
         return keras(keras_worker.in_stages, function, *arguments)
 
-    check(staged, graph_of(TEXTS[name]), "float64", 1e-6)
+    check(staged, graph_of(TEXTS[name]), "float64", 1e-6, sizes=[2])
 
 
 def test_a_thousand_layers_compute_and_train_and_are_saved(keras):
     """Residual and small, so that what comes out still depends on what goes in."""
     graph = chain("input 4", "repeat 400 { residual { dense 4 -> times 0.01 } }")
-    check(keras, graph, "float32", 1e-4, training=1e-3)
+    check(keras, graph, "float32", 1e-4, training=1e-3, sizes=[3])
     weights, feeds = init_weights(graph), feeds_for(graph, 3)
     before, after, found = keras(keras_worker.reload, graph, weights, feeds["input"])
     np.testing.assert_array_equal(after, before, strict=True)

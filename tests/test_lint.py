@@ -239,7 +239,7 @@ def test_a_text_with_mistakes_is_not_touched() -> None:
     assert [each.id for each in report.diagnostics] == ["unknown-op"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
 def test_only_diagnostics_come_out_of_random_programs(text: str) -> None:
     report, _ = fix_source(Source("t.net", text), ALL)

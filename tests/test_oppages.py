@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from netspec.backend import TARGETS, load_backend
 from netspec.cli import main
-from netspec.oppages import families, family_page, index_page, limits_page, op_page
+from netspec.oppages import families, family_page, index_page, limits_page, op_page, refusals
 from netspec.ops import all_ops, find, partings
 
 
@@ -46,6 +51,47 @@ def test_a_page_shows_the_parts_of_a_parting():
 
 def test_a_weight_without_a_name_of_its_own_has_its_steps():
     assert "| (the step's own name) 1 x 6 |" in op_page(find("param"))
+
+
+def returns(function):
+    """The first and last lines of the statements that return something else than None."""
+    start = function.__code__.co_firstlineno
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return {
+        (start + node.lineno - 1, start + (node.end_lineno or 0) - 1)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Return) and ast.unparse(node) != "return None"
+    }
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_reason_of_every_limit_has_an_example(target):
+    """So the page of limits is complete: what an op's examples do not trigger would not be on it."""
+    rows = load_backend(target).ROWS
+    ops = [op for op in all_ops() if op in rows or op.kind == "input"]
+    limits = {limit.__code__: limit for limit in rows._limits.values()}
+    reached = {code: set() for code in limits}
+
+    def call(frame, _event, _argument):
+        return leave if frame.f_code in limits else None
+
+    def leave(frame, event, argument):
+        if event == "return" and argument is not None:
+            reached[frame.f_code].add(frame.f_lineno)
+        return leave
+
+    refusals.cache_clear()
+    sys.settrace(call)
+    try:
+        for op in ops:
+            refusals(op, target)
+            refusals(op, target, unsized=True)
+    finally:
+        sys.settrace(None)
+    assert limits
+    for code, limit in limits.items():
+        for first, last in returns(limit):
+            assert any(first <= line <= last for line in reached[code]), (limit.__module__, first)
 
 
 def test_the_command_lists_shows_and_writes(tmp_path):

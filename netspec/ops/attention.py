@@ -119,6 +119,7 @@ class Attention(_Attention):
         Example("attention 2 rotary=true { @a | @b | @c }", ((4, 8), (5, 3), (5, 7)), (4, 8)),
         Example("attention 2 { @a | @b | @c }", ((4, 6), (5, 3), (5, 7)), (4, 6)),
         Example("attention 4 mask=true { @a | @b }", ((4, 4), (4, 4)), (4, 4)),
+        Example("attention 2 init=orthogonal()", ((3, 4),), (3, 4)),
     )
 
     heads: Annotated[Count, Field(description="heads of the query")]

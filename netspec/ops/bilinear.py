@@ -21,6 +21,7 @@ class Bilinear(Op):
     merges = True
     examples: ClassVar = (
         Example("bilinear 4 { @a | @b }", ((3,), (5,)), (4,)),
+        Example("bilinear 2 init=orthogonal() { @a | @b }", ((2,), (3,)), (2,)),
         Example("bilinear 2 bias=false { @a | @b }", ((4, 3), (4, 2)), (4, 2)),
         Example(
             "bilinear 3 init=normal(0.2) bias_init=ones() { @a -> windows 1 | @b -> windows 1 }",

@@ -59,6 +59,7 @@ class Param(_Own):
     examples = (
         Example("param 6", ((4,),), (6,)),
         Example("param 1 6 init=normal(0.02)", ((5, 4),), (1, 6)),
+        Example("param 2 3 init=orthogonal()", ((4,),), (2, 3)),
         Example("param 3 2 4", ((5,),), (3, 2, 4)),
         Example('param 2 3 4 axes="nhw" init=xavier_uniform()', ((5,),), (2, 3, 4)),
     )

@@ -27,6 +27,7 @@ class WindowBias(Op):
     examples: ClassVar = (
         Example("window_bias 3 2", ((5, 4, 6),), (3, 4, 4)),
         Example("window_bias 1 3x2 init=normal(0.5)", ((2, 3, 4),), (1, 6, 6)),
+        Example("window_bias 2 2 init=orthogonal()", ((2, 2, 2),), (2, 4, 4)),
         Example("window_bias 2 2 h=1 w=1", ((2, 4, 6),), (6, 2, 4, 4)),
         Example('permute "h w c" -> window_bias 2 2x3 h=1', ((2, 4, 6),), (4, 2, 6, 6)),
     )
