@@ -7,7 +7,6 @@ a bug and shows its traceback.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from importlib import import_module
@@ -64,10 +63,6 @@ class Commands(CommandGroup):
 @click.version_option(package_name="netspec-compiler", prog_name="netspec")
 def main() -> None:
     """Compile a neural-network spec to PyTorch, Keras or ONNX: one op, one meaning."""
-    # What the imports make lives as long as the command: searching it for garbage on the way, and all
-    # of it once more at the exit, would take a sixth of the time.
-    gc.set_threshold(100_000)
-    click.get_current_context().call_on_close(gc.freeze)
     if os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__") == "__all__":
         _import_no_plugins()
 
