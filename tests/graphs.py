@@ -30,6 +30,8 @@ __all__ = [
     "fit",
     "graph_of",
     "joined",
+    "realised_by",
+    "realises",
     "unsized_examples",
 ]
 
@@ -106,16 +108,20 @@ def joined(graphs: Sequence[Graph]) -> Graph:
     )
 
 
+def realises(target: Backend, graph: Graph) -> bool:
+    """Whether the target refuses no node."""
+    return not any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
+
+
+def realised_by(target: Backend) -> list[tuple[type[Op], Example]]:
+    """Every op with each of its examples that the target can realise."""
+    return [case for case in OPS_BY_EXAMPLE if realises(target, example_graph(*case))]
+
+
 def examples_graph(op: type[Op], target: Backend) -> Graph:
     """All examples of an op that the target realises, side by side."""
     graphs = [example_graph(op, example) for example in op.examples]
-    return joined(
-        [
-            graph
-            for graph in graphs
-            if not any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
-        ]
-    )
+    return joined([graph for graph in graphs if realises(target, graph)])
 
 
 def fit(graph: Graph, node: Node, numbers: np.ndarray) -> np.ndarray:

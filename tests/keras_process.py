@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import keras_worker
 import numpy as np
-from graphs import OPS_BY_EXAMPLE, example_graph, fit
+from graphs import fit, realised_by
 
 from netspec.backend import load_backend
 from netspec.weights import random_weights
@@ -69,10 +69,5 @@ def check(keras, graph, precision, limit, training=None, sizes=BATCHES):
         assert_close(mine, theirs, training or limit)
 
 
-def refused(op, example):
-    graph = example_graph(op, example)
-    return any(target.ROWS.reason_against(graph, node) for node in graph.nodes)
-
-
-REALISED = [case for case in OPS_BY_EXAMPLE if not refused(*case)]
+REALISED = realised_by(target)
 """Every op with each of its examples that Keras can realise."""

@@ -12,11 +12,11 @@ import torch
 from graphs import (
     HOSTILE,
     NUMBERED,
-    OPS_BY_EXAMPLE,
     example_graph,
     examples_graph,
     fit,
     graph_of,
+    realised_by,
 )
 
 import netspec
@@ -167,7 +167,7 @@ def test_a_module_is_its_own_file(labelled, tmp_path):
 
 def test_all_emitted_source_is_clean(tmp_path):
     """`ruff check` and `ruff format` at their defaults find nothing to say."""
-    for number, (op, example) in enumerate(OPS_BY_EXAMPLE):
+    for number, (op, example) in enumerate(realised_by(target)):
         (tmp_path / f"op{number}.py").write_bytes(target.emit(example_graph(op, example)))
     for name in ("n1", "n2", "n3", "n4", "resnet18"):
         (tmp_path / f"{name}.py").write_bytes(target.emit(netspec.load(f"examples/{name}.net")))

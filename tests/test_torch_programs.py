@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from graphs import HOSTILE, NUMBERED, OPS_BY_EXAMPLE, draw_inputs, example_graph, graph_of, joined
+from graphs import HOSTILE, NUMBERED, draw_inputs, example_graph, graph_of, joined, realised_by
 from test_torch import OWN, PARTS, SIZES, TANGLE
 
 import netspec
+from netspec.backend import load_backend
 from netspec.backends.torch.live import run_source
 from netspec.backends.torch.module import emit_module
 from netspec.ir import Graph
@@ -23,7 +24,9 @@ from netspec.source import Source
 
 TOGETHER = 50
 """Examples of ops in one module: it is the number of modules that takes time."""
-EXAMPLES = [deterministic(Model(example_graph(*case))).graph for case in OPS_BY_EXAMPLE]
+EXAMPLES = [
+    deterministic(Model(example_graph(*case))).graph for case in realised_by(load_backend("torch"))
+]
 MODULES = [joined(EXAMPLES[i : i + TOGETHER]) for i in range(0, len(EXAMPLES), TOGETHER)]
 
 OTHERS = ("bert", "gpt2", "inception_v3", "tcn", "two_tower", "unet", "wavenet")
