@@ -218,11 +218,7 @@ REALISED_UNSIZED = [
 @pytest.mark.parametrize("op", tuple(all_ops()), ids=kind_of)
 def test_every_op_agrees_at_several_sizes_or_is_refused(keras, op):
     """All its examples whose sizes are unknown in one model, twice as they can be, in float32: it pools volumes."""
-    cases = [
-        (graph, choices)
-        for graph, choices in unsized_examples(op)
-        if realises(target, graph)
-    ]
+    cases = [(graph, choices) for graph, choices in unsized_examples(op) if realises(target, graph)]
     assert cases or op.kind not in REALISED_UNSIZED
     if not cases:
         return
