@@ -92,11 +92,15 @@ class Runner:
 
 
 def open_session(
-    model: bytes | Path | str, provider: Provider = "cpu", seed: int | None = None
+    model: bytes | Path | str,
+    provider: Provider = "cpu",
+    seed: int | None = None,
+    threads: int = 0,
 ) -> Runner:
     """A session over a serialized model or a file.
 
-    `seed` repeats what its ops draw at random; ONNX Runtime keeps it for the sessions that follow.
+    `seed` repeats what its ops draw at random; ONNX Runtime keeps it for the sessions that follow. An op runs
+    on so many `threads`; 0 stands for the number of cores.
 
     `cuda` raises `ProviderUnavailable` unless the session really holds CUDA; `auto` tries CUDA and
     falls back to the CPU. Raises `SpecError` for what is not a model that ONNX Runtime can load.
@@ -105,13 +109,13 @@ def open_session(
     if seed is not None:
         ort.set_seed(seed)
     if provider == "cpu":
-        return Runner(_create(content, _CPU), "cpu")
+        return Runner(_create(content, _CPU, threads), "cpu")
     try:
-        return Runner(_create_on_cuda(content), "cuda")
+        return Runner(_create_on_cuda(content, threads), "cuda")
     except ProviderUnavailable as error:
         if provider == "cuda":
             raise
-        return Runner(_create(content, _CPU), "cpu", str(error))
+        return Runner(_create(content, _CPU, threads), "cpu", str(error))
 
 
 def _path(model: Path | str) -> str:
@@ -124,10 +128,11 @@ def _path(model: Path | str) -> str:
     return str(model)
 
 
-def _create(model: bytes | str, provider: str) -> Any:
+def _create(model: bytes | str, provider: str, threads: int) -> Any:
     """An `InferenceSession` that logs nothing, and no fallback, which it would print on stdout."""
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
+    options.intra_op_num_threads = threads
     try:
         return ort.InferenceSession(model, options, providers=[provider], enable_fallback=0)
     except _load_errors() as error:
@@ -144,7 +149,7 @@ def _load_errors() -> tuple[type[Exception], ...]:
     return tuple(getattr(state, name) for name in (*names, "NotImplemented", "RuntimeException"))
 
 
-def _create_on_cuda(model: bytes | str) -> Any:
+def _create_on_cuda(model: bytes | str, threads: int) -> Any:
     """A session that has CUDA, which is 'available' on a machine without a device, too."""
     version = f"ONNX Runtime {ort.__version__}"
     if _CUDA not in ort.get_available_providers():
@@ -157,7 +162,7 @@ def _create_on_cuda(model: bytes | str) -> Any:
     with redirect_stdout(StringIO()):  # it prints what it does not find
         ort.preload_dlls()
     try:
-        session = _create(model, _CUDA)
+        session = _create(model, _CUDA, threads)
         reason = "no device, or no driver and libraries for it"
     except RuntimeError as error:
         session = None

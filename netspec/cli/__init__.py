@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": ("computing:verify", "Prove that SPEC gives the same numbers in every target."),
     "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
+    "score": ("serving:score", "Score a dataset of any size with a model."),
     "weights": ("computing:weights_group", "Make weight files."),
 }
 """Of each command: where it stands below `netspec.cli`, and what `--help` says of it."""
