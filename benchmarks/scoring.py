@@ -69,7 +69,7 @@ def watch(process: subprocess.Popen[bytes], kill: bool, output: Path) -> dict[st
 
 def _kind(words: str) -> str:
     if "ray::" in words:
-        return "worker"
+        return "worker" if "ray::Map" in words else "ray"
     if "spawn_main" in words:
         return "worker"
     return "ray" if "ray" in words else "helper"

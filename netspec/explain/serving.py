@@ -8,4 +8,49 @@ PAGES = {
         "All runs gave the same numbers, so their deviation says nothing of how certain the network is. "
         "Either it has no dropout, or it was compiled without `--mc-dropout`, which keeps it on at inference.",
     ),
+    "no-data": Page(
+        "`score` finds no data",
+        "Data are Parquet, `.npy` and `.npz` files and images, folders of them, or patterns, which stand in "
+        "quotes so that the shell leaves them alone. Names that begin with `_` or a dot are passed over.",
+    ),
+    "mixed-data": Page(
+        "`score` finds files of several kinds",
+        "One job reads Parquet, NumPy or images. Score each kind into a folder of its own.",
+    ),
+    "missing-column": Page(
+        "a dataset lacks a column that is asked for",
+        "An input of the model is fed by the column or array of its name, or by the only one that holds lists "
+        "of numbers. Elsewhere `--column INPUT=COLUMN` says which.",
+    ),
+    "unfit-column": Page(
+        "a column holds what no input or key can take",
+        "An input takes numbers without gaps: one a row, or lists of equal length. A key has one value a row.",
+    ),
+    "unfit-labels": Page(
+        "there are more or fewer labels than classes",
+        "A file of labels has one line for each class, in their order.",
+    ),
+    "not-by-row": Page(
+        "a result of a model has not one value for each row",
+        "Scores belong to rows, so the first axis of each result counts them; `--softmax` and `--top-k` need a "
+        "vector of scores for each.",
+    ),
+    "duplicate-column": Page(
+        "two columns of the scores would have one name",
+        "A key is called like an output of the model, or like `source` and `row`, which every output has.",
+    ),
+    "other-job": Page(
+        "a folder holds something other than the beginning of this job",
+        "The folder keeps the plan of its job: the model, the files with their sizes and times, the options and "
+        "the parts. A run goes on only where all of that is the same, so that no part has rows of another job.",
+    ),
+    "damaged-part": Page(
+        "a part holds another number of rows than was planned",
+        "Parts appear whole or not at all, so something else has written to it. Without it the job does it anew.",
+    ),
+    "worker-lost": Page(
+        "worker processes die again and again",
+        "A worker that is killed is replaced, and its part done anew. Where several die before anything is done, "
+        "something is wrong with all: mostly memory.",
+    ),
 }

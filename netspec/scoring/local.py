@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.scoring.worker import Scorer, Settings
+from netspec.scoring.worker import Scorer, Settings, scorer
 
 ATTEMPTS = 3
 """Deaths of workers in a row, without a shard done between them, after which the job gives up."""
@@ -21,8 +21,8 @@ def run(
 ) -> Iterator[tuple[int, int]]:
     """The number and the rows of each shard that is done, in whatever order. Raises `SpecError`."""
     if workers == 1:
-        scorer = Scorer(folder, settings)
-        yield from ((number, scorer.score(number)) for number in numbers)
+        alone = Scorer(folder, settings)
+        yield from ((number, alone.score(number)) for number in numbers)
         return
     waiting, deaths = set(numbers), 0
     while waiting:
@@ -43,10 +43,8 @@ def _pooled(
     folder: str, numbers: Sequence[int], settings: Settings, workers: int
 ) -> Iterator[tuple[int, int]]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(numbers)), context, initializer=_begin, initargs=(folder, settings)
-    ) as pool:
-        futures = {pool.submit(_score, number): number for number in numbers}
+    with ProcessPoolExecutor(min(workers, len(numbers)), context, initializer=_begin) as pool:
+        futures = {pool.submit(_score, folder, settings, number): number for number in numbers}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -54,14 +52,8 @@ def _pooled(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_scorer: Scorer | None = None
-"""A worker's own, as long as it lives."""
-
-
-def _begin(folder: str, settings: Settings) -> None:
-    global _scorer
+def _begin() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _scorer = Scorer(folder, settings)
 
 
 def _end_with_parent() -> None:
@@ -72,6 +64,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _score(number: int) -> int:
-    assert _scorer is not None
-    return _scorer.score(number)
+def _score(folder: str, settings: Settings, number: int) -> int:
+    return scorer(folder, settings).score(number)

@@ -99,6 +99,8 @@ def _together(arrays: Sequence[Array], columns: Sequence[str], where: str) -> Ar
 
 
 def _is_list(kind: Any) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
     return bool(
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )

@@ -6,11 +6,10 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 from netspec.backend import need
-from netspec.scoring.worker import Scorer, Settings
+from netspec.scoring.worker import Settings, scorer
 
 OBJECT_STORE = 2**28
 """Bytes of shared memory for Ray: numbers of shards pass through it, never the data."""
@@ -43,13 +42,7 @@ def run(
 
 def _score(row: Mapping[str, Any], folder: str, settings: Settings) -> dict[str, int]:
     number = int(row["shard"])
-    return {"shard": number, "rows": _scorer(folder, settings).score(number)}
-
-
-@lru_cache(maxsize=1)
-def _scorer(folder: str, settings: Settings) -> Scorer:
-    """A worker's own, which lives from one shard to the next."""
-    return Scorer(folder, settings)
+    return {"shard": number, "rows": scorer(folder, settings).score(number)}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -46,8 +47,13 @@ class Scorer:
         self.reading, self.fixed = reading_of(plan, self.runner, settings.batch)
 
     def score(self, number: int) -> int:
-        """Write the part of the shard of that number; how many rows it has. Memory is bounded by the batch."""
+        """Write the part of the shard of that number; how many rows it has. Memory is bounded by the batch.
+
+        A part that is there already was finished by a worker that died before it could say so.
+        """
         shard = self.plan.shards[number]
+        if (self.folder / shard.part).exists():
+            return shard.rows
         with _Part(self.folder, shard) as part:
             for batch in sources.read(self.plan, shard, self.reading):
                 part.add(table(batch, self._run(batch), self.plan.choices))
@@ -64,6 +70,12 @@ class Scorer:
         }
         results = self.runner.run(padded)
         return {name: values[: len(batch.rows)] for name, values in results.items()}
+
+
+@lru_cache(maxsize=1)
+def scorer(folder: str, settings: Settings) -> Scorer:
+    """A worker process's own, which lives from one shard to the next."""
+    return Scorer(folder, settings)
 
 
 def reading_of(plan: Plan, runner: Runner, batch: int) -> tuple[Reading, int | None]:
