@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from graphs import graph_of
+from PIL import Image
 
 import netspec
 from netspec.cli import main
@@ -140,7 +141,6 @@ def test_a_job_that_was_killed_goes_on_and_repeats_nothing(tmp_path):
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_ray_gives_what_one_process_gives(tmp_path):
     """Two of its workers, of which one is killed."""
-    pytest.importorskip("ray", reason="Ray is not installed: netspec-compiler[scale] brings it")
     data, killed = write_parquet(tmp_path / "data"), []
 
     def watch(done, _total):
@@ -196,13 +196,12 @@ def test_npy_feeds_the_only_input(tmp_path):
 
 
 def test_images_feed_their_pixels(tmp_path):
-    pillow = pytest.importorskip("PIL.Image", reason="netspec-compiler[images] brings it")
     folder = tmp_path / "images"
     (folder / "more").mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (12, 4, 4), np.uint8)
     names = [f"more/{n:02d}.png" if n % 2 else f"{n:02d}.png" for n in range(12)]
     for name, values in zip(names, pixels, strict=True):
-        pillow.fromarray(values).save(folder / name)
+        Image.fromarray(values).save(folder / name)
     score(MODEL, [str(folder)], tmp_path / "out", None, Running(batch=5, part_rows=7))
     found = result(tmp_path / "out")
     wanted = open_session(MODEL).run(pixels[:, None].astype(np.float32) / 255)["output"]
