@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import (
     TYPE_CHECKING,
@@ -26,10 +27,23 @@ from netspec.sharing import mirrors
 from netspec.sizes import bind_op, unknowns_of
 
 if TYPE_CHECKING:
+    from netspec.checkpoints.matching import Matched
+    from netspec.checkpoints.tensors import Checkpoint
     from netspec.weights import Array, Weights
 
 TARGETS = ("torch", "keras", "onnx")
 """What `compile` and `verify` offer; `reference` is the float64 oracle behind them."""
+
+HOLDING: Mapping[str, str] = {
+    ".onnx": "onnx",
+    ".keras": "keras",
+    ".weights.h5": "keras",
+    ".pt": "torch",
+    ".pth": "torch",
+    ".pt2": "torch",
+    ".ts": "torch",
+}
+"""The endings of names of files that hold weights, each with its target."""
 
 _SHIPPED = (*TARGETS, "reference")
 _GROUP = "netspec.backends"
@@ -97,6 +111,22 @@ class Trainable(Backend, Protocol):
 
     def read_from(self, model: Any, graph: Graph) -> dict[str, Array]:
         """Copies of the model's weights, under canonical names and in canonical layouts."""
+
+
+@runtime_checkable
+class Filing(Backend, Protocol):
+    """A target whose framework has files of its own that hold weights: those of its entries in `HOLDING`."""
+
+    def write_file(
+        self, graph: Graph, weights: Weights, path: str, suffix: str, **options: Any
+    ) -> Sequence[str]:
+        """Write the network, or its weights alone, as the framework keeps them; the files written, `path` the first."""
+
+    def read_file(self, path: str, key: str | None) -> Checkpoint:
+        """The tensors of a file. Runs nothing of it. Raises `SpecError` where it is none, or not a safe one."""
+
+    def match_file(self, file: Checkpoint, graph: Graph, **how: Any) -> Matched:
+        """The graph's weights from a file's tensors. Takes what `matching.match` takes, and raises what it raises."""
 
 
 class Rows(Generic[RowT]):
@@ -254,6 +284,15 @@ def load_backend(name: str) -> Backend:
             help=did_you_mean(name, known) or f"targets are {', '.join(known)}",
         )
     )
+
+
+def one_framework(*targets: str) -> None:
+    """Let Keras compute with PyTorch where a process needs both: TensorFlow beside PyTorch may clash.
+
+    Has no effect where the user chose Keras's backend, or Keras is imported already.
+    """
+    if {"torch", "keras"} <= set(targets):
+        os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 def need(module: str, extra: str) -> Any:

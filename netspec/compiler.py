@@ -126,7 +126,7 @@ def compile(  # noqa: A001 (the public name: netspec.compile)
     """
     if seed is None and target == "onnx":
         seed = 0
-    graph, chosen = _prepare(graph, weights, seed, passes)
+    graph, chosen = prepare(graph, weights, seed, passes)
     if target == "ir":
         return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen)
     backend = load_backend(target)
@@ -146,7 +146,7 @@ def build(
 
     Weights are those given, or drawn from `seed`; `passes` rewrite both. Raises `SpecError`.
     """
-    graph, chosen = _prepare(graph, weights, seed, passes)
+    graph, chosen = prepare(graph, weights, seed, passes)
     backend = load_backend(target)
     backend.ROWS.check(graph)
     assert chosen is not None
@@ -185,7 +185,7 @@ def _trainable(target: str) -> Trainable:
     return backend
 
 
-def _prepare(
+def prepare(
     graph: Graph, weights: Weights | None, seed: int | None, passes: Sequence[str]
 ) -> tuple[Graph, Weights | None]:
     """Weights checked or drawn, and passes run. Without weights nothing here needs NumPy."""

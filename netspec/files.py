@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from errno import EINVAL
 from io import StringIO
 from pathlib import Path
 
@@ -53,17 +54,33 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     A link keeps pointing where it does. What is there and is no file, such as a device or a pipe,
     stays and is written to. A file that is replaced keeps its permissions.
     """
-    from tempfile import NamedTemporaryFile  # slow to import
+    goal = Path(os.path.realpath(path))
+    if goal.exists() and not goal.is_file():
+        try:
+            goal.write_bytes(content)
+        except OSError as error:
+            raise unwritable(path, error) from None
+        return
+    with replacing(path) as written:
+        Path(written).write_bytes(content)
+
+
+@contextmanager
+def replacing(path: str | Path, suffix: str = "") -> Iterator[str]:
+    """The name of a new file that takes the place of `path` in one step when the block is done.
+
+    It stands in the same folder and has that suffix. Where the block fails, it is gone and what was there stays.
+    """
+    from tempfile import mkstemp  # slow to import
 
     goal, written = Path(os.path.realpath(path)), None
     try:
         if goal.exists() and not goal.is_file():
-            goal.write_bytes(content)
-            return
-        with NamedTemporaryFile(dir=goal.parent, prefix=f".{goal.name}.", delete=False) as file:
-            written = file.name
-            file.write(content)
-            file.flush()
+            raise OSError(EINVAL, "it is no file")
+        handle, written = mkstemp(suffix, f".{goal.name}.", goal.parent)
+        os.close(handle)
+        yield written
+        with open(written, "rb") as file:
             os.fsync(file.fileno())
         os.chmod(written, goal.stat().st_mode & 0o777 if goal.exists() else 0o666 & ~_umask())
         os.replace(written, goal)
@@ -73,8 +90,14 @@ def write_atomically(path: str | Path, content: bytes) -> None:
                 os.unlink(written)
         if not isinstance(error, OSError):
             raise
-        reason = f"cannot write {path}: {error.strerror}"
-        raise SpecError(Diagnostic("unwritable-file", reason)) from None
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: str | Path, error: OSError) -> SpecError:
+    """What writing to a path came to."""
+    return SpecError(
+        Diagnostic("unwritable-file", f"cannot write {path}: {error.strerror or error}")
+    )
 
 
 def _umask() -> int:

@@ -24,10 +24,12 @@ __all__ = [
     "Array",
     "Weights",
     "check_weights",
+    "dump_tensors",
     "dump_weights",
     "init_weights",
     "load_weights",
     "np",
+    "origin_of",
     "random_weights",
     "save_weights",
 ]
@@ -125,20 +127,46 @@ def _dims(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "a single number"
 
 
-def load_weights(path: Path | str) -> dict[str, Array]:
-    """The tensors of a safetensors file, by name. Raises `SpecError` where it cannot be read."""
-    safetensors = need("safetensors.numpy", "weights")
-    from safetensors import SafetensorError
+_DTYPES = {
+    **{f"{word}{size}": f"<{word.lower()}{size // 8}" for word in "FIU" for size in (16, 32, 64)},
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+    "BF16": "<u2",
+}
+"""safetensors' words for what NumPy can hold; bfloat16 goes through its bits."""
 
+
+def load_weights(path: Path | str) -> dict[str, Array]:
+    """The tensors of a safetensors file, by name; bfloat16 as float32. Raises `SpecError` where it cannot be read."""
+    safetensors = need("safetensors", "weights")
     try:
-        loaded: dict[str, Array] = safetensors.load(Path(path).read_bytes())
+        stored = safetensors.deserialize(Path(path).read_bytes())
+        return {name: _array_of(name, tensor) for name, tensor in stored}
     except OSError as error:
         reason = f"cannot read {path}: {error.strerror}"
         raise SpecError(Diagnostic("unreadable-file", reason)) from None
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError) as error:
         reason = f"{path} is not a safetensors file: {error}"
         raise SpecError(Diagnostic("bad-weight-file", reason)) from None
-    return loaded
+
+
+def _array_of(name: str, tensor: Mapping[str, Any]) -> Array:
+    kind = tensor["dtype"]
+    if kind not in _DTYPES:
+        raise ValueError(f"`{name}` holds {kind}, for which NumPy has no type")
+    array: Array = np.frombuffer(tensor["data"], _DTYPES[kind])
+    if kind == "BF16":
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    return array.reshape(tensor["shape"])
+
+
+def origin_of(path: Path | str) -> dict[str, str]:
+    """The name and the fingerprint of the spec that a canonical file was written for; nothing in other safetensors."""
+    safetensors = need("safetensors", "weights")
+    with safetensors.safe_open(str(path), "np") as file:
+        about = json.loads((file.metadata() or {}).get("netspec", "{}"))
+    return {word: str(about[word]) for word in ("name", "fingerprint") if word in about}
 
 
 def dump_weights(weights: Weights, graph: Graph) -> bytes:
@@ -146,11 +174,17 @@ def dump_weights(weights: Weights, graph: Graph) -> bytes:
 
     The same weights give the same bytes.
     """
+    own = {name: weights[name] for name, _ in graph.weights()}
+    return dump_tensors(own, {"name": graph.name, "fingerprint": graph.fingerprint})
+
+
+def dump_tensors(weights: Weights, origin: Mapping[str, str]) -> bytes:
+    """A safetensors file of any tensors, with what `origin_of` will say of them."""
     safetensors = need("safetensors.numpy", "weights")
-    ordered = {name: np.ascontiguousarray(weights[name]) for name, _ in graph.weights()}
+    arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     # One entry: safetensors writes several in an order that changes from call to call.
-    metadata = json.dumps({"name": graph.name, "fingerprint": graph.fingerprint})
-    content: bytes = safetensors.save(ordered, {"netspec": metadata})
+    metadata = {"netspec": json.dumps(dict(origin))} if origin else None
+    content: bytes = safetensors.save(arrays, metadata)
     return content
 
 

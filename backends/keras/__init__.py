@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from netspec.backends.keras import layer
 from netspec.backends.keras.module import emit_module
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import keras
 
     from netspec.backend import Session
+    from netspec.checkpoints.matching import Matched
+    from netspec.checkpoints.tensors import Checkpoint
     from netspec.weights import Array, Weights
 
 __all__ = [
@@ -23,8 +26,11 @@ __all__ = [
     "describe",
     "emit",
     "load_into",
+    "match_file",
     "open_session",
+    "read_file",
     "read_from",
+    "write_file",
 ]
 
 SUFFIX = ".py"
@@ -68,3 +74,25 @@ def read_from(model: keras.Model, graph: Graph) -> dict[str, Array]:
     from netspec.backends.keras import weights as live
 
     return live.read_from(model, graph)
+
+
+def write_file(graph: Graph, weights: Weights, path: str, suffix: str) -> Sequence[str]:
+    """A model or its weights as Keras saves them; the source of a model's own classes is written beside it."""
+    from netspec.backends.keras import files
+
+    return files.write(graph, weights, path, suffix)
+
+
+def read_file(path: str, key: str | None) -> Checkpoint:
+    """The variables of a `.keras` or `.weights.h5` file; takes no key."""
+    from netspec.backends.keras import archive
+
+    assert key is None
+    return archive.read(path)
+
+
+def match_file(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
+    """The graph's weights from Keras's layouts, through a model that is built for it."""
+    from netspec.backends.keras import files
+
+    return files.match_to(file, graph, **how)

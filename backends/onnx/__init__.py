@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.backend import Session
@@ -10,10 +11,23 @@ from netspec.backends.onnx.rows import ROWS
 from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:
+    from netspec.checkpoints.matching import Matched
+    from netspec.checkpoints.tensors import Checkpoint
     from netspec.runtime import Runner
     from netspec.weights import Weights
 
-__all__ = ["EXTRA", "ROWS", "SUFFIX", "build", "describe", "emit", "open_session"]
+__all__ = [
+    "EXTRA",
+    "ROWS",
+    "SUFFIX",
+    "build",
+    "describe",
+    "emit",
+    "match_file",
+    "open_session",
+    "read_file",
+    "write_file",
+]
 
 SUFFIX = ".onnx"
 EXTRA = "ort"
@@ -59,6 +73,39 @@ def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
 
 
 def _run(graph: Graph, weights: Weights) -> Runner:
+    from netspec.backends.onnx import graph as models
     from netspec.runtime import open_session as open_runtime
 
-    return open_runtime(emit(graph, weights))
+    if models.size_of(weights) <= models.LARGEST:
+        return open_runtime(emit(graph, weights))
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="netspec-") as folder:  # the session maps what is in it
+        path = f"{folder}/model{SUFFIX}"
+        write_file(graph, weights, path, SUFFIX)
+        return open_runtime(path)
+
+
+def write_file(
+    graph: Graph, weights: Weights, path: str, suffix: str, *, opset: int = rows.DEFAULT_OPSET
+) -> Sequence[str]:
+    """What `emit` gives, or above 2 GiB a model and a file of weights beside it."""
+    from netspec.backends.onnx import files
+
+    assert suffix == SUFFIX
+    return files.write(graph, weights, path, opset)
+
+
+def read_file(path: str, key: str | None) -> Checkpoint:
+    """The float initializers of a model; takes no key."""
+    from netspec.backends.onnx import files
+
+    assert key is None
+    return files.read(path)
+
+
+def match_file(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
+    """The graph's weights, from tensors in PyTorch's layouts."""
+    from netspec.checkpoints.matching import match_names
+
+    return match_names(file, graph, **how)

@@ -54,16 +54,36 @@ class _Lowered(NamedTuple):
     weights: tuple[Stored, ...]
 
 
+class External(NamedTuple):
+    """A file beside the model that holds its weights: its name, and for each weight the offset in it and its bytes."""
+
+    location: str
+    places: Mapping[str, tuple[int, int]]
+
+
 def assemble(
-    graph: Graph, weights: Weights, *, opset: int = DEFAULT_OPSET, double: bool = False
+    graph: Graph,
+    weights: Weights,
+    *,
+    opset: int = DEFAULT_OPSET,
+    double: bool = False,
+    external: External | None = None,
 ) -> Any:
     """The `ModelProto` of a network for inference; `double` makes all its numbers float64.
 
     Values are called by the paths of their nodes, results by their outputs' names; the batch axis
-    is symbolic. Raises `SpecError` for an opset out of range, weights that do not fit the graph or
-    the file format, and a result that is called like an input.
+    is symbolic. Weights that are `external` are only referred to. Raises `SpecError` for an opset out of range,
+    weights that do not fit the graph or, where none are external, the file, and a result that is called like an input.
     """
-    _check(graph, weights, opset, itemsize=8 if double else 4)
+    _check(graph, weights, opset)
+    if external is None and (size := size_of(weights, 8 if double else 4)) > LARGEST:
+        raise SpecError(
+            Diagnostic(
+                "model-too-large",
+                f"the weights take {size / 2**30:.2f} GiB, but in memory an ONNX model holds less than 2",
+                help="`netspec compile -o FILE.onnx` writes them into a file beside it",
+            )
+        )
     written, graph = graph, sequence_layout(Model(graph)).graph
     lowered = _lower(graph, opset, double)
     names = _value_names(graph, lowered)
@@ -74,7 +94,7 @@ def assemble(
     model.doc_string = _signature(graph)
     for key, text in _metadata(written).items():
         model.metadata_props.add(key=key, value=text)
-    writer = _Writer(model.graph, names, _batch_name(graph), double)
+    writer = _Writer(model.graph, names, _batch_name(graph), double, external)
     model.graph.name = graph.name
     for node in graph.inputs:
         writer.declare(model.graph.input, node.name, node.shape)
@@ -94,6 +114,11 @@ def assemble(
     return model
 
 
+def size_of(weights: Weights, itemsize: int = 4) -> int:
+    """The bytes that weights take in a model."""
+    return sum(array.size for array in weights.values()) * itemsize
+
+
 def serialize(model: Any) -> bytes:
     """The bytes of a model that ONNX's checker and strict shape inference accept."""
     onnx.checker.check_model(_skeleton(model).SerializeToString(), full_check=True)
@@ -109,7 +134,7 @@ def _skeleton(model: Any) -> Any:
     for field in ("node", "input", "output", "value_info"):
         getattr(light.graph, field).extend(getattr(graph, field))
     for tensor in graph.initializer:
-        if len(tensor.raw_data) <= SMALL:
+        if not tensor.external_data and len(tensor.raw_data) <= SMALL:
             light.graph.initializer.append(tensor)
             continue
         stated = light.graph.input.add(name=tensor.name).type.tensor_type
@@ -119,7 +144,7 @@ def _skeleton(model: Any) -> Any:
     return light
 
 
-def _check(graph: Graph, weights: Weights, opset: int, itemsize: int) -> None:
+def _check(graph: Graph, weights: Weights, opset: int) -> None:
     newest = min(max(IR_VERSIONS), onnx.defs.onnx_opset_version())
     oldest = min(IR_VERSIONS)
     if not oldest <= opset <= newest:
@@ -128,15 +153,6 @@ def _check(graph: Graph, weights: Weights, opset: int, itemsize: int) -> None:
         )
     ROWS.check(graph)
     check_weights(graph, weights)
-    size = sum(array.size for array in weights.values()) * itemsize
-    if size > LARGEST:
-        raise SpecError(
-            Diagnostic(
-                "model-too-large",
-                f"the weights take {size / 2**30:.2f} GiB, but an ONNX file holds less than 2",
-                help="compile to torch or keras, which keep the weights in a file of their own",
-            )
-        )
     fixed = {node.name for node in graph.inputs} | set(weights)
     mistakes = [
         Diagnostic(
@@ -214,7 +230,15 @@ def _metadata(graph: Graph) -> dict[str, str]:
 class _Writer:
     """Fills a `GraphProto`. Messages are added in place, since protobuf copies what is appended."""
 
-    def __init__(self, proto: Any, names: Mapping[str, str], batch: str, double: bool) -> None:
+    def __init__(
+        self,
+        proto: Any,
+        names: Mapping[str, str],
+        batch: str,
+        double: bool,
+        external: External | None,
+    ) -> None:
+        self._external = external
         self._batch = batch
         self._proto = proto
         self._names = names
@@ -235,10 +259,25 @@ class _Writer:
 
     def weight(self, name: str, array: Array) -> None:
         """An initializer in the model's float type."""
+        if self._external is not None and name in self._external.places:
+            self._refer(name, array.shape, self._external)
+            return
         content = np.asarray(array, dtype=self._dtype).tobytes()
         self._proto.initializer.add(
             name=name, dims=array.shape, data_type=self._float, raw_data=content
         )
+
+    def _refer(self, name: str, shape: tuple[int, ...], external: External) -> None:
+        tensor = self._proto.initializer.add(
+            name=name,
+            dims=shape,
+            data_type=self._float,
+            data_location=onnx.TensorProto.EXTERNAL,
+        )
+        offset, length = external.places[name]
+        where = {"location": external.location, "offset": str(offset), "length": str(length)}
+        for key, value in where.items():
+            tensor.external_data.add(key=key, value=value)
 
     def write(self, path: str, tree: Apply) -> None:
         """The nodes of a tree: the root is called `path`, those below it `path/Op`.

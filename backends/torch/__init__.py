@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from netspec.backends.torch import layer
 from netspec.backends.torch.module import emit_module
 from netspec.backends.torch.rows import ROWS
-from netspec.backends.torch.weights import load_into, read_from
+from netspec.backends.torch.weights import fixed_names, load_into, read_from
 from netspec.ir import Graph, Node
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netspec.backend import Session
+    from netspec.checkpoints.matching import Matched
+    from netspec.checkpoints.tensors import Checkpoint
     from netspec.weights import Weights
 
 __all__ = [
@@ -24,8 +27,11 @@ __all__ = [
     "describe",
     "emit",
     "load_into",
+    "match_file",
     "open_session",
+    "read_file",
     "read_from",
+    "write_file",
 ]
 
 SUFFIX = ".py"
@@ -55,3 +61,25 @@ def open_session(graph: Graph, weights: Weights, precision: str) -> Session:
     from netspec.backends.torch.live import TorchSession
 
     return TorchSession(graph, weights, precision)
+
+
+def write_file(graph: Graph, weights: Weights, path: str, suffix: str) -> Sequence[str]:
+    """A state dict, or the network as a program of PyTorch's."""
+    from netspec.backends.torch import files
+
+    files.write(graph, weights, path, suffix)
+    return [path]
+
+
+def read_file(path: str, key: str | None) -> Checkpoint:
+    """The state dict of a checkpoint, or that under `key` in it."""
+    from netspec.backends.torch import files
+
+    return files.read(path, key)
+
+
+def match_file(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
+    """The graph's weights, which have PyTorch's layouts."""
+    from netspec.checkpoints.matching import match_names
+
+    return match_names(file, graph, fixed=fixed_names(graph), **how)

@@ -31,7 +31,7 @@ COMMANDS = {
     "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
     "score": ("serving:score", "Score a dataset of any size with a model."),
-    "weights": ("computing:weights_group", "Make weight files."),
+    "weights": ("weighing:weights_group", "Make, show, convert and compare weight files."),
 }
 """Of each command: where it stands below `netspec.cli`, and what `--help` says of it."""
 

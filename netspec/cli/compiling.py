@@ -22,11 +22,11 @@ from netspec.cli.shared import (
 @click.command("compile")
 @spec_options
 @weight_options
-@click.option("--target", "-t", required=True, metavar="torch|keras|onnx|ir", help="What to write.")
+@click.option("--target", "-t", metavar="torch|keras|onnx|ir", help="What to write.")
 @click.option("--opset", type=click.IntRange(17, 24), help="ONNX operator set (default 20).")
 @click.option("-o", "output", metavar="FILE", help="Where to write it; stdout if not given.")
 def compile_(
-    target: str,
+    target: str | None,
     output: str | None,
     weights: str | None,
     seed: int | None,
@@ -36,35 +36,33 @@ def compile_(
 ) -> None:
     """Write SPEC for a target. SPEC is a .net file, a graph as .json, or - for stdin.
 
-    A source target given weights writes those that fit it beside FILE, as .safetensors.
+    Where FILE ends in .onnx, .keras, .weights.h5, .pt, .pt2, .ts or .json, that is what is written, with weights. A
+    source gets the weights that it is given beside it, as .safetensors.
     """
-    from pathlib import Path
+    from netspec.writing import target_of, write
 
-    from netspec.compiler import compile as compile_graph
-
+    path = None if output == STDIN else output
+    if target is None and path is None:
+        raise click.UsageError("nothing says what to write: give --target, or a FILE with -o")
+    target = target_of(path, target)
     if opset is not None and target != "onnx":
         raise click.UsageError("--opset goes with --target onnx")
-    beside = target != "onnx" and (weights is not None or seed is not None)
-    if beside and output in (None, STDIN):
+    if path is None and target != "onnx" and (weights is not None or seed is not None):
         raise click.UsageError(
             "weights cannot stand on stdout beside the source: name a file with -o"
         )
     graph = load_graph(**spec)
-    options = {} if opset is None else {"opset": opset}
-    given = read_weights(graph, weights, seed)
-    artifact = compile_graph(
-        graph, target=target, weights=given, seed=seed, passes=passes, **options
-    )
-    if beside:
-        from netspec.weights import dump_weights
+    options: dict[str, Any] = {} if opset is None else {"opset": opset}
+    options |= {"weights": read_weights(graph, weights, seed, target), "seed": seed}
+    options |= {"passes": passes}
+    if path is None:
+        from netspec.compiler import compile as compile_graph
 
-        assert output is not None
-        assert artifact.weights is not None
-        write_output(
-            str(Path(output).with_suffix(".safetensors")),
-            dump_weights(artifact.weights, artifact.graph),
-        )
-    write_output(output, artifact.content)
+        write_output(None, compile_graph(graph, target=target, **options).content)
+        return
+    for beside in write(graph, path, target=target, **options)[1:]:
+        note = ": import it before Keras loads the model, which has its classes"
+        click.echo(f"wrote {beside}, too{note if beside.endswith('.py') else ''}", err=True)
 
 
 @click.command()

@@ -196,26 +196,3 @@ def _fitted(graph: Graph, arrays: Any) -> Graph:
     if {name: len(shape) for name, shape in shapes.items()} != ranks:
         return graph
     return bind(graph, measure(graph, shapes))
-
-
-@click.group("weights")
-def weights_group() -> None:
-    """Make weight files."""
-
-
-@weights_group.command("init")
-@spec_options
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    default=0,
-    show_default=True,
-    help="Draw from this seed.",
-)
-@click.option("-o", "output", metavar="FILE", required=True, help="Where to write them.")
-def weights_init(seed: int, output: str, **spec: Any) -> None:
-    """Draw the first weights of SPEC: the same seed gives the same network in every target."""
-    from netspec.weights import dump_weights, init_weights
-
-    graph = load_graph(**spec)
-    write_output(output, dump_weights(init_weights(graph, seed), graph))

@@ -115,7 +115,11 @@ def weight_options(command: Command) -> Command:
     """Weights from a file or a seed, and passes over them."""
     command = pass_options(command)
     options = [
-        click.option("--weights", metavar="FILE", help="Canonical weights (safetensors)."),
+        click.option(
+            "--weights",
+            metavar="FILE",
+            help="Weights: safetensors, .pt, .keras, .weights.h5, .onnx.",
+        ),
         click.option(
             "--seed", type=click.IntRange(0, 2**63 - 1), help="Draw weights from this seed."
         ),
@@ -198,17 +202,18 @@ def load_graph(
     return load(spec, **options)
 
 
-def read_weights(graph: Graph, path: str | None, seed: int | None) -> Any:
-    """The weights of a file, proved to fit the graph; None where no file is given."""
+def read_weights(graph: Graph, path: str | None, seed: int | None, *targets: str) -> Any:
+    """The weights of a file in any format, found by name and proved to fit the graph; None where no file is given.
+
+    `targets` are what the process needs besides.
+    """
     if path is None:
         return None
     if seed is not None:
         raise click.UsageError("--weights and --seed exclude each other")
-    from netspec.weights import check_weights, load_weights
+    from netspec.checkpoints.formats import load_matched
 
-    weights = load_weights(path)
-    check_weights(graph, weights, path)
-    return weights
+    return load_matched(path, graph, *targets).weights
 
 
 def write_output(path: str | None, content: bytes) -> None:
