@@ -26,5 +26,5 @@ def const(op: Const, _x: Shape) -> Layer:
 
 def _tensor(made: Call, rank: int) -> Layer:
     """A tensor of the module's own, repeated for every example where it must be."""
-    spread = call("expand", call("len", X), *(-1,) * rank, on=MODULE)
+    spread = call("expand", call("size", 0, on=X), *(-1,) * rank, on=MODULE)
     return Layer(made, spread, bare=MODULE, inline=True)

@@ -14,7 +14,7 @@ from netspec.shape import Shape
 def window_bias(op: WindowBias, x: Shape) -> Layer:
     """The table is an `nn.Parameter`, of which a function of the file makes the biases."""
     (weight,) = op.weights(x)
-    given: list[Expr] = [call("len", X), MODULE, Items(op.size)]
+    given: list[Expr] = [call("size", 0, on=X), MODULE, Items(op.size)]
     if any(op.shift):
         size = Items((x.axis("h"), x.axis("w")))
         value = call("shifted_window_bias", *given, size, Items(op.shift))
