@@ -59,8 +59,9 @@ def write(
 ) -> list[str]:
     """Write what the file's name asks for, `compile`'s file where it says nothing else; the files written.
 
-    Weights are those given, or drawn from `seed`; `passes` rewrite both. Files that hold some take seed 0 where neither is given; a source
-    or a graph gets those that fit it beside it, as safetensors. Each file is replaced in one step. Raises `SpecError`.
+    Weights are those given, or drawn from `seed`; `passes` rewrite graph and weights. Files that hold some take seed 0
+    where neither is given; a source or a graph gets those that fit it beside it, as safetensors. Each file is replaced
+    in one step. Raises `SpecError`.
     """
     target = target_of(path, target)
     backend = None if target == "ir" else load_backend(target)

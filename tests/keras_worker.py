@@ -152,3 +152,84 @@ def in_stages(function, *arguments):
 
     with patch.multiple(stages, DEEP=5, STAGE=3):
         return function(*arguments)
+
+
+def through_file(graph, weights, suffix):
+    """The weights as a file of Keras's gives them back, and the names of the files."""
+    from netspec.checkpoints.formats import load_matched
+    from netspec.writing import write
+
+    with TemporaryDirectory() as folder:
+        paths = write(graph, str(Path(folder, f"model{suffix}")), weights=weights)
+        return load_matched(paths[0], graph).weights, [Path(path).name for path in paths]
+
+
+def from_foreign(graph, x, suffix):
+    """The weights of a graph from a tutorial's model, whose layers have Keras's own names, by order.
+
+    Also the report, the words where less is said than is needed, and what the model gives for `x`.
+    """
+    import keras
+    from keras import layers
+
+    from netspec.checkpoints.formats import load_matched
+    from netspec.checkpoints.matching import table
+
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(4, 3),
+            layers.Flatten(),
+            layers.Dense(5),
+            layers.Dense(5),
+        ]
+    )
+    model.compile("adam", "mse")
+    model.fit(x, keras.ops.ones((len(x), 5)), verbose=0)
+    with TemporaryDirectory() as folder:
+        path = str(Path(folder, f"model{suffix}"))
+        (model.save_weights if suffix == ".weights.h5" else model.save)(path)
+        try:
+            load_matched(path, graph)
+        except SpecError as error:
+            refused = str(error)
+        try:
+            load_matched(path, graph, by_order=True)
+        except SpecError as error:
+            refused += str(error)
+        found = load_matched(path, graph, by_order=True, flatten="channels-last")
+        outputs = keras.ops.convert_to_numpy(model(x))
+        return found.weights, table(found.matches), refused, outputs
+
+
+def alone(graph, weights, x):
+    """What a `.keras` file gives in a process that knows nothing but Keras and the source written beside it."""
+    import json
+    import subprocess
+    import sys
+
+    from netspec.writing import write
+
+    with TemporaryDirectory() as folder:
+        names = [Path(path).name for path in write(graph, f"{folder}/m.keras", weights=weights)]
+        code = (
+            "import json, sys, keras, m\n"
+            "y = keras.saving.load_model('m.keras').predict(json.load(sys.stdin), verbose=0)\n"
+            "assert not any(name.startswith('netspec') for name in sys.modules)\n"
+            "print(json.dumps(y.tolist()))"
+        )
+        code = code.replace("json.load(sys.stdin)", "keras.ops.array(json.load(sys.stdin))")
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=folder,
+            input=json.dumps(x.tolist()),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": folder},
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1]), names

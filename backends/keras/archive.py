@@ -43,9 +43,9 @@ def read(path: str) -> Checkpoint:
     order: dict[str, int] | None = None
     if zipfile.is_zipfile(path):
         content, order = _unpacked(path)
-        found = listed(BytesIO(content), path)
+        found, layers = listed(BytesIO(content), path)
     else:
-        found = listed(path, path)
+        found, layers = listed(path, path)
     if order is not None:
         known = order
         found.sort(key=lambda each: (known.get(each.layer, len(known)), natural(each.inner)))
@@ -53,7 +53,7 @@ def read(path: str) -> Checkpoint:
     else:
         found.sort(key=lambda each: (natural(each.stem), natural(each.inner)))
         tensors = [Tensor(each.name, each.array, _kind(each.stem)) for each in found]
-    return Checkpoint(path, "keras", "keras", tuple(tensors))
+    return Checkpoint(path, "keras", "keras", tuple(tensors), layers=layers)
 
 
 def _unpacked(path: str) -> tuple[bytes, dict[str, int]]:
@@ -86,13 +86,14 @@ def _layers(config: Any) -> Iterator[str]:
         yield from _layers(layer)
 
 
-def listed(file: str | BytesIO, path: str) -> list[Dataset]:
-    """The floats of an HDF5 file; links to other files and datasets outside of it are not followed."""
+def listed(file: str | BytesIO, path: str) -> tuple[list[Dataset], frozenset[str]]:
+    """The floats of an HDF5 file, and the names of its layers, those without any too. Links are not followed."""
     found: list[Dataset] = []
+    names: set[str] = set()
     try:
         with h5py.File(file, "r") as root:
             bound = root.id.get_filesize()
-            for place, dataset in _walk(root, "", path):
+            for place, dataset in _walk(root, "", path, names):
                 *way, last = place.split("/")
                 if "vars" not in way or way[0] in ("optimizer", "_optimizer"):
                     continue
@@ -106,10 +107,12 @@ def listed(file: str | BytesIO, path: str) -> list[Dataset]:
                 raise bad_file(path, "holds no variables of layers, as Keras 3 keeps them")
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise bad_file(path, f"is no HDF5 file as Keras writes it: {error}") from None
-    return found
+    return found, frozenset(names)
 
 
-def _walk(group: Any, prefix: str, path: str) -> Iterator[tuple[str, Any]]:
+def _walk(group: Any, prefix: str, path: str, names: set[str]) -> Iterator[tuple[str, Any]]:
+    """Every dataset and the way to it; `names` takes what groups say that they are called."""
+    names.add(str(group.attrs.get("name")))
     for name in group:
         place = f"{prefix}/{name}" if prefix else name
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -118,7 +121,7 @@ def _walk(group: Any, prefix: str, path: str) -> Iterator[tuple[str, Any]]:
         if isinstance(inner, h5py.Group):
             if place.count("/") > 100:
                 raise unsafe_file(path, "holds groups within groups without end")
-            yield from _walk(inner, place, path)
+            yield from _walk(inner, place, path, names)
         elif inner.shape is not None:
             yield place, inner
 

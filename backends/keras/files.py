@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from netspec.backends.keras.archive import Dataset, listed
+from netspec.backends.keras.foreign import Order, in_spec_order
 from netspec.backends.keras.live import build_model
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.weights import all_layers, slots
@@ -37,8 +38,13 @@ def write(graph: Graph, weights: Weights, path: str, suffix: str) -> list[str]:
     return [path, beside]
 
 
-def match_to(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
-    """The graph's weights: the file's arrays become those of the emitted model, which gives them back."""
+def match_to(
+    file: Checkpoint, graph: Graph, *, flatten: Order | None = None, **how: Any
+) -> Matched:
+    """The graph's weights: the file's arrays become those of the emitted model, which gives them back.
+
+    `flatten` is the order in which the file's model flattens maps, where it was not emitted here.
+    """
     model = build_model(graph, init_weights(graph))
     held: dict[int, list[str]] = {}
     variables = [v for v in model.variables if np.dtype(v.dtype).kind == "f"]
@@ -60,7 +66,8 @@ def match_to(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
     matches = match(tensors, list(places), file.path, ordered=file.ordered, **how)
     for each in matches:
         places[each.place].assign(widened(each.tensor.array))
-    return Matched({slot.name: slot.to_canonical() for slot in slots(model, graph)}, matches)
+    weights = {slot.name: slot.to_canonical() for slot in slots(model, graph)}
+    return Matched(in_spec_order(weights, file, graph, flatten), matches)
 
 
 def _named(model: Any, variables: Sequence[Any]) -> list[tuple[Dataset, Any]]:
@@ -70,7 +77,7 @@ def _named(model: Any, variables: Sequence[Any]) -> list[tuple[Dataset, Any]]:
     with TemporaryDirectory(prefix="netspec-") as folder:
         path = str(Path(folder, f"model{ALONE}"))
         model.save_weights(path)
-        found = listed(path, path)
+        found, _ = listed(path, path)
     return [(each, variables[int(each.array.flat[0])]) for each in found if each.array.size]
 
 

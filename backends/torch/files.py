@@ -106,11 +106,9 @@ def _check_archive(path: str) -> None:
 
 def _states(content: Any, path: str, depth: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every state dict, mappings from names to nothing but tensors, and the keys that lead to it."""
-    if isinstance(content, torch.nn.Module) or not isinstance(content, Mapping) or not content:
-        return
-    if all(isinstance(name, str) for name in content) and all(
-        isinstance(tensor, torch.Tensor) for tensor in content.values()
-    ):
+    if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+        return  # an optimizer's state is numbered
+    if content and all(isinstance(tensor, torch.Tensor) for tensor in content.values()):
         yield path, content
     elif depth:
         for name, inner in content.items():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from netspec.backend import Filing, load_backend, one_framework
 from netspec.checkpoints.matching import Matched
@@ -40,18 +40,21 @@ def load_matched(
     graph: Graph,
     *targets: str,
     key: str | None = None,
-    by_order: bool = False,
-    ignore: Sequence[str] = (),
+    **how: Any,
 ) -> Matched:
     """The weights of a network from a file in any format, and which of its tensors became which.
 
-    See `read_checkpoint` and `matching.match`. `targets` are what the process needs besides.
+    See `read_checkpoint` and, for `how`, `matching.match`. A file of Keras's takes `flatten`, too: the order in which
+    its model flattens maps, where netspec did not emit it. `targets` are what the process needs besides.
     """
     one_framework(_form(path), *targets)
     file = read_checkpoint(path, key)
     backend = load_backend(file.target)
     assert isinstance(backend, Filing)
-    return backend.match_file(file, graph, by_order=by_order, ignore=ignore)
+    if file.target != "keras" and how.pop("flatten", None) is not None:
+        message = f"{path} is no file of Keras's, which alone may flatten with the channels last"
+        raise SpecError(Diagnostic("unknown-order", message))
+    return backend.match_file(file, graph, **how)
 
 
 def _form(path: str) -> str:

@@ -98,12 +98,12 @@ def _by_name(tensors: Sequence[Tensor], places: Sequence[Place], origin: str) ->
     left = [name for name in named if name not in wanted]
     for name, place in wanted.items():
         if name not in named:
-            message = f"{origin} lacks `{name}` ({dims(place.shape)})"
+            message = f"{origin} lacks `{name}` ({dims(place.shape)}){_meaning(place)}"
             mistakes.append(
                 Diagnostic("missing-weight", message, help=_similar(name, left, named, origin))
             )
         elif (tensor := named[name]).shape != place.shape:
-            message = f"`{name}` is {dims(tensor.shape)} in {origin}, not {dims(place.shape)}"
+            message = f"`{name}`{_meaning(place)} is {dims(tensor.shape)} in {origin}, not {dims(place.shape)}"
             mistakes.append(
                 Diagnostic("misshapen-weight", message, help=_turned(tensor.shape, place.shape))
             )
@@ -118,6 +118,11 @@ def _by_name(tensors: Sequence[Tensor], places: Sequence[Place], origin: str) ->
     if mistakes:
         raise SpecError(*mistakes)
     return found
+
+
+def _meaning(place: Place) -> str:
+    """What a name of the format's own stands for."""
+    return "" if place.weights == (place.name,) else f" for {_names(place.weights)}"
 
 
 def _without_prefix(tensors: Sequence[Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:

@@ -47,11 +47,12 @@ def measure(name: str, array: Array) -> Measure:
     """The figures of one tensor."""
     numbers = array.astype(np.float64) if array.dtype.kind in "fiub" else np.empty(0)
     finite = numbers[np.isfinite(numbers)]
-    figures: tuple[float | None, ...] = (None,) * 4
+    mean = std = low = high = None
     if finite.size:
-        taken = (finite.mean(), finite.std(), finite.min(), finite.max())
-        figures = tuple(float(figure) for figure in taken)
-    return Measure(name, str(array.dtype), tuple(array.shape), *figures, numbers.size - finite.size)
+        mean, std = float(finite.mean()), float(finite.std())
+        low, high = float(finite.min()), float(finite.max())
+    shape, nonfinite = tuple(array.shape), numbers.size - finite.size
+    return Measure(name, str(array.dtype), shape, mean, std, low, high, nonfinite)
 
 
 def digest(weights: Weights) -> str:

@@ -39,7 +39,8 @@ class Place(NamedTuple):
 class Checkpoint(NamedTuple):
     """What stands in a file: `target` is the backend whose names and layouts it has, `about` is for the reader.
 
-    Where it is not `ordered`, the file does not tell the order in which the network has its tensors.
+    Where it is not `ordered`, the file does not tell the order in which the network has its tensors. `layers` are the
+    names of all layers, where a format has them.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Checkpoint(NamedTuple):
     target: str
     tensors: tuple[Tensor, ...]
     ordered: bool = True
+    layers: frozenset[str] = frozenset()
     about: Mapping[str, str] = {}
 
 

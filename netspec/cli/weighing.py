@@ -79,6 +79,11 @@ def inspect(file: str, key: str | None, form: str) -> None:
 @click.option(
     "--ignore", multiple=True, metavar="PATTERN", help="Leave out tensors called so; repeatable."
 )
+@click.option(
+    "--flatten",
+    type=click.Choice(["channels-last", "channels-first"]),
+    help="How a Keras model that netspec did not emit flattens maps.",
+)
 @_key
 @click.option("--report", "shown", is_flag=True, help="Show which tensor became which weight.")
 def convert(
@@ -86,6 +91,7 @@ def convert(
     goal: str,
     by_order: bool,
     ignore: tuple[str, ...],
+    flatten: str | None,
     key: str | None,
     shown: bool,
     **spec: Any,
@@ -105,7 +111,13 @@ def convert(
         raise click.UsageError(f"{goal} would hold no weights")
     graph = load_graph(**spec)
     found = load_matched(
-        source, graph, *filter(None, [target]), key=key, by_order=by_order, ignore=ignore
+        source,
+        graph,
+        *filter(None, [target]),
+        key=key,
+        by_order=by_order,
+        ignore=ignore,
+        flatten=flatten,
     )
     if by_order or shown:
         click.echo(table(found.matches), err=True)

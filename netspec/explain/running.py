@@ -78,7 +78,8 @@ PAGES = {
     ),
     "model-too-large": Page(
         "an ONNX file cannot hold so many weights",
-        "A single ONNX file holds less than 2 GiB.",
+        "A single ONNX file holds less than 2 GiB. `netspec compile -o FILE.onnx` writes a larger one's weights into "
+        "a file beside it.",
     ),
     "too-deep": Page(
         "a network is too deep for a framework to build",
@@ -94,8 +95,44 @@ PAGES = {
         "Tensors of the Python builder belong to the `Net` that made them.",
     ),
     "bad-weight-file": Page(
-        "a weight file is not safetensors",
-        "Weights are read and written as safetensors, under the names of the spec's paths.",
+        "a weight file is broken, or of no format that is read",
+        "Read are safetensors, PyTorch's checkpoints, Keras's `.keras` and `.weights.h5`, and ONNX models; the "
+        "content tells which. The message has what is wrong.",
+    ),
+    "unsafe-file": Page(
+        "a weight file would do more than hold numbers",
+        "It holds Python objects, which run code when they are read, refers to other places or files, or unpacks "
+        "to more than it has bytes. Nothing of it was run. Save the state_dict() alone, or a file without links.",
+    ),
+    "several-states": Page(
+        "a checkpoint holds several state dicts",
+        "Such as those of a model and of its moving average. Choose one with `--key`.",
+    ),
+    "unknown-key": Page(
+        "a checkpoint has no state dict of that key",
+        "The help lists those that it has. Only PyTorch's checkpoints have keys.",
+    ),
+    "ambiguous-order": Page(
+        "order and shape do not tell which tensor is which",
+        "By order all shapes must follow each other as in the network, or all be different, and names must not "
+        "say otherwise. Nothing is guessed: give the tensors the network's names, or the network theirs.",
+    ),
+    "unknown-order": Page(
+        "a Keras file does not tell how its model flattens maps",
+        "Keras flattens with the channels last, the spec has them first; emitted models permute before, and their "
+        "files show it. For others say it with `--flatten`: the columns of the next dense layer depend on it.",
+    ),
+    "unlike-files": Page(
+        "weight files that are averaged are not of one network",
+        "They must hold the same tensors in the same shapes.",
+    ),
+    "no-target-named": Page(
+        "nothing says what `compile` is to write",
+        "Give `--target`, or a file whose name tells: `.onnx`, `.keras`, `.pt`.",
+    ),
+    "other-target": Page(
+        "a file is called like one of another target",
+        "`-o model.keras --target onnx` would be no file of Keras's. Leave `--target` out, or change the name.",
     ),
     "missing-weight": Page(
         "weights lack one that the network has",
@@ -103,7 +140,8 @@ PAGES = {
     ),
     "extra-weight": Page(
         "weights have one that the network has not",
-        "They belong to another network, or to other labels or parameters of this one.",
+        "They belong to another network, or to other labels or parameters of this one. `netspec weights convert "
+        "--ignore 'PATTERN'` leaves out what is named so.",
     ),
     "misshapen-weight": Page(
         "a weight has another shape than the network needs",

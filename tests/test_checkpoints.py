@@ -1,0 +1,383 @@
+"""Weights in PyTorch's, ONNX's and safetensors files: bits survive, foreign layouts are read, bad files are refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import warnings
+import zipfile
+
+import numpy as np
+import onnx
+import pytest
+import safetensors.torch
+import torch
+from graphs import OPS_BY_EXAMPLE, chain, example_graph, graph_of, joined
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+import netspec
+from netspec.backend import load_backend
+from netspec.backends.onnx import files as onnx_files
+from netspec.backends.onnx import graph as onnx_graph
+from netspec.checkpoints.formats import load_matched, read_checkpoint
+from netspec.diagnostics import SpecError
+from netspec.runtime import open_session
+from netspec.weights import dump_weights, random_weights
+from netspec.writing import target_of, write
+
+GRAPH = chain("input 3 8 8", "conv 4 3", "bn", "relu", "pool 2", "dense 5")
+WEIGHTS = random_weights(GRAPH)
+WEIGHTY = [
+    graph for graph in (example_graph(*case) for case in OPS_BY_EXAMPLE) if [*graph.weights()]
+]
+ALL = joined(WEIGHTY)
+
+
+def bits(graph, seed):
+    """Any float32 numbers: NaNs with payloads, infinities, subnormals, zeros of either sign."""
+    draws = np.random.default_rng(seed)
+    return {
+        name: draws.integers(0, 2**32, weight.shape, dtype=np.uint32).view(np.float32)
+        for name, weight in graph.weights()
+    }
+
+
+def assert_same_bits(found, wanted):
+    assert list(found) == list(wanted)
+    for name, array in wanted.items():
+        assert found[name].dtype == array.dtype, name
+        assert found[name].shape == array.shape, name
+        assert found[name].tobytes() == array.tobytes(), name
+
+
+def mistake(call):
+    with pytest.raises(SpecError) as caught:
+        call()
+    return caught.value.diagnostics[0]
+
+
+def save(path, content, **options):
+    torch.save(content, path, **options)
+    return str(path)
+
+
+def state(weights=WEIGHTS, prefix=""):
+    return {prefix + name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+
+
+# ---- round trips ----
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 2**32))
+@pytest.mark.parametrize("suffix", [".onnx", ".pt", ".safetensors"])
+def test_the_weights_of_every_op_survive_any_file_bit_by_bit(tmp_path_factory, suffix, seed):
+    path = tmp_path_factory.mktemp("files") / f"model{suffix}"
+    weights = bits(ALL, seed)
+    if suffix == ".safetensors":
+        path.write_bytes(dump_weights(weights, ALL))
+    else:
+        write(ALL, str(path), weights=weights)
+    assert_same_bits(load_matched(str(path), ALL).weights, weights)
+
+
+def test_a_state_dict_is_the_emitted_modules(tmp_path):
+    path = write(GRAPH, str(tmp_path / "a.pth"), weights=WEIGHTS)[0]
+    module = netspec.build(GRAPH, target="torch", seed=1)
+    module.load_state_dict(torch.load(path))
+    assert_same_bits(netspec.get_weights(module, GRAPH, target="torch"), WEIGHTS)
+
+
+PROGRAMS = graph_of(
+    "input 3 ?H 2*?W -> conv 4 3 -> bn -> relu -> gap -> param_add: add { @ | param 4 }"
+)
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".ts"])
+def test_a_program_runs_alone_with_any_batch_and_size(tmp_path, suffix):
+    weights = random_weights(PROGRAMS)
+    path = write(PROGRAMS, str(tmp_path / f"a{suffix}"), weights=weights)[0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+        program = torch.export.load(path).module() if suffix == ".pt2" else torch.jit.load(path)
+    module = netspec.build(PROGRAMS, target="torch", weights=weights)
+    for shape in ((1, 3, 5, 8), (7, 3, 12, 6)):
+        x = torch.randn(shape)
+        with torch.no_grad():
+            torch.testing.assert_close(program(x), module(x))
+
+
+def test_what_is_written_follows_the_name(tmp_path):
+    assert [target_of(name, None) for name in ("a.b.onnx", "a.weights.h5", "a.pth", "a.json")] == [
+        "onnx",
+        "keras",
+        "torch",
+        "ir",
+    ]
+    assert target_of("a.py", "keras") == "keras"
+    assert mistake(lambda: target_of("a.py", None)).id == "no-target-named"
+    assert mistake(lambda: target_of("a.keras", "onnx")).id == "other-target"
+    files = write(GRAPH, str(tmp_path / "a.py"), target="torch", seed=0)
+    assert [os.path.basename(file) for file in files] == ["a.py", "a.safetensors"]
+
+
+# ---- PyTorch's checkpoints ----
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        state(),
+        state(prefix="module."),
+        {"epoch": 3, "state_dict": state(prefix="model."), "loss": torch.ones(())},
+        {
+            "model": state(),
+            "optimizer": {"state": {0: {"step": torch.ones(1)}}, "param_groups": []},
+        },
+        {**state(), "bn1.num_batches_tracked": torch.tensor(7)},
+    ],
+    ids=["plain", "module.", "nested", "with an optimizer", "counted batches"],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_checkpoints_as_people_save_them(tmp_path, content, zipped):
+    path = save(tmp_path / "a.pt", content, _use_new_zipfile_serialization=zipped)
+    assert_same_bits(load_matched(path, GRAPH).weights, WEIGHTS)
+
+
+def test_one_of_several_state_dicts_is_chosen_and_never_guessed(tmp_path):
+    other = {name: tensor + 1 for name, tensor in state().items()}
+    path = save(tmp_path / "a.pt", {"model": state(), "ema": {"shadow": other}})
+    found = mistake(lambda: read_checkpoint(path))
+    assert found.id == "several-states"
+    assert "`model`, `ema.shadow`" in found.message
+    assert mistake(lambda: read_checkpoint(path, "emma")).id == "unknown-key"
+    assert_same_bits(load_matched(path, GRAPH, key="model").weights, WEIGHTS)
+    assert (read_checkpoint(path, "ema.shadow").tensors[1].array == WEIGHTS["conv1.bias"] + 1).all()
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_precisions(tmp_path, kind):
+    content = {name: tensor.to(kind) for name, tensor in state().items()}
+    wanted = {name: tensor.float().numpy() for name, tensor in content.items()}
+    if kind == torch.float64:
+        wanted = {name: tensor.numpy() for name, tensor in content.items()}
+    safetensors.torch.save_file(content, tmp_path / "a.safetensors")
+    for path in (save(tmp_path / "a.pt", content), str(tmp_path / "a.safetensors")):
+        assert_same_bits(load_matched(path, GRAPH).weights, wanted)
+
+
+def test_tensors_that_share_their_numbers_are_no_trick(tmp_path):
+    whole = torch.arange(12.0)
+    path = save(tmp_path / "a.pt", {"a": whole, "b": whole, "c": whole[2:6].view(2, 2).T})
+    found = {each.name: each.array for each in read_checkpoint(path).tensors}
+    assert found["a"].tolist() == found["b"].tolist() == list(range(12))
+    assert found["c"].tolist() == [[2, 4], [3, 5]]
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def compressed(path):
+    """The same archive, deflated."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return content.getvalue()
+
+
+def test_what_would_run_code_or_grow_is_not_loaded(tmp_path):
+    trap = str(tmp_path / "sprung")
+    path = save(tmp_path / "a.pt", {"model": state(), "args": Trap(trap)})
+    assert mistake(lambda: read_checkpoint(path)).id == "unsafe-file"
+    (tmp_path / "b.pt").write_bytes(pickle.dumps({"model": Trap(trap)}))
+    assert mistake(lambda: read_checkpoint(tmp_path / "b.pt")).id in (
+        "unsafe-file",
+        "bad-weight-file",
+    )
+    assert not os.path.exists(trap)
+    (tmp_path / "c.pt").write_bytes(compressed(save(tmp_path / "a.pt", state())))
+    assert mistake(lambda: read_checkpoint(tmp_path / "c.pt")).id == "unsafe-file"
+    path = save(tmp_path / "d.pt", {"a": torch.ones(1).expand(2**40)})
+    assert "larger than what it holds" in mistake(lambda: read_checkpoint(path)).message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([1, 2], "holds no state dict"),
+        ({"a": torch.ones(2).to_sparse()}, "sparse"),
+        ({"a": torch.ones(2, dtype=torch.float8_e4m3fn)}, "in a type that NumPy has not"),
+    ],
+)
+def test_what_is_no_state_dict(tmp_path, content, words):
+    path = save(tmp_path / "a.pt", content)
+    found = mistake(lambda: read_checkpoint(path))
+    assert (found.id, words in found.message) == ("bad-weight-file", True)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".old.pt", ".onnx", ".safetensors", ".ts"])
+def test_broken_files_are_named(tmp_path, suffix):
+    """Cut anywhere, or with bytes changed: a diagnostic or, where the change is in the numbers, numbers."""
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".safetensors":
+        path.write_bytes(dump_weights(WEIGHTS, GRAPH))
+    elif suffix == ".old.pt":
+        save(path, state(), _use_new_zipfile_serialization=False)
+    else:
+        write(GRAPH, str(path), weights=WEIGHTS)
+    whole = path.read_bytes()
+    draws = np.random.default_rng(0)
+    refused = []
+    for place in (*draws.integers(1, len(whole), 12), 1, 8, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[place] ^= int(draws.integers(1, 256))
+        for content in (whole[:place], bytes(changed)):
+            path.write_bytes(content)
+            try:
+                read_checkpoint(path)
+            except SpecError as error:
+                refused += [each.id for each in error.diagnostics]
+    assert len(refused) >= 12
+    assert set(refused) <= {"bad-weight-file", "unsafe-file"}
+
+
+def test_files_that_are_not_there_or_are_something_else(tmp_path):
+    assert mistake(lambda: read_checkpoint(tmp_path / "none.pt")).id == "unreadable-file"
+    assert mistake(lambda: read_checkpoint(tmp_path)).id == "unreadable-file"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("notes.txt", "none")
+    assert "neither" in mistake(lambda: read_checkpoint(tmp_path / "a.zip")).message
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(dump_weights(WEIGHTS, GRAPH))
+    assert mistake(lambda: read_checkpoint(path, "model")).id == "unknown-key"
+
+
+# ---- ONNX ----
+
+
+def test_an_export_with_mangled_names_is_matched_by_order(tmp_path):
+    graph = chain("input 5 8", "dense 6", "gru 4", "dense 3")
+    weights = random_weights(graph)
+    module = netspec.build(graph, target="torch", weights=weights)
+    path = str(tmp_path / "a.onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (torch.zeros(1, 5, 8),), path, dynamo=False)
+    assert {each.id for each in caught(lambda: load_matched(path, graph))} >= {"missing-weight"}
+    found = load_matched(path, graph, by_order=True)
+    assert_same_bits({n: np.ascontiguousarray(a) for n, a in found.weights.items()}, weights)
+    notes = [each.tensor.note for each in found.matches]
+    assert notes.count("transposed") == 2
+    assert notes.count("gates in PyTorch's order") == 4
+
+
+def caught(call):
+    with pytest.raises(SpecError) as error:
+        call()
+    return error.value.diagnostics
+
+
+def gemm(turned, location=None):
+    """A model with one Gemm, its weight `(2, 3)` or `(3, 2)`, perhaps in another file."""
+    weight = helper.make_tensor(
+        "w", TensorProto.FLOAT, (2, 3), np.arange(6, dtype="f4").tobytes(), raw=True
+    )
+    if location is not None:
+        weight.ClearField("raw_data")
+        weight.data_location = TensorProto.EXTERNAL
+        weight.external_data.add(key="location", value=location)
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], transB=int(turned))
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
+    return helper.make_model(helper.make_graph([node], "g", infos[:1], infos[1:], [weight]))
+
+
+def test_a_gemm_holds_its_weight_either_way(tmp_path):
+    for turned, shape in ((True, (2, 3)), (False, (3, 2))):
+        onnx.save(gemm(turned), tmp_path / "a.onnx")
+        (tensor,) = read_checkpoint(tmp_path / "a.onnx").tensors
+        assert tensor.shape == shape
+
+
+@pytest.mark.parametrize("location", ["../a.data", "/etc/hostname", "link", "sub/../../a.data"])
+def test_external_data_is_read_from_the_models_folder_only(tmp_path, location):
+    numbers = np.arange(6, dtype="f4")
+    folder = tmp_path / "model"
+    (folder / "sub").mkdir(parents=True)
+    numbers.tofile(tmp_path / "a.data")
+    (folder / "link").symlink_to(tmp_path / "a.data")
+    onnx.save(gemm(True, location), folder / "a.onnx")
+    assert mistake(lambda: read_checkpoint(folder / "a.onnx")).id == "unsafe-file"
+    numbers.tofile(folder / "sub" / "b.data")
+    onnx.save(gemm(True, "sub/b.data"), folder / "a.onnx")
+    (tensor,) = read_checkpoint(folder / "a.onnx").tensors
+    np.testing.assert_array_equal(tensor.array.ravel(), numbers)
+    numbers[:5].tofile(folder / "sub" / "b.data")
+    assert "ends before" in mistake(lambda: read_checkpoint(folder / "a.onnx")).message
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Files end after 1000 bytes of weights, and weights above 64 bytes go elsewhere."""
+    monkeypatch.setattr(onnx_graph, "LARGEST", 1000)
+    monkeypatch.setattr(onnx_files, "SMALL", 64)
+
+
+@pytest.mark.usefixtures("small")
+def test_weights_too_many_for_a_file_stand_beside_it(tmp_path):
+    path = tmp_path / "sub.folder" / "a.onnx"
+    path.parent.mkdir()
+    model, data = write(GRAPH, str(path), weights=WEIGHTS)
+    assert sorted(os.listdir(path.parent)) == sorted(map(os.path.basename, (model, data)))
+    held = onnx.load(model, load_external_data=False)
+    outside = [
+        each for each in held.graph.initializer if each.data_location == TensorProto.EXTERNAL
+    ]
+    assert {each.name for each in outside} == {"conv1.weight", "dense1.weight"}
+    for each in outside:
+        entry = {pair.key: pair.value for pair in each.external_data}
+        assert entry["location"] == os.path.basename(data)
+        assert int(entry["offset"]) % 4096 == 0
+    onnx.checker.check_model(model, full_check=True)
+    assert_same_bits(load_matched(model, GRAPH).weights, WEIGHTS)
+    x = np.random.default_rng(0).normal(size=(2, 3, 8, 8)).astype("f4")
+    wanted = load_backend("reference").open_session(GRAPH, WEIGHTS, "float64")
+    y = open_session(model).run(x)["output"]
+    np.testing.assert_allclose(y, wanted.predict({"input": x})["output"], atol=1e-5)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_model_and_its_weights_are_replaced_together(tmp_path, monkeypatch):
+    path = tmp_path / "a.onnx"
+    other = random_weights(GRAPH, 1)
+    _, first = write(GRAPH, str(path), weights=WEIGHTS)
+    (tmp_path / "a.onnx.0123456789abcdef.data").write_text("another's")
+    (tmp_path / "notes.data").write_text("another's")
+    write(GRAPH, str(path), weights=WEIGHTS)
+    assert os.path.exists(first)
+    _, second = write(GRAPH, str(path), weights=other)
+    assert not os.path.exists(first)
+    assert_same_bits(load_matched(str(path), GRAPH).weights, other)
+    before = sorted(os.listdir(tmp_path))
+
+    def fails(*_):
+        raise SpecError
+
+    monkeypatch.setattr(onnx_files, "write_atomically", fails)
+    with pytest.raises(SpecError):
+        write(GRAPH, str(path), weights=WEIGHTS)
+    assert sorted(os.listdir(tmp_path)) == before
+    monkeypatch.undo()
+    write(GRAPH, str(path), weights=WEIGHTS)
+    assert sorted(os.listdir(tmp_path)) == ["a.onnx", "a.onnx.0123456789abcdef.data", "notes.data"]
+    assert not os.path.exists(second)
