@@ -15,7 +15,7 @@ def compile_examples(folder: Path) -> None:
     for spec in sorted(Path("examples").glob("*.net")):
         size = ["--input", "3x32x32"] if spec.stem == "line" else []
         for target in TARGETS:
-            written = folder / f"{spec.stem}.{target}"
+            written = folder / f"{spec.stem}.{target}.out"
             command = ["compile", str(spec), "--target", target, *size, "-o", str(written)]
             main(command, standalone_mode=False)
             assert written.stat().st_size
