@@ -20,6 +20,7 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.feeds import draw
 from netspec.ir import Graph
 from netspec.parity.compare import check_predictions
+from netspec.passes import OPTIMIZE
 from netspec.sizes import bind, unknowns
 from netspec.weights import Array, Weights, check_weights, np, random_weights
 
@@ -153,9 +154,8 @@ def _write(folder: Path, graph: Graph, weights: Weights, models: set[str]) -> di
         write_network(paths["network"], graph, weights)
     for model in sorted(models - {"network"}):
         paths[model] = folder / f"{model}.onnx"
-        artifact = compile_graph(
-            graph, target="onnx", weights=weights, fold_bn=model == "optimized"
-        )
+        passes = OPTIMIZE if model == "optimized" else ()
+        artifact = compile_graph(graph, target="onnx", weights=weights, passes=passes)
         paths[model].write_bytes(artifact.content)
     return paths
 

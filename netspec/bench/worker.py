@@ -1,7 +1,8 @@
 """One runtime in a process of its own: `python -m netspec.bench.worker ROOM ENGINE MODEL FOLDER THREADS`.
 
 It reads one request a line from stdin and answers each by a line on what was stdout: `["answer", B]` writes
-`FOLDER/answer.B.npz` for the inputs in `../feeds.B.npz`, `["time", B, N]` gives the mean seconds of N runs.
+`FOLDER/answer.B.npz` for the inputs in `../feeds.B.npz`, `["time", B, N]` gives the mean seconds of N runs with them.
+B is any number.
 """
 
 from __future__ import annotations

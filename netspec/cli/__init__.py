@@ -29,6 +29,7 @@ COMMANDS = {
     "passes": ("optimizing:passes", "List the passes of -O."),
     "verify": ("computing:verify", "Prove that SPEC gives the same numbers in every target."),
     "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
+    "quantize": ("measuring:quantize", "Convert SPEC to INT8 or float16, and say what that costs."),
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
     "score": ("serving:score", "Score a dataset of any size with a model."),
     "weights": ("weighing:weights_group", "Make, show, convert and compare weight files."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.shared import load_graph, read_weights, spec_options, write_output
+from netspec.cli.shared import load_graph, read_weights, report, spec_options, write_output
 
 if TYPE_CHECKING:
     from netspec.bench.race import Progress
@@ -100,7 +100,7 @@ def bench(
 
     picture = None if output is None else form_of(output)
     graph = load_graph(**spec)
-    report = bench_graph(
+    measured = bench_graph(
         graph,
         weights=read_weights(graph, weights, None),
         runtimes=runtimes or None,
@@ -112,8 +112,124 @@ def bench(
         progress=progress_line(),
     )
     end_of_progress()
-    click.echo(report.to_json() if form == "json" else report.table())
+    click.echo(measured.to_json() if form == "json" else measured.table())
     if picture is not None:
-        write_output(output, draw(report, picture))
-    if not report.passed:
+        write_output(output, draw(measured, picture))
+    if not measured.passed:
         sys.exit(1)
+
+
+class Fraction(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """`0.01`, from 0 to 1."""
+
+    name = "SHARE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= 1:
+            self.fail(f"{value!r} is no share: write it as in 0.01", param, ctx)
+        return number
+
+
+@click.command()
+@spec_options
+@click.option("--weights", metavar="FILE", required=True, help="Canonical weights (safetensors).")
+@click.option(
+    "--calibrate",
+    metavar="FILE",
+    multiple=True,
+    required=True,
+    help="Examples to find ranges with, and to judge by: .npz with an array for each input, or .npy.",
+)
+@click.option("--evaluate", metavar="FILE", multiple=True, help="Other examples to judge by.")
+@click.option(
+    "--labels-in", "labels", metavar="FILE:NAME", help="The classes of the examples judged by."
+)
+@click.option("--int8", type=click.Choice(["static", "dynamic"]), help="INT8 (default static).")
+@click.option("--fp16", is_flag=True, help="float16 instead of INT8.")
+@click.option(
+    "--method",
+    type=click.Choice(["minmax", "entropy", "percentile"]),
+    default="minmax",
+    show_default=True,
+    help="How ranges are found.",
+)
+@click.option("--reduce-range", is_flag=True, help="Weights of 7 bits, for x86 without VNNI.")
+@click.option("--max-drop", type=Fraction(), help="Accuracy that may be lost (0.01, given labels).")
+@click.option(
+    "--min-agreement", type=Fraction(), help="Least share of equal classes (0.99, without labels)."
+)
+@click.option(
+    "--max-error", type=click.FloatRange(0), help="Greatest relative error (0.05, without classes)."
+)
+@click.option(
+    "--batch", "batches", type=click.IntRange(1), multiple=True, default=(1,), show_default=True
+)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--rounds",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Turns to time it in; 0 times nothing.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
+)
+@click.option("-o", "output", metavar="FILE", required=True, help="Where to write the model.")
+def quantize(
+    weights: str,
+    calibrate: tuple[str, ...],
+    evaluate: tuple[str, ...],
+    labels: str | None,
+    int8: str | None,
+    fp16: bool,
+    method: str,
+    reduce_range: bool,
+    max_drop: float | None,
+    min_agreement: float | None,
+    max_error: float | None,
+    batches: tuple[int, ...],
+    threads: int,
+    rounds: int,
+    form: str,
+    output: str,
+    **spec: Any,
+) -> None:
+    """Convert SPEC with trained weights to INT8 or float16, and say what that saves and costs.
+
+    The result is an ONNX model for ONNX Runtime. It is compared with the network in float32 over the examples
+    given: by accuracy where there are labels, else by how often both see the same class, else by the
+    error of the outputs. Where more is lost than allowed, nothing is written, and the exit code is 1.
+    """
+    if fp16 and int8 is not None:
+        raise click.UsageError("--fp16 and --int8 exclude each other")
+    from netspec.quantization import Thresholds
+    from netspec.quantization import quantize as quantize_graph
+    from netspec.quantization.data import load_data
+
+    graph = load_graph(**spec)
+    result = quantize_graph(
+        graph,
+        read_weights(graph, weights, None),
+        load_data(graph, calibrate, None if evaluate else labels),
+        form="fp16" if fp16 else f"int8-{int8 or 'static'}",
+        method=method,
+        reduce_range=reduce_range,
+        evaluation=load_data(graph, evaluate, labels) if evaluate else None,
+        thresholds=Thresholds(max_drop, min_agreement, max_error),
+        batches=tuple(dict.fromkeys(batches)),
+        threads=threads,
+        rounds=rounds,
+        progress=progress_line(),
+    )
+    end_of_progress()
+    click.echo(result.to_json() if form == "json" else result.text())
+    if not result.passed:
+        report(tuple(result.diagnostics()))
+        sys.exit(1)
+    write_output(output, result.content)

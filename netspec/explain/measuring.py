@@ -24,4 +24,19 @@ PAGES = {
         "a picture is asked for in a format that is not drawn",
         "The name of the file says the format: .png, .svg or .pdf.",
     ),
+    "accuracy-lost": Page(
+        "a conversion to INT8 or float16 loses more than is allowed",
+        "Nothing is written. More and more typical examples for `--calibrate`, or `--method entropy` or `percentile`, "
+        "often help INT8; `--max-drop`, `--min-agreement` and `--max-error` say what may be lost.",
+    ),
+    "bad-labels": Page(
+        "the labels that a conversion is to be judged by do not fit",
+        "Labels are whole numbers from 0, one for each example, or for each position where the network says a "
+        "class for each. They are named by file and array: `--labels-in digits.npz:y`. Without labels there is no "
+        "accuracy to bound: outputs are compared.",
+    ),
+    "weight-overflow": Page(
+        "a weight is beyond what float16 holds",
+        "float16 ends at 65,504. Such a network keeps float32, or is trained with smaller weights.",
+    ),
 }

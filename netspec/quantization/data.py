@@ -17,7 +17,7 @@ CHUNK = 32
 
 
 class Data(NamedTuple):
-    """Inputs by name, batch first and in the spec's order of axes, all with as many examples; labels where there are."""
+    """Inputs by name, batch first and in the spec's order of axes; labels where there are, one for each example."""
 
     inputs: Arrays
     labels: Array | None = None
@@ -27,10 +27,13 @@ class Data(NamedTuple):
         """The number of examples."""
         return len(next(iter(self.inputs.values())))
 
-    def batches(self) -> Iterator[Arrays]:
-        """All examples in their order, some at once."""
-        for first in range(0, self.count, CHUNK):
-            yield {name: array[first : first + CHUNK] for name, array in self.inputs.items()}
+    def batches(self, *, alike: bool = False) -> Iterator[Arrays]:
+        """All examples in their order, some at once; in batches of one size where they should be `alike`."""
+        size = CHUNK
+        if alike:
+            size = next(each for each in range(CHUNK, 0, -1) if self.count % each == 0)
+        for first in range(0, self.count, size):
+            yield {name: array[first : first + size] for name, array in self.inputs.items()}
 
 
 def load_data(graph: Graph, paths: Sequence[str], labels: str | None = None) -> Data:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +25,7 @@ def quantize_static(
 ) -> bytes:
     """The model in QDQ form: weights int8 per channel, activations uint8 with the ranges that these batches show.
 
+    Batches are of one size: ONNX Runtime's histograms take no others.
     `reduce_range` gives weights 7 bits, for processors whose 8-bit products overflow (x86 without VNNI).
     """
     tools = need("onnxruntime.quantization", "ort")
@@ -77,10 +79,11 @@ def _convert(model: bytes, tool: Any) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The tools advise, by warnings, what has been done already or is not wanted."""
+    """The tools print what they do, and advise, by warnings, what has been done already or is not wanted."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with redirect_stdout(StringIO()):
+            yield
     finally:
         logging.disable(level)

@@ -25,6 +25,10 @@ class Thresholds(NamedTuple):
 USUAL = Thresholds(max_drop=0.01, min_agreement=0.99, max_error=0.05)
 
 
+_ROUNDING = 1e-12
+"""Of shares that should be equal to a bound."""
+
+
 class Finding(NamedTuple):
     """One quantity of one output: `accuracy`, `agreement` or `error`.
 
@@ -90,7 +94,8 @@ def _judged(finding: Finding, bounds: Thresholds) -> Finding:
     match finding.quantity:
         case "accuracy":
             bound = bounds.max_drop
-            good = bound is None or (finding.before or 0) - finding.after <= bound
+            drop = (finding.before or 0) - finding.after
+            good = bound is None or drop <= bound + _ROUNDING
         case "agreement":
             bound = bounds.min_agreement
             good = bound is None or finding.after >= bound

@@ -41,7 +41,8 @@ class Report(NamedTuple):
         """What is lost and may not be."""
         for finding in self.findings:
             if not finding.passed:
-                message = f"{self.form} loses too much: {_sentence(finding)}"
+                allowed = _allowed(finding) or "it should be finite"
+                message = f"{self.form} loses too much: {_measured(finding)}, {allowed}"
                 help_ = "calibrate with more examples, try another --method, or allow it"
                 if self.form == "fp16":
                     help_ = "keep float32, or allow it"
@@ -83,22 +84,38 @@ class Report(NamedTuple):
             yield f"{fault.name} was not timed: {fault.reason}"
 
 
-def _sentence(finding: Finding) -> str:
-    """A finding in words."""
-    bound = finding.bound
+def _measured(finding: Finding) -> str:
+    """What was measured, in words."""
     match finding.quantity:
         case "accuracy":
-            before = finding.before or 0.0
-            words = f"accuracy of `{finding.output}` {before:.2%} to {finding.after:.2%}"
-            limit = "" if bound is None else f"a drop of {100 * bound:.3g} points at most"
+            return f"accuracy of `{finding.output}` {finding.before:.2%} to {finding.after:.2%}"
         case "agreement":
-            words = f"`{finding.output}` sees the same class in {finding.after:.2%}"
-            limit = "" if bound is None else f"{bound:.4g} at least"
+            return f"`{finding.output}` sees the same class in {finding.after:.2%}"
         case _:
-            words = f"`{finding.output}` differs by {finding.after:.2e} of its size"
-            limit = "" if bound is None else f"{bound:.4g} at most"
-    verdict = "ok" if finding.passed else "FAILED"
-    return f"{words} ({limit}: {verdict})" if limit or not finding.passed else words
+            return f"`{finding.output}` differs by {finding.after:.2e} of its size"
+
+
+def _allowed(finding: Finding) -> str:
+    """What it is held to, in words."""
+    match finding.bound, finding.quantity:
+        case None, _:
+            return ""
+        case bound, "accuracy":
+            return f"a drop of {100 * bound:.3g} points at most"
+        case bound, "agreement":
+            return f"{bound:.2%} at least"
+        case bound, _:
+            return f"{bound:.3g} at most"
+
+
+def _sentence(finding: Finding) -> str:
+    """A finding with the verdict on it."""
+    allowed = _allowed(finding)
+    if finding.passed and not allowed:
+        return _measured(finding)
+    return (
+        f"{_measured(finding)}: {'ok' if finding.passed else 'FAILED'}, {allowed or 'not finite'}"
+    )
 
 
 def _bytes(size: int) -> str:

@@ -1,0 +1,261 @@
+"""`netspec quantize`: what it writes, what it measures, and that no bad result passes silently."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from graphs import graph_of
+
+import netspec
+from netspec.cli import main
+from netspec.diagnostics import SpecError
+from netspec.quantization import half
+from netspec.quantization.data import load_data
+from netspec.quantization.half import to_half
+from netspec.quantization.quality import Thresholds, judge
+from netspec.runtime import open_session
+from netspec.weights import random_weights, save_weights
+
+SPEC = """
+net small {
+  input 3 12 12
+  conv 8 3 padding=1 -> relu -> bn -> conv 8 3 padding=1 -> bn -> relu -> pool 2 -> dense 6
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A spec with weights, examples, and the classes that the network itself clearly sees in them."""
+    folder = tmp_path_factory.mktemp("quantize")
+    (folder / "small.net").write_text(SPEC)
+    graph = netspec.load(folder / "small.net")
+    weights = random_weights(graph, 0)
+    save_weights(folder / "small.safetensors", weights, graph)
+    drawn = np.random.default_rng(0).normal(size=(160, 3, 12, 12)).astype(np.float32)
+    session = open_session(netspec.compile(graph, target="onnx", weights=weights).content)
+    logits = session.run(drawn)["output"]
+    clear = np.diff(np.sort(logits)[:, -2:])[:, 0].argsort()[-80:]
+    images, classes = drawn[clear], logits[clear].argmax(1)
+    np.savez(folder / "data.npz", input=images, y=classes)
+    np.save(folder / "images.npy", images)
+    np.savez(folder / "narrow.npz", input=images * 1e-3)
+    return folder
+
+
+@pytest.fixture
+def run(work, tmp_path):
+    def invoke(*arguments, data="data.npz", code=0, evaluate=None, rounds=0):
+        given = ["--calibrate", work / data, "--weights", work / "small.safetensors"]
+        given += [] if evaluate is None else ["--evaluate", work / evaluate]
+        given += ["--rounds", rounds, "-o", tmp_path / "small.onnx", *arguments]
+        given = [str(word).replace("WORK", str(work)) for word in given]
+        result = CliRunner().invoke(main, ["quantize", str(work / "small.net"), *given])
+        assert result.exit_code == code, result.output
+        assert (tmp_path / "small.onnx").exists() == (code == 0)
+        return result
+
+    invoke.model = lambda: onnx.load(tmp_path / "small.onnx")
+    return invoke
+
+
+def initializers(model):
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def test_static_int8_is_per_channel_and_u8s8(run):
+    report = json.loads(run("--labels-in", "WORK/data.npz:y", "--format", "json").stdout)
+    (accuracy, agreement, error) = report["findings"]
+    assert report["passed"]
+    assert report["bytes"]["after"] < report["bytes"]["before"]
+    assert (accuracy["quantity"], accuracy["before"], accuracy["bound"]) == ("accuracy", 1, 0.01)
+    assert accuracy["after"] == agreement["after"] >= 0.99
+    assert agreement["bound"] is None
+    assert 0 < error["after"] < 0.05
+    model = run.model()
+    kinds = {node.op_type for node in model.graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear", "Conv", "Gemm"} <= kinds
+    assert "BatchNormalization" not in kinds
+    held = initializers(model)
+    kernels = [array for array in held.values() if array.ndim == 4]
+    assert [kernel.dtype for kernel in kernels] == [np.int8, np.int8]
+    assert all(
+        held[node.input[2]].dtype == np.uint8
+        for node in model.graph.node
+        if node.op_type == "QuantizeLinear"
+    )
+    assert sum(array.shape == (8,) and array.dtype == np.float32 for array in held.values()) >= 2
+
+
+def test_other_methods_find_other_ranges(run):
+    scales = {}
+    for method in ("minmax", "entropy", "percentile"):
+        found = run("--method", method, "--min-agreement", 0.8)
+        assert f"small: INT8, ranges of activations from 80 examples ({method})" in found.stdout
+        held = initializers(run.model()).items()
+        scales[method] = sum(float(array) for _, array in held if array.shape == ())
+    assert scales["percentile"] < scales["minmax"]
+
+
+def test_weights_of_seven_bits(run):
+    run("--reduce-range", "--min-agreement", 0.8)
+    kernels = [array for array in initializers(run.model()).values() if array.dtype == np.int8]
+    assert max(np.abs(kernel.astype(int)).max() for kernel in kernels) == 64
+
+
+def test_dynamic_int8_leaves_convolutions(run):
+    run("--int8", "dynamic")
+    model = run.model()
+    assert {"Conv", "DynamicQuantizeLinear", "MatMulInteger"} <= {
+        node.op_type for node in model.graph.node
+    }
+    assert all(
+        array.dtype == np.float32 for array in initializers(model).values() if array.ndim == 4
+    )
+
+
+def test_float16_with_inputs_and_outputs_as_they_were(run):
+    text = run("--fp16", rounds=2).stdout
+    assert "float32" in text
+    assert "fp16" in text
+    model = run.model()
+    assert {i.type.tensor_type.elem_type for i in (*model.graph.input, *model.graph.output)} == {
+        onnx.TensorProto.FLOAT
+    }
+    assert {array.dtype for array in initializers(model).values()} <= {
+        np.dtype(np.float16),
+        np.dtype(np.int64),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 5 dtype=int -> embed 20 8 -> lstm 6 -> dense 4",
+        "@a = input 4 6\n@b = input 4 6\nout sum=(add { @a | @b } -> layer_norm), same=(@a -> relu)",
+        "input 6 4 4 -> group_norm 2 -> upsample 2 mode=linear -> gelu\nout y=@, z=@",
+    ],
+)
+def test_float16_of_other_networks(text):
+    graph = graph_of(text)
+    model = netspec.compile(graph, target="onnx", weights=random_weights(graph, 0)).content
+    draws = np.random.default_rng(0)
+    feeds = {
+        node.name: draws.integers(20, size=(2, 5))
+        if node.shape.dtype == "int"
+        else draws.normal(size=(2, *node.shape.sizes)).astype(np.float32)
+        for node in graph.inputs
+    }
+    before, after = (open_session(each).run(feeds) for each in (model, to_half(model)))
+    assert before.keys() == after.keys()
+    for name, array in before.items():
+        np.testing.assert_allclose(after[name], array, atol=4e-3 * np.abs(array).max())
+        assert after[name].dtype == np.float32
+
+
+def test_a_weight_beyond_float16_is_refused():
+    graph = graph_of("input 3 -> dense 2")
+    weights = {**random_weights(graph, 0), "dense1.weight": np.full((2, 3), 1e5, np.float32)}
+    model = netspec.compile(graph, target="onnx", weights=weights).content
+    with pytest.raises(SpecError, match=r"weight-overflow: `dense1.weight` holds 1e\+05"):
+        to_half(model)
+
+
+def test_a_model_that_does_not_run_is_told(run, monkeypatch):
+    monkeypatch.setattr(half, "to_half", lambda model: model[:-1])
+    assert "cannot run the network as fp16" in run("--fp16", code=1).output
+
+
+def test_a_bad_result_is_not_written(run):
+    """Calibrated with images that are nearly black, it saturates on those that are not."""
+    found = run(data="narrow.npz", evaluate="data.npz", code=1)
+    assert (
+        "error[accuracy-lost]: int8-static loses too much: `output` sees the same" in found.output
+    )
+    assert "99.00% at least" in found.output
+    labelled = ("--labels-in", "WORK/data.npz:y")
+    found = run(*labelled, data="narrow.npz", evaluate="data.npz", code=1)
+    assert "a drop of 1 points at most" in found.output
+    run(*labelled, "--max-drop", 1, data="narrow.npz", evaluate="data.npz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--max-drop", 0.1), 1, "a drop in accuracy takes labels"),
+        (("--max-drop", 2), 2, "'2' is no share"),
+        (("--fp16", "--int8", "static"), 2, "exclude each other"),
+        (("--labels-in", "WORK/data.npz:z"), 1, "holds no array `z`"),
+        (("--labels-in", "WORK/data.npz:input"), 1, "should be whole numbers"),
+        (("--labels-in", "data.npz"), 1, "write data.npz:NAME"),
+        (("--net", "other"), 1, "other"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(run, arguments, code, words):
+    assert words in run(*arguments, code=code).output
+
+
+def test_data_are_found_by_name_or_alone(work):
+    graph = netspec.load(work / "small.net")
+    named = load_data(graph, [str(work / "data.npz")], f"{work / 'data.npz'}:y")
+    alone = load_data(graph, [str(work / "images.npy")])
+    assert named.count == alone.count == 80
+    assert named.labels is not None
+    assert np.array_equal(named.inputs["input"], alone.inputs["input"])
+    assert [len(batch["input"]) for batch in alone.batches()] == [32, 32, 16]
+    assert [len(batch["input"]) for batch in alone.batches(alike=True)] == [20, 20, 20, 20]
+    two = graph_of("@a = input 3 12 12\n@b = input 2\nconcat { @a -> gap | @b }")
+    with pytest.raises(SpecError, match=r"the input `a` .* is not given"):
+        load_data(two, [str(work / "data.npz")])
+    with pytest.raises(SpecError, match="wrong-input-size"):
+        load_data(graph_of("input 3 9 9 -> gap"), [str(work / "images.npy")])
+    np.savez(work / "odd.npz", a=np.zeros((2, 3, 12, 12)), b=np.zeros((3, 2)))
+    with pytest.raises(SpecError, match="different numbers of examples"):
+        load_data(two, [str(work / "odd.npz")])
+
+
+def found_in(text, before, after, labels=None, **thresholds):
+    bounds = Thresholds(**thresholds)
+    arrays = ({"output": np.asarray(each, np.float32)} for each in (before, after))
+    return judge(graph_of(text), *arrays, labels, bounds)
+
+
+def test_what_is_measured_and_what_decides():
+    before = [[3, 0], [0, 3], [3, 0], [0, 3]]
+    after = [[3, 0], [0, 3], [0, 3], [0, 3]]
+    agreement, error = found_in("input 2 -> relu", before, after)
+    assert (agreement.quantity, agreement.after, agreement.passed) == ("agreement", 0.75, False)
+    assert error.after == pytest.approx(np.sqrt(18 / 8 / (36 / 8)))
+    assert error.bound is None
+    assert error.passed
+    labels = np.array([0, 1, 1, 0])
+    accuracy, agreement, error = found_in("input 2 -> relu", before, after, labels)
+    assert (accuracy.before, accuracy.after, accuracy.passed) == (0.5, 0.75, True)
+    assert agreement.bound is None
+    assert agreement.passed
+    (error,) = found_in("input 1 -> relu", [[1], [2]], [[1], [2.2]])
+    assert (error.bound, error.passed) == (0.05, False)
+    assert found_in("input 1 -> relu", [[1], [2]], [[1], [2.2]], max_error=0.2)[0].passed
+    agreement, error = found_in("input 2 -> relu", before, after, max_error=2)
+    assert agreement.bound is None
+    assert error.passed
+    (agreement, error) = found_in("input 2 -> relu", before, [[np.nan, 1]] * 4, min_agreement=0)
+    assert agreement.passed
+    assert not error.passed
+
+
+def test_classes_of_each_position():
+    before = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    labels = before.argmax(1)
+    accuracy, *_ = found_in("input 3 4 4 -> relu", before, before, labels)
+    assert accuracy.before == accuracy.after == 1
+    with pytest.raises(SpecError, match="do not fit classes"):
+        found_in("input 3 4 4 -> relu", before, before, labels[:, 0])
+    with pytest.raises(SpecError, match="has no classes"):
+        found_in("input 1 -> relu", [[1]], [[1]], np.array([0]))
+    with pytest.raises(SpecError, match="labels go with one"):
+        judge(graph_of("input 2\nout a=@, b=@"), {}, {}, labels, Thresholds())
