@@ -22,9 +22,6 @@ from netspec.weights import Weights, np
 FORMS = ("int8-static", "int8-dynamic", "fp16")
 """What a network can become."""
 
-INT8_PASSES = OPTIMIZE
-"""In INT8 an addition between convolutions costs less than a batch norm that is computed in float32."""
-
 
 def quantize(
     graph: Graph,
@@ -63,13 +60,10 @@ def quantize(
     elif form == "int8-dynamic":
         content = quantize_dynamic(optimized, reduce_range=reduce_range)
     else:
-        rewritten = compile_graph(graph, target="onnx", weights=weights, passes=INT8_PASSES)
         examples = calibration.batches(alike=True)
-        content = quantize_static(
-            rewritten.content, examples, method=method, reduce_range=reduce_range
-        )
+        content = quantize_static(optimized, examples, method=method, reduce_range=reduce_range)
     data = calibration if evaluation is None else evaluation
-    progress(f"comparing on {data.count} examples")
+    progress(f"comparing on {data.examples} examples")
     before, after = _outputs({"float32": original, form: content}, data, threads)
     findings = judge(graph, before, after, data.labels, thresholds)
     done = Race((), ())
@@ -79,10 +73,10 @@ def quantize(
     return Report(
         network=graph.name,
         form=form,
-        about=_about(form, method, calibration.count),
+        about=_about(form, method, calibration.examples),
         content=content,
         size_before=len(original),
-        examples=data.count,
+        examples=data.examples,
         findings=findings,
         rows=done.rows,
         faults=done.faults,

@@ -23,7 +23,7 @@ class Data(NamedTuple):
     labels: Array | None = None
 
     @property
-    def count(self) -> int:
+    def examples(self) -> int:
         """The number of examples."""
         return len(next(iter(self.inputs.values())))
 
@@ -31,8 +31,8 @@ class Data(NamedTuple):
         """All examples in their order, some at once; in batches of one size where they should be `alike`."""
         size = CHUNK
         if alike:
-            size = next(each for each in range(CHUNK, 0, -1) if self.count % each == 0)
-        for first in range(0, self.count, size):
+            size = next(each for each in range(CHUNK, 0, -1) if self.examples % each == 0)
+        for first in range(0, self.examples, size):
             yield {name: array[first : first + size] for name, array in self.inputs.items()}
 
 
