@@ -29,6 +29,7 @@ from netspec.sizes import bind_op, unknowns_of
 if TYPE_CHECKING:
     from netspec.checkpoints.matching import Matched
     from netspec.checkpoints.tensors import Checkpoint
+    from netspec.training.task import Task, Trainer
     from netspec.weights import Array, Weights
 
 TARGETS = ("torch", "keras", "onnx")
@@ -105,6 +106,9 @@ class Backend(Protocol):
 @runtime_checkable
 class Trainable(Backend, Protocol):
     """A target whose live models are trained in its framework: weights go in, and come out again."""
+
+    def open_trainer(self, task: Task, weights: Weights) -> Trainer:
+        """The task's network with its optimizer, ready to be trained from these weights."""
 
     def load_into(self, model: Any, graph: Graph, weights: Weights) -> None:
         """Give the model these weights, in its own precision."""

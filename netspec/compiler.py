@@ -160,7 +160,7 @@ def get_weights(model: Any, graph: Graph, *, target: str) -> dict[str, Array]:
     """
     from netspec.weights import check_weights
 
-    found = _trainable(target).read_from(model, graph)
+    found = trainable(target).read_from(model, graph)
     check_weights(graph, found, "the model's weights")
     return found
 
@@ -173,10 +173,11 @@ def set_weights(model: Any, graph: Graph, weights: Weights, *, target: str) -> N
     from netspec.weights import check_weights
 
     check_weights(graph, weights)
-    _trainable(target).load_into(model, graph, weights)
+    trainable(target).load_into(model, graph, weights)
 
 
-def _trainable(target: str) -> Trainable:
+def trainable(target: str) -> Trainable:
+    """The backend of a target that learns. Raises `SpecError` for one that does not."""
     backend = load_backend(target)
     if not isinstance(backend, Trainable):
         message = f"a model built for `{target}` keeps the weights that it was built with"

@@ -9,8 +9,11 @@ ANY_TOKENS = 100
 """Tokens are drawn below this where no reader says how many there are."""
 
 
-def vocabulary(graph: Graph, node: Node) -> int:
-    """What the whole numbers of an input stay below: as many as every op that looks them up knows."""
+def vocabulary(graph: Graph, node: Node, unbounded: int = ANY_TOKENS) -> int:
+    """What the whole numbers of an input stay below: as many as every op that looks them up knows.
+
+    `unbounded` stands where none does.
+    """
     bounds: list[int] = []
     waiting = [node.name]
     while waiting:
@@ -20,7 +23,7 @@ def vocabulary(graph: Graph, node: Node) -> int:
                 bounds.append(reader.op.tokens)
             elif reader.shape.dtype == "int":
                 waiting.append(name)
-    return min(bounds, default=ANY_TOKENS)
+    return min(bounds, default=unbounded)
 
 
 def draw(graph: Graph, node: Node, batch: int, generator: np.random.Generator) -> Array:

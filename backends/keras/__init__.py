@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.checkpoints.matching import Matched
     from netspec.checkpoints.tensors import Checkpoint
+    from netspec.training.task import Task, Trainer
     from netspec.weights import Array, Weights
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "load_into",
     "match_file",
     "open_session",
+    "open_trainer",
     "read_file",
     "read_from",
     "write_file",
@@ -96,3 +98,10 @@ def match_file(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
     from netspec.backends.keras import files
 
     return files.match_to(file, graph, **how)
+
+
+def open_trainer(task: Task, weights: Weights) -> Trainer:
+    """The emitted model, compiled, on Keras's active backend."""
+    from netspec.backends.keras.training import KerasTrainer
+
+    return KerasTrainer(task, weights)

@@ -27,18 +27,19 @@ def build_model(graph: Graph, weights: Weights, precision: str = "float32") -> A
     source, name = emit_module(graph)
     module = ModuleType(f"netspec_{name}")
     exec(compile(source, f"<netspec {name}>", "exec"), module.__dict__)
-    with _precision(precision):
+    with in_precision(precision):
         try:
             model = getattr(module, name)()
         except RecursionError:
             message = "Keras recurses over the layers of a model, and here too many stand behind each other"
             raise SpecError(Diagnostic("too-deep", message)) from None
+    _check_kernels(model, precision)
     load_into(model, graph, weights)
     return model
 
 
 @contextmanager
-def _precision(name: str) -> Iterator[None]:
+def in_precision(name: str) -> Iterator[None]:
     """Layers made inside compute and keep their weights in this precision."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(name)
@@ -68,7 +69,6 @@ class KerasSession:
         self._graph = graph
         self._precision = precision
         self.model = build_model(graph, weights, precision)
-        _check_kernels(self.model, precision)
         self._infer = inference(self.model)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -112,16 +112,16 @@ class KerasSession:
         """A value of that node in Keras's order of axes and the session's precision."""
         shape = self._graph.by_name[node].shape
         dtype = self._precision if shape.dtype == "float" else "int32"
-        return _reordered(array, shape.axes, held_axes(shape.axes)).astype(dtype)
+        return reordered(array, shape.axes, held_axes(shape.axes)).astype(dtype)
 
     def _canonical(self, value: Any, node: str) -> Array:
         """What Keras computed for that node in the spec's order of axes."""
         array = keras.ops.convert_to_numpy(value)
         axes = self._graph.by_name[node].shape.axes
-        return _reordered(array, held_axes(axes), axes)
+        return reordered(array, held_axes(axes), axes)
 
 
-def _reordered(array: Array, before: str, after: str) -> Array:
+def reordered(array: Array, before: str, after: str) -> Array:
     """The array, which has a batch axis in front, with its axes in another order."""
     order = (0, *(1 + before.index(letter) for letter in after))
     return np.ascontiguousarray(array.transpose(order))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.checkpoints.matching import Matched
     from netspec.checkpoints.tensors import Checkpoint
+    from netspec.training.task import Task, Trainer
     from netspec.weights import Weights
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "load_into",
     "match_file",
     "open_session",
+    "open_trainer",
     "read_file",
     "read_from",
     "write_file",
@@ -83,3 +85,10 @@ def match_file(file: Checkpoint, graph: Graph, **how: Any) -> Matched:
     from netspec.checkpoints.matching import match_names
 
     return match_names(file, graph, fixed=fixed_names(graph), **how)
+
+
+def open_trainer(task: Task, weights: Weights) -> Trainer:
+    """The emitted class with its optimizer, on the task's device and in its processes."""
+    from netspec.backends.torch.training import TorchTrainer
+
+    return TorchTrainer(task, weights)
