@@ -94,7 +94,7 @@ class TorchTrainer:
             totals[1] += self._metric(outputs.detach(), wanted) * len(batch)
             if watch.steps:
                 watch.after_step()
-        return self._named(totals, min(order.count, order.steps * recipe.batch))
+        return self._named(totals, min(order.examples, order.steps * recipe.batch))
 
     def evaluate(self, examples: Examples) -> dict[str, float]:
         """Loss and metric in `eval` mode, without weights of classes."""

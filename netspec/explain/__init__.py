@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.explain import measuring, names, running, serving, shapes, sharing, text
+from netspec.explain import measuring, names, running, serving, shapes, sharing, text, training
 from netspec.explain.page import Page
 
 MISTAKES = {
@@ -16,6 +16,7 @@ MISTAKES = {
     "Shared layers": sharing.PAGES,
     "Shapes": shapes.PAGES,
     "Files, weights, targets and runs": running.PAGES,
+    "Training": training.PAGES,
     "Benchmarks and quantization": measuring.PAGES,
     "Sampling, scoring and deployment": serving.PAGES,
 }

@@ -48,7 +48,7 @@ def identity(task: Task, framework: str) -> dict[str, object]:
         "network": task.graph.fingerprint,
         "recipe": {name: value for name, value in recipe.items() if name not in free},
         "framework": framework,
-        "examples": [crc32(np.ascontiguousarray(array)) for array in arrays],
+        "examples": [crc32(np.ascontiguousarray(array).tobytes()) for array in arrays],
     }
 
 

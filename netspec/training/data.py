@@ -103,11 +103,10 @@ def held_out(name: str) -> tuple[Array, Array, Array, Array]:
     other features standardised by what is learned from.
     """
     datasets: Any = need("sklearn.datasets", "train")
-    from sklearn.model_selection import train_test_split
 
     bunch = getattr(datasets, f"load_{name.replace('-', '_')}")()
     labels = bunch.target if name != "diabetes" else None
-    x, test_x, y, test_y = train_test_split(
+    x, test_x, y, test_y = need("sklearn.model_selection", "train").train_test_split(
         bunch.data, bunch.target, random_state=0, stratify=labels
     )
     if name == "digits":

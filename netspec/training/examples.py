@@ -100,7 +100,7 @@ def _usual(last: Node, targets: Array) -> Loss:
     whole = targets.dtype.kind in "biu"
     if whole and single and set(np.unique(targets[:100_000]).tolist()) <= {0, 1}:
         return "bce"
-    return "cross-entropy" if whole and not single else "mse"
+    return "mse" if single or targets.dtype.kind == "f" else "cross-entropy"
 
 
 def trained_graph(graph: Graph, loss: Loss) -> Graph:
@@ -120,7 +120,7 @@ def examples_of(graph: Graph, part: Part, objective: Objective, name: str) -> Ex
     given = dict(part.x)
     if len(inputs) == 1 and given.keys() == {"x"}:
         given = {next(iter(inputs)): given["x"]}
-    mistakes = []
+    mistakes: list[Diagnostic] = []
     if given.keys() != inputs.keys():
         held, wanted = (", ".join(f"`{key}`" for key in keys) for keys in (given, inputs))
         message = f"the data have {held}, and the network takes {wanted}"

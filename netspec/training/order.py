@@ -10,9 +10,9 @@ _SHUFFLING, _SPLITTING, _DRAWING = range(3)
 
 
 class Order(NamedTuple):
-    """Batches of `batch` out of `count` examples; the rest makes a last one, if it has `least` examples."""
+    """Batches of `batch` out of `examples`; the rest makes a last one, if it has `least` examples."""
 
-    count: int
+    examples: int
     batch: int
     seed: int
     least: int = 1
@@ -20,12 +20,12 @@ class Order(NamedTuple):
     @property
     def steps(self) -> int:
         """How many batches an epoch has."""
-        full, rest = divmod(self.count, self.batch)
+        full, rest = divmod(self.examples, self.batch)
         return full + (rest >= self.least)
 
     def epoch(self, number: int) -> Array:
         """The examples of an epoch in their order, shuffled anew for each: int64."""
-        order = np.random.default_rng([self.seed, _SHUFFLING, number]).permutation(self.count)
+        order = np.random.default_rng([self.seed, _SHUFFLING, number]).permutation(self.examples)
         return order[: self.steps * self.batch]
 
     def batches(self, number: int) -> list[Array]:

@@ -12,7 +12,7 @@ from netspec.training import checkpoint as files
 from netspec.training.checkpoint import Best, Checkpoint
 from netspec.training.examples import examples_of
 from netspec.training.history import History, Row
-from netspec.training.recipe import Recipe
+from netspec.training.recipe import Loss, Recipe
 from netspec.training.task import Place, Task, Trainer, plan
 from netspec.weights import check_weights, init_weights
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from netspec.ir import Graph
     from netspec.training.data import Data
-    from netspec.training.examples import Loss
     from netspec.weights import Array, Weights
 
 

@@ -94,7 +94,7 @@ def plan(graph: Graph, data: Data, recipe: Recipe, place: Place = Place()) -> Ta
     norms = any(isinstance(node.op, BatchNorm) for node in graph.nodes)
     order = Order(len(examples.targets), recipe.batch, recipe.seed, max(place.world, 1 + norms))
     if recipe.batch < order.least or not order.steps:
-        smaller = min(recipe.batch, order.count)
+        smaller = min(recipe.batch, order.examples)
         why = (
             "every process takes part in each step"
             if order.least == place.world > 1
