@@ -31,6 +31,7 @@ COMMANDS = {
     "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
     "quantize": ("measuring:quantize", "Convert SPEC to INT8 or float16, and say what that costs."),
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
+    "deploy": ("serving:deploy", "Lay a network out for a server (Triton)."),
     "score": ("serving:score", "Score a dataset of any size with a model."),
     "weights": ("weighing:weights_group", "Make, show, convert and compare weight files."),
 }

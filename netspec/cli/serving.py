@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from netspec.cli.shared import load_graph, read_weights, report, weight_options
+from netspec.cli.shared import load_graph, read_weights, report, spec_options, weight_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,3 +170,79 @@ def _lines(path: str | None) -> tuple[str, ...]:
     from netspec.files import read_text
 
     return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+
+
+@click.group()
+def deploy() -> None:
+    """Lay a network out for a server."""
+
+
+@deploy.command()
+@spec_options
+@weight_options
+@click.option("-o", "--output", metavar="FOLDER", required=True, help="The model repository.")
+@click.option(
+    "--name", metavar="NAME", help="What the server calls it; the net's name if not given."
+)
+@click.option("--version", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--max-batch",
+    type=click.IntRange(0),
+    default=64,
+    show_default=True,
+    help="Join requests to batches of up to this size; 0 takes them as they come.",
+)
+@click.option(
+    "--preferred-batch",
+    "preferred",
+    type=click.IntRange(1),
+    multiple=True,
+    help="A size of batch to wait for; repeatable.",
+)
+@click.option(
+    "--queue-delay",
+    "delay",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Microseconds that a request may wait for others.",
+)
+@click.option("--instances", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True
+)
+@click.option(
+    "--warm-up", is_flag=True, help="Run each size of batch once before the first request."
+)
+@click.option("--labels", metavar="FILE", help="The names of the classes, one a line.")
+@click.option("--opset", type=click.IntRange(17, 24), help="ONNX operator set (default 20).")
+def triton(
+    output: str,
+    name: str | None,
+    version: int,
+    max_batch: int,
+    preferred: tuple[int, ...],
+    delay: int,
+    instances: int,
+    device: Literal["auto", "cpu", "gpu"],
+    warm_up: bool,
+    labels: str | None,
+    weights: str | None,
+    seed: int | None,
+    passes: tuple[str, ...],
+    opset: int | None,
+    **spec: Any,
+) -> None:
+    """Add SPEC to a model repository of NVIDIA's Triton Inference Server."""
+    from netspec.compiler import compile as compile_graph
+    from netspec.deploy.triton import Serving, write_repository
+
+    graph = load_graph(**spec)
+    given = read_weights(graph, weights, seed)
+    options = {} if opset is None else {"opset": opset}
+    model = compile_graph(
+        graph, target="onnx", weights=given, seed=seed, passes=passes, **options
+    ).content
+    serving = Serving(version, max_batch, preferred, delay, instances, device, warm_up)
+    home = write_repository(graph, model, output, serving, _lines(labels), name)
+    click.echo(f"wrote version {version} to {home}", err=True)

@@ -48,6 +48,14 @@ PAGES = {
         "a part holds another number of rows than was planned",
         "Parts appear whole or not at all, so something else has written to it. Without it the job does it anew.",
     ),
+    "served-version": Page(
+        "a model repository has that version of the model already",
+        "What a server may be using is not replaced: a new model is a new version.",
+    ),
+    "bad-batch": Page(
+        "a preferred size of batch is above the largest",
+        "`--preferred-batch` is one of 1 to `--max-batch`.",
+    ),
     "worker-lost": Page(
         "worker processes die again and again",
         "A worker that is killed is replaced, and its part done anew. Where several die before anything is done, "

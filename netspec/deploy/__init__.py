@@ -1,0 +1,1 @@
+"""Networks laid out for servers."""
