@@ -11,63 +11,16 @@ import onnx
 import pytest
 from graphs import draw_inputs
 from keras_process import process
+from small import ZOO, ZOO_SIZES, zoo_member
 
 import netspec
 from netspec.backend import load_backend
 from netspec.parity.limits import FLOAT64, inference_limit
 from netspec.weights import init_weights, random_weights
 
-ZOO = Path(__file__).parent.parent / "examples" / "zoo"
+FILES = Path(__file__).parent.parent / "examples" / "zoo"
 
-SMALL = {
-    "alexnet": ("alexnet", 71, {"hidden": 16}),
-    "convnext": ("convnext_tiny", 64, {"widths": (8, 12, 16, 24), "depths": (1, 1, 2, 1)}),
-    "densenet": ("densenet121", 64, {"growth": 8, "depths": (2, 3, 1, 2)}),
-    "efficientnet": ("efficientnet_b0", 71, {"width": 0.25, "depth": 0.5}),
-    "efficientnet_v2": (
-        "efficientnet_v2_s",
-        64,
-        {"stages": ((True, 1, 1, 8, 2), (True, 4, 2, 12, 1), (False, 4, 2, 16, 2))},
-    ),
-    "googlenet": ("googlenet", 75, {}),
-    "inception_resnet_v2": ("inception_resnet_v2", 75, {"depths": (1, 1, 1)}),
-    "mobilenet": ("mobilenet_v3_small", 71, {}),
-    "mobilenet_v1": ("mobilenet_025", 71, {}),
-    "mobileone": (
-        "mobileone_s4",
-        64,
-        {
-            "widths": (16, 24, 32, 32),
-            "depths": (1, 2, 1, 1),
-            "branches": 2,
-            "squeezes": (0, 0, 1, 0),
-        },
-    ),
-    "regnet": (
-        "regnet_y_400mf",
-        64,
-        {"widths": (8, 16, 24, 32), "depths": (1, 2, 1, 2), "group": 8},
-    ),
-    "repvgg": ("repvgg_b1g2", 64, {"widths": (8, 12, 16, 24), "depths": (2, 2, 1, 1)}),
-    "resnet": ("resnext50_32x4d", 64, {"depths": (1, 2, 1, 1)}),
-    "resnet_v2": ("resnet50_v2", 71, {"depths": (2, 1, 2, 1)}),
-    "squeezenet": ("squeezenet1_1", 75, {}),
-    "swin": ("swin_t", 64, {"c": 12, "depths": (2, 1), "heads": (2, 3)}),
-    "vgg": ("vgg11_bn", 71, {"plan": (8, 0, 12, 0, 16, 16, 0), "hidden": 16}),
-    "vit": (
-        "vit_b_16",
-        32,
-        {"depth": 2, "heads": 4, "c": 16, "hidden": 24, "patch": 8},
-    ),
-    "xception": ("xception", 75, {"depth": 1}),
-    "lstm_tagger": ("lstm_tagger", None, {"vocab": 30, "c": 6, "hidden": 5}),
-}
-"""By file a net, the side of its images, and what makes it small."""
-
-SIZES = {"lstm_tagger": {"T": 9}}
-"""What is known only at run time."""
-
-CNNS = sorted(SMALL.keys() - {"convnext", "lstm_tagger", "swin", "vit"})
+CNNS = sorted(ZOO.keys() - {"convnext", "lstm_tagger", "swin", "vit"})
 """But for ConvNeXt: the dense layers of its blocks want the channels last, in PyTorch's own model too."""
 
 
@@ -77,13 +30,6 @@ def keras():
         yield call
 
 
-def small(family):
-    net, side, overrides = SMALL[family]
-    shape = None if side is None else (3, side, side)
-    path = ZOO / f"{family}.net"
-    return netspec.load(path, net=net, input_shape=shape, overrides=overrides)
-
-
 def error(found, wanted):
     """The worst of all outputs, each against its largest number."""
     assert found.keys() == wanted.keys()
@@ -91,15 +37,15 @@ def error(found, wanted):
 
 
 def test_every_family_is_here():
-    assert SMALL.keys() == {path.stem for path in ZOO.glob("*.net")}
+    assert ZOO.keys() == {path.stem for path in FILES.glob("*.net")}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("family", ZOO)
 def test_every_target_gives_the_same_numbers(keras, family):
-    graph = small(family)
+    graph = zoo_member(family)
     weights = random_weights(graph)
-    feeds = draw_inputs(graph, SIZES.get(family, {}), batch=2)
+    feeds = draw_inputs(graph, ZOO_SIZES.get(family, {}), batch=2)
 
     def predict(target, precision):
         return load_backend(target).open_session(graph, weights, precision).predict(feeds)
@@ -116,7 +62,7 @@ def test_every_target_gives_the_same_numbers(keras, family):
 @pytest.mark.parametrize("family", CNNS)
 def test_no_cnn_moves_its_axes_before_its_head(family):
     """The head's flatten takes the channels first, which Keras holds last."""
-    graph = small(family)
+    graph = zoo_member(family)
     model = onnx.load_from_string(load_backend("onnx").emit(graph, init_weights(graph)))
     assert not [node.name for node in model.graph.node if node.op_type == "Transpose"]
     source = load_backend("keras").emit(graph, None).decode()
@@ -183,7 +129,7 @@ def as_keras(graph, weights, rename):
 def test_a_net_is_keras_applications(keras, name):
     """With our weights under its names a model of Keras gives the reference's numbers."""
     file, net, count, rename = APPLICATIONS[name]
-    graph = netspec.load(ZOO / f"{file}.net", net=net, input_shape=(3, 75, 75))
+    graph = netspec.load(FILES / f"{file}.net", net=net, input_shape=(3, 75, 75))
     weights = random_weights(graph)
     feeds = draw_inputs(graph, {}, batch=1)
     image = feeds["input"].transpose(0, 2, 3, 1).astype("float64")
