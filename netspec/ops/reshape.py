@@ -84,7 +84,7 @@ class Reshape(Op):
     examples = (
         Example("reshape 4 3 2", ((24,),), (4, 3, 2)),
         Example("reshape 6 -1", ((3, 4, 5),), (6, 10)),
-        Example("reshape -1 2 2", ((3, 4, 5),), (15, 2, 2)),
+        Example("reshape -1 2 1", ((3, 4, 5),), (30, 2, 1)),
         Example("reshape h=2 w=3 c=4", ((4, 2, 3),), (2, 3, 4)),
         Example("reshape 2 3 2 4", ((4, 6, 2),), (2, 3, 2, 4)),
         Example("reshape c=-1 n=2", ((3, 4),), (6, 2)),

@@ -37,16 +37,19 @@ def flatten(_op: Flatten, x: Shape) -> Layer:
 def reshape(op: Reshape, x: Shape) -> Layer:
     """Into the spec's order, into the new sizes, and into Keras's order."""
     y = op.infer(x)
-    before = _reordered(x).moves(before=held_order(x)).order
-    after = _reordered(y).moves(after=held_order(y)).order
-    given = tuple(x.sizes[i] for i in held_order(x)) if before is None else x.sizes
+    held = held_order(x)
+    before = tuple(map(held.index, range(len(held)))) if _moves(x) else None
+    after = held_order(y) if _moves(y) else None
+    given = tuple(x.sizes[i] for i in held) if before is None else x.sizes
     wanted = tuple(y.sizes[i] for i in held_order(y)) if after is None else y.sizes
     steps = [*_moved(before), *_shaped(None if given == wanted else wanted), *_moved(after)]
     return _named(steps)
 
 
-def _reordered(x: Shape) -> Grouping:
-    return Grouping(alone(x.axes), alone(x.axes), named_sizes(x))
+def _moves(x: Shape) -> bool:
+    """Whether Keras's order and the spec's differ in more than places of axes of one element."""
+    same = Grouping(alone(x.axes), alone(x.axes), named_sizes(x))
+    return same.moves(after=held_order(x)).order is not None
 
 
 @ROWS.row(Rearrange, Squeeze, Unsqueeze)
