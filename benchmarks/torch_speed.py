@@ -1,23 +1,19 @@
-"""How fast emitted PyTorch infers and trains, and how long it is, against ResNets written by hand."""
+"""How fast emitted PyTorch infers and trains, and how long it is, against networks written by hand."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
+import networks
 import torch
-from networks import EXAMPLES, BasicBlock, Bottleneck, ResNet18, ResNet50
 from paired import Result, main, paired
 from torch import nn
 
 import netspec
 from netspec.bench.pairing import timed
 
-NETWORKS = (
-    ("ResNet-18", "resnet18", ResNet18, BasicBlock, 1),
-    ("ResNet-50", "resnet50", ResNet50, Bottleneck, 2.2),
-)
-"""Title, spec, network and block by hand, and about how much slower than the first."""
+NETWORKS = (("ResNet-18", "resnet18", 1), ("ResNet-50", "resnet50", 2.2))
+"""Title, spec, and about how much slower than the first."""
 
 
 def measure(quick: bool) -> list[Result]:
@@ -25,11 +21,11 @@ def measure(quick: bool) -> list[Result]:
     torch.manual_seed(0)
     size = 32 if quick else 224
     results = []
-    for title, spec, network, block, slower in NETWORKS:
-        graph = netspec.load(EXAMPLES / f"{spec}.net", input_shape=(3, size, size))
+    for title, spec, slower in NETWORKS:
+        graph = netspec.load(networks.EXAMPLES / f"{spec}.net", input_shape=(3, size, size))
         emitted = netspec.build(graph, target="torch", seed=0)
-        handwritten = network()
-        handwritten.load_state_dict(emitted.state_dict())
+        by_hand = networks.by_hand()[spec][-1]()
+        by_hand.load_state_dict(emitted.state_dict())
 
         def compare(
             what: str, runs: list[Callable[[], object]], pairs: float, title: str = title
@@ -42,23 +38,20 @@ def measure(quick: bool) -> list[Result]:
         for batch, pairs in ((1, 75), (8, 25)):
             images = torch.randn(batch, 3, size, size)
             with torch.inference_mode():
-                torch.testing.assert_close(emitted.eval()(images), handwritten.eval()(images))
-            runs = [inference(model, images) for model in (emitted, handwritten)]
+                torch.testing.assert_close(emitted.eval()(images), by_hand.eval()(images))
+            runs = [inference(model, images) for model in (emitted, by_hand)]
             results.append(compare(f"inference, batch {batch}", runs, pairs / slower))
         images = torch.randn(8, 3, size, size)
-        runs = [training(model, images) for model in (emitted, handwritten)]
+        runs = [training(model, images) for model in (emitted, by_hand)]
         results.append(compare("a training step, batch 8", runs, 15 / slower))
-        by_hand = inspect.getsource(block) + inspect.getsource(network)
-        lines = code_lines(netspec.compile(graph, target="torch").text), code_lines(by_hand)
-        what = f"{title} in PyTorch, lines of code: emitted / handwritten"
+    for spec in networks.by_hand():
+        source = netspec.compile(
+            netspec.load(networks.EXAMPLES / f"{spec}.net"), target="torch"
+        ).text
+        lines = [networks.code_lines(text) for text in (source, networks.handwritten(spec))]
+        what = f"{spec} in PyTorch, lines of code: emitted / handwritten"
         results.append(Result(what, lines[0] / lines[1], "x", highest=1.3))
     return results
-
-
-def code_lines(source: str) -> int:
-    """Lines that say something, without imports and the docstring of a file."""
-    rows = source.partition("class ")[2].splitlines()
-    return sum(bool(row.strip()) for row in rows)
 
 
 def inference(model: nn.Module, images: torch.Tensor) -> Callable[[], object]:

@@ -68,6 +68,20 @@ net tangle(classes=4) {
 """Values with several readers, several outputs, one of which others read."""
 
 
+OPTIONS = """
+block unit(c, stride=1, act=relu, gate=true) {
+  residual when=(stride == 1 and @.c == c) {
+    conv.0: conv c 3 stride=stride padding=1 -> if gate { conv.1: bn } -> act
+  }
+}
+net options {
+  input 3 8 8
+  unit 4 -> unit 4 act=tanh -> unit 4 2 -> unit 6 -> unit 6 gate=false -> unit 6 -> gap
+}
+"""
+"""Instances of a block, of which some lack what others have."""
+
+
 def source_of(text):
     return target.emit(graph_of(text)).decode()
 
@@ -93,8 +107,9 @@ def test_every_op_trains_as_the_reference_does(op):
     check_training(examples_graph(op, target), 1e-7 if op.kind in INEXACT else 1e-10)
 
 
-def test_a_tangled_network_trains_as_the_reference_does():
-    check_training(graph_of(TANGLE))
+@pytest.mark.parametrize("text", [TANGLE, OPTIONS], ids=["tangle", "options"])
+def test_a_network_trains_as_the_reference_does(text):
+    check_training(graph_of(text))
 
 
 def check_training(graph, limit=1e-10):
@@ -335,10 +350,26 @@ def test_parts_of_a_tensor_come_in_one_step():
 
 
 def test_a_richer_variant_is_named_for_what_it_adds():
+    code = body_of("""
+block unit(c, gated=false) {
+  conv c 3 padding=1 -> if gated { mul { @ | gap -> gate: dense c -> sigmoid } }
+}
+net units { input 4 4 4 -> unit 4 -> unit 4 gated=true -> gap }
+""")
+    assert code.count("class Unit(") == code.count("class UnitGate(") == 1
+
+
+def test_what_instances_lack_is_optional_in_one_class():
     code = target.emit(netspec.load(RESNET)).decode()
-    assert code.count("class Basic(") == code.count("class BasicDownsample(") == 1
-    assert "self.layer2 = nn.Sequential(BasicDownsample(64, 128), Basic(128))" in code
-    assert "return self.relu(main + skip)" in code
+    assert "self.downsample: nn.Module = nn.Identity()\n        if stride != 1:\n" in code
+    assert "self.layer2 = nn.Sequential(Basic(64, 128, stride=2), Basic(128, 128))" in code
+    assert "skip = self.downsample(x)\n        return self.relu(main + skip)" in code
+    code = body_of(OPTIONS)
+    assert "if gate:\n            layers.append(nn.BatchNorm2d(c))\n" in code
+    assert "self.act = act()" in code
+    assert "self.unit2 = Unit(4, 4, act=nn.Tanh)" in code
+    assert "self.residual = stride == 1 and in_channels == c\n" in code
+    assert "return main + x if self.residual else main\n" in code
 
 
 def test_the_bodys_variables_tell_their_part():

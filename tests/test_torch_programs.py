@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from graphs import HOSTILE, NUMBERED, draw_inputs, example_graph, graph_of, joined, realised_by
-from test_torch import OWN, PARTS, SIZES, TANGLE
+from test_torch import OPTIONS, OWN, PARTS, SIZES, TANGLE
 
 import netspec
 from netspec.backend import load_backend
@@ -67,7 +67,7 @@ def test_every_op_is_scripted_and_exported(graph: Graph) -> None:
     check_programs(netspec.build(graph, target="torch", seed=0), feeds_of(graph))
 
 
-@pytest.mark.parametrize("text", [HOSTILE, NUMBERED, OWN, PARTS, SIZES, TANGLE])
+@pytest.mark.parametrize("text", [HOSTILE, NUMBERED, OPTIONS, OWN, PARTS, SIZES, TANGLE])
 def test_every_layout_is_a_program(text: str) -> None:
     graph = graph_of(text)
     module, feeds = netspec.build(graph, target="torch", seed=0), feeds_of(graph)

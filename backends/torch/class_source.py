@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from netspec.backends.torch.children import assigned, attribute_of, bound, module_dict
 from netspec.backends.torch.initial import placed
 from netspec.backends.torch.layer import applied, depth, is_tensor
 from netspec.backends.torch.nodes import layer_of
+from netspec.backends.torch.sequential import is_list, statements
 from netspec.emit.definitions import POSITIONAL, Definition, Plan
 from netspec.emit.names import Names, snake
 from netspec.emit.outline import Item, Leaf, Part, shape_after
@@ -17,11 +20,10 @@ from netspec.emit.source import (
     Call,
     Code,
     Expr,
-    Items,
-    Pair,
-    call,
+    Option,
     codes,
     fill,
+    flat,
     layout,
 )
 from netspec.emit.variables import name_tensors
@@ -65,11 +67,16 @@ class _Class:
         self.attributes = self._attributes()
         self.varying = set(_varying(graph))
         self.held = self._held()
+        self.flags = self._flags()
         own = {Code(name): Code(f"self.{held}") for name, held in self.held.items()}
         self.uses = {
             local: fill(definition.sketches[local].use or layer.forward, own)
             for local, layer in self.layers.items()
         }
+        for local, flag in self.flags.items():
+            use = self.uses[local]
+            assert isinstance(use, Option)
+            self.uses[local] = replace(use, condition=Code(f"self.{flag}"))
 
     def lines(self) -> list[str]:
         """The class, without a newline at the end."""
@@ -81,7 +88,19 @@ class _Class:
             after=" -> None:",
             indent=1,
         )
+        if is_list(self.part, self.definition.sketches):
+            return [
+                f"class {self.definition.name}(nn.Sequential):",
+                f'{INDENT}"""{self._words()}"""',
+                "",
+                *signature,
+                *self._as_list(),
+            ]
         made = [f"{INDENT * 2}self.{held} = {name}" for name, held in self.held.items()]
+        for local, flag in self.flags.items():
+            use = self.definition.sketches[local].use
+            assert isinstance(use, Option)
+            made.append(f"{INDENT * 2}self.{flag} = {flat(use.condition)}")
         made += self._constructions()
         start = [*signature, f"{INDENT * 2}super().__init__()", *made, ""] if made else []
         return [
@@ -117,6 +136,29 @@ class _Class:
         }
         return {name: names.fresh(name) for name in self.definition.parameters if name in read}
 
+    def _flags(self) -> dict[str, str]:
+        """The attributes that tell `forward` whether it computes what is optional: `residual` for a sum."""
+        taken = {*RESERVED, *self.held.values(), *_children(self.attributes.values())}
+        names = Names({*taken, *self.attributes})
+        return {
+            item.local: names.fresh(
+                "residual" if item.node.op.kind == "add" else f"has_{item.node.op.kind}"
+            )
+            for item in self.part.items
+            if isinstance(item, Leaf)
+            and isinstance(self.definition.sketches[item.local].use, Option)
+        }
+
+    def _as_list(self) -> list[str]:
+        """`super().__init__(...)` with the modules of a sequence."""
+        calls = [self.definition.sketches[item.local].calls[0] for item in self.part.items]
+        call = Call("super().__init__", {str(i): each for i, each in enumerate(calls)})
+        return statements(call, self._variable())
+
+    def _variable(self) -> str:
+        """For a list of modules in `__init__`."""
+        return Names(self.definition.parameters).fresh("layers")
+
     def _attributes(self) -> dict[str, str]:
         """The expression by which each item's module is reached: its owner's where it has one.
 
@@ -136,7 +178,7 @@ class _Class:
                 attributes[item.local] = f"self.{kind}"
             else:
                 head, *rest = item.local.split(".")
-                attributes[item.local] = self._inside(item, _attribute(head), rest)
+                attributes[item.local] = self._inside(item, attribute_of(head), rest)
         return attributes
 
     def _inside(self, item: Item, container: str, keys: Sequence[str]) -> str:
@@ -150,8 +192,12 @@ class _Class:
     def _shareable(self, item: Item) -> str | None:
         if not isinstance(item, Leaf) or item.owner or not self.layers[item.local].shared:
             return None
+        (made,) = self.definition.sketches[item.local].calls
         kind = item.node.op.kind
-        return kind if re.fullmatch(rf"{kind}[0-9]+", item.local) else None
+        if isinstance(made, Option) or not re.fullmatch(rf"{kind}[0-9]+", item.local):
+            return None
+        is_parameter = isinstance(made, Call) and str(made.func) in self.definition.parameters
+        return str(made.func) if is_parameter else kind
 
     def _constructions(self) -> list[str]:
         """`self.conv1 = ...`, with the shape behind it where it changes."""
@@ -166,9 +212,11 @@ class _Class:
             if "." in item.local:
                 lines += self._container(item.local.split(".")[0], done)
                 if is_tensor(calls[0]):
-                    lines += _assigned(attribute, calls[0])
+                    lines += assigned(attribute, calls[0])
             else:
-                lines += self._with_shape(_bound(attribute, item.local, calls[0]), item)
+                lines += self._with_shape(
+                    bound(attribute, item.local, calls[0], self._variable()), item
+                )
             for initial in calls[1:]:
                 assert isinstance(initial, Call)
                 lines += layout(placed(initial, attribute), indent=2)
@@ -176,7 +224,7 @@ class _Class:
 
     def _container(self, name: str, done: set[str]) -> list[str]:
         """A group that the graph interrupts: its modules in nested dictionaries."""
-        attribute = _attribute(name)
+        attribute = attribute_of(name)
         if attribute in done:
             return []
         done.add(attribute)
@@ -191,7 +239,7 @@ class _Class:
             made = self.definition.sketches[item.local].calls[0]
             if not is_tensor(made):
                 level[keys[-1]] = made
-        return _bound(attribute, name, _module_dict(tree))
+        return bound(attribute, name, module_dict(tree), self._variable())
 
     def _with_shape(self, lines: list[str], item: Item) -> list[str]:
         after = shape_after(self.graph, item)
@@ -252,11 +300,18 @@ class _Class:
         for item in self.part.items:
             for value in item.inputs:
                 counts[value] = counts.get(value, 0) + 1
+        apart = {*self.flags}.union(
+            value
+            for item in self.part.items
+            if item.local in self.flags
+            for value in (*item.inputs, *item.outputs)
+        )
         hidden = {
             item.outputs[0]
             for item in self.part.items
             if isinstance(item, Leaf)
             and self.layers[item.local].inline
+            and item.path not in apart
             and counts.get(item.path) == 1
             and item.path not in self.part.outputs
         }
@@ -274,6 +329,7 @@ class _Class:
             if (
                 light
                 and not others
+                and value not in apart
                 and nested + more <= DEEPEST
                 and counts.get(value) == 1
                 and value in following.inputs
@@ -301,32 +357,3 @@ def _varying(graph: Graph) -> Iterator[str]:
             twin = graph.by_name[twin.shares]
             if twin.shape != node.shape:
                 yield twin.name
-
-
-def _attribute(name: str) -> str:
-    """How a module's child is reached, which may be called by a number."""
-    return f'getattr(self, "{name}")' if name[0].isdigit() else f"self.{name}"
-
-
-def _bound(attribute: str, name: str, made: Expr) -> list[str]:
-    """The lines that make a child of a module."""
-    if name[0].isdigit() and not is_tensor(made):
-        return layout(call("self.add_module", name, made), indent=2)
-    return _assigned(attribute, made)
-
-
-def _assigned(attribute: str, made: Expr) -> list[str]:
-    """The lines that set an attribute, which may be called by a number."""
-    if attribute.startswith("getattr("):
-        owner, name = attribute.removeprefix("getattr(").removesuffix(")").rsplit(", ", 1)
-        return layout(call("setattr", Code(owner), Code(name), made), indent=2)
-    return layout(made, before=f"{attribute} = ", indent=2)
-
-
-def _module_dict(tree: Mapping[str, object]) -> Call:
-    """`nn.ModuleDict` of pairs, since its keys may be numbers."""
-    pairs: list[Expr] = []
-    for key, value in tree.items():
-        inner: Expr = _module_dict(value) if isinstance(value, dict) else value  # type: ignore[assignment]
-        pairs.append(Pair(key, inner))
-    return Call("nn.ModuleDict", {"modules": Items(tuple(pairs))})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from netspec.emit.constants import Class
 from netspec.emit.source import Call, Code, Expr, Infix, Items, Subscript, arg, fill, flat
 
 MODULE = Code("<module>")
@@ -14,6 +15,12 @@ WEIGHT = Code(f"{MODULE}.weight")
 X = arg(0)
 APPLIED = Call(MODULE, {"0": X})
 """The usual template: `self.<name>(x)`."""
+
+
+class ModuleClass(Class):
+    """A class of modules that are made without arguments, such as `nn.ReLU`."""
+
+    annotation = "type[nn.Module]"
 
 
 class Layer(NamedTuple):

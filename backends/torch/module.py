@@ -6,24 +6,27 @@ import re
 from collections.abc import Iterator, Mapping
 
 from netspec.backends.torch.class_source import BUILT_IN, IMPORTED, RESERVED, class_lines
+from netspec.backends.torch.layer import APPLIED, is_tensor
 from netspec.backends.torch.nodes import layer_of
 from netspec.backends.torch.parting import part_at_once
 from netspec.backends.torch.prelude import SOURCES
 from netspec.backends.torch.rows import ROWS
-from netspec.backends.torch.sequential import sequential
+from netspec.backends.torch.sequential import is_list, sequential
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.emit.definitions import Plan, Sketch, define
+from netspec.emit.definitions import Plan, define
 from netspec.emit.header import header
 from netspec.emit.names import Names, camel
-from netspec.emit.outline import Leaf, Part, outline
+from netspec.emit.outline import Item, Leaf, Part, outline
 from netspec.emit.prelude import needed
 from netspec.emit.proof import names_of, prove
-from netspec.emit.source import (
-    Expr,
-)
+from netspec.emit.sketch import Sketch
+from netspec.emit.source import Expr
 from netspec.ir import Graph
 from netspec.passes import Model
 from netspec.passes.sequence_layout import sequence_layout
+
+SEVERAL = 3
+"""Places where a block stands that are worth a class for a sequence of layers."""
 
 _MODULES = ("collections", "torch", "torch.nn.functional")
 
@@ -84,8 +87,19 @@ def _plan(graph: Graph) -> Plan:
         calls = (layer.module,) if layer.module is not None else ()
         return Sketch((*calls, *layer.initials), use=layer.forward)
 
+    names = Names((*IMPORTED, *SOURCES))
+    reserved = ("self", *BUILT_IN, *IMPORTED, *SOURCES)
+    root = outline(graph, groups=True)
+    part_at_once(root, graph)
+    places = _places(root)
+
     def absorb(part: Part, sketches: Mapping[str, Sketch]) -> Sketch | None:
-        """A chain is an `nn.Sequential` where that says as much as a class, and what holds one function is that."""
+        """A chain is an `nn.Sequential` where that says as much as a class, and what holds one function is that.
+
+        A block that is written in several places gets a class of its own.
+        """
+        if len(places.get(part.block, ())) >= SEVERAL and is_list(part, sketches):
+            return None
         elements = _chain(graph, part, sketches)
         if elements is None:
             return None
@@ -95,11 +109,30 @@ def _plan(graph: Graph) -> Plan:
         counted = [*elements] == [str(i) for i in range(len(elements))]
         return Sketch((made,)) if part.block is None or counted or is_run else None
 
-    names = Names((*IMPORTED, *SOURCES))
-    reserved = ("self", *BUILT_IN, *IMPORTED, *SOURCES)
-    root = outline(graph, groups=True)
-    part_at_once(root, graph)
-    return define(graph, root, describe, camel, names, reserved, absorb)
+    def may_lack(item: Item, sketch: Sketch) -> bool:
+        """Whether `nn.Identity` may stand for a module, or the input for what is computed of it."""
+        if len(item.outputs) > 1:
+            return False
+        if len(sketch.calls) == 1 and not is_tensor(sketch.calls[0]):
+            applied = isinstance(item, Part) or layer_of(graph, item).forward == APPLIED
+            return applied and len(item.inputs) == 1
+        return not sketch.calls and isinstance(item, Leaf)
+
+    return define(graph, root, describe, camel, names, reserved, absorb, may_lack)
+
+
+def _places(root: Part) -> dict[str | None, set[tuple[str, str]]]:
+    """For each block where it stands: in which block or group, and under which name."""
+    found: dict[str | None, set[tuple[str, str]]] = {}
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        for item in part.items:
+            if isinstance(item, Part):
+                waiting.append(item)
+                found.setdefault(item.block, set()).add((part.block or part.path, item.local))
+    found.pop(None, None)
+    return found
 
 
 def _chain(graph: Graph, part: Part, sketches: Mapping[str, Sketch]) -> dict[str, Expr] | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from netspec.backends.torch.initial import initials
-from netspec.backends.torch.layer import Layer
+from netspec.backends.torch.layer import Layer, ModuleClass
 from netspec.backends.torch.parting import parted
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.outline import Leaf
+from netspec.emit.source import Call
 from netspec.ir import Graph
 
 
@@ -18,4 +19,7 @@ def layer_of(graph: Graph, leaf: Leaf) -> Layer:
     layer: Layer = ROWS[op](op, *shapes)
     if layer.bare is not None and graph.is_spread(leaf.node):
         layer = layer._replace(forward=layer.bare)
+    made = layer.module
+    if layer.shared and made is not None and not (made.positional or made.written_keywords()):
+        layer = layer._replace(module=Call(ModuleClass(made.func)))
     return layer._replace(initials=initials(op.weights(*shapes)))

@@ -6,7 +6,23 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
-from netspec.emit.source import Call, Code, Expr, Infix, Items, Numbered, Pair, Run
+from netspec.backends.torch.layer import APPLIED
+from netspec.emit.outline import Part
+from netspec.emit.sketch import Sketch
+from netspec.emit.source import (
+    INDENT,
+    Call,
+    Code,
+    Expr,
+    Infix,
+    Items,
+    Numbered,
+    Option,
+    Pair,
+    Run,
+    flat,
+    layout,
+)
 
 FEWEST = 3
 """Elements that are worth a comprehension."""
@@ -32,6 +48,50 @@ def sequential(elements: Mapping[str, Expr]) -> tuple[Call, bool]:
         pairs = tuple(Pair(name, value) for name, value in elements.items())
         return _ordered({"0": Items(pairs)}), False
     return _ordered({}, elements), False
+
+
+def is_list(part: Part, sketches: Mapping[str, Sketch]) -> bool:
+    """Whether a part is several modules, called by their numbers, each applied to the result of the one before."""
+    value = part.inputs[0] if len(part.inputs) == 1 else None
+    for i, item in enumerate(part.items):
+        sketch = sketches[item.local]
+        plain = len(sketch.calls) == 1 and sketch.use in (None, APPLIED) and item.owner is None
+        if item.local != str(i) or not plain or [*item.inputs] != [value] or len(item.outputs) > 1:
+            return False
+        value = item.outputs[0]
+    return len(part.items) > 1 and part.outputs == [value]
+
+
+def statements(
+    call: Call, variable: str, before: str = "", after: str = "", indent: int = 2
+) -> list[str]:
+    """`nn.Sequential(...)` between two texts; where some elements are optional, a list is put together before.
+
+    The call's other elements stand in the list as they are.
+    """
+    elements = list(call.positional.values())
+    if not any(isinstance(element, Option) for element in elements):
+        return layout(call, before=before, after=after, indent=indent)
+    lines: list[str] = []
+    for optional, group in groupby(elements, lambda element: isinstance(element, Option)):
+        values = [*group]
+        if not lines:
+            first = Items(() if optional else tuple(values))
+            lines += layout(first, before=f"{variable}: list[nn.Module] = ", indent=indent)
+        elif not optional:
+            lines += _more(variable, values, indent)
+        if optional:
+            for condition, same in groupby(values, lambda option: option.condition):
+                lines.append(f"{INDENT * indent}if {flat(condition)}:")
+                lines += _more(variable, [option.element for option in same], indent + 1)
+    whole = Call(call.func, {"0": Code(f"*{variable}")})
+    return [*lines, *layout(whole, before=before, after=after, indent=indent)]
+
+
+def _more(variable: str, values: Sequence[Expr], indent: int) -> list[str]:
+    if len(values) == 1 and not isinstance(values[0], Run):
+        return layout(Call(f"{variable}.append", {"0": values[0]}), indent=indent)
+    return layout(Items(tuple(values)), before=f"{variable} += ", indent=indent)
 
 
 def _ordered(positional: Mapping[str, Expr], elements: Mapping[str, Expr] | None = None) -> Call:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from netspec.emit.names import snake
-from netspec.emit.source import Call, Code, Infix, Items, Pair, Run, Subscript
+from netspec.emit.source import Call, Code, Infix, Items, Option, Pair, Run, Subscript
 from netspec.ir import Graph
 
 _SYNTAX = (
@@ -26,7 +26,7 @@ _SYNTAX = (
 """What emitted code is made of: neither what runs text, nor what catches, deletes or hides."""
 
 _BUILTINS = {"bool", "enumerate", "float", "int", "len", "list", "max", "min", "range", "reversed"}
-_BUILTINS |= {"str", "sum", "super", "tuple", "zip"}
+_BUILTINS |= {"str", "sum", "super", "tuple", "type", "zip"}
 _METHODS = {"__init__"}
 _BY_NAME = {"getattr", "setattr"}  # of a module, whose children may be called by numbers
 _DTYPES = ("int32", "int64")
@@ -83,6 +83,8 @@ def prove(
             case ast.Call(func=ast.Name(id=name), args=args) if name in _BY_NAME:
                 if len(args) < 2 or not (_is_module(args[0]) and isinstance(args[1], ast.Constant)):
                     _fail(node, f"`{name}` takes more than a module and a name")
+            case ast.Call(func=ast.Name(id="type")):
+                _fail(node, "`type` is called")
             case ast.Attribute() if node.attr.startswith("__") and node.attr not in _METHODS:
                 _fail(node, f"`{node.attr}` is read")
             case ast.Constant(value=str()) if (
@@ -114,6 +116,8 @@ def strings_of(expressions: Iterable[object]) -> Iterator[str]:
                 waiting += [name if isinstance(name, str) else name.prefix, value]
             case Run(element=element):
                 waiting.append(element)
+            case Option(element=element, otherwise=otherwise):
+                waiting += [element, otherwise]
             case tuple() as parts:
                 waiting.extend(parts)
 

@@ -88,8 +88,17 @@ class Run:
     spread: bool = False
 
 
+@dataclass(frozen=True)
+class Option:
+    """`element if condition else otherwise`, where nothing stands for the element in a list without it."""
+
+    element: Expr
+    condition: Expr
+    otherwise: Expr = None
+
+
 Expr: TypeAlias = (
-    "Code | Call | Infix | Items | Subscript | Pair | Run"
+    "Code | Call | Infix | Items | Subscript | Pair | Run | Option"
     " | str | int | float | bool | tuple[Expr, ...] | None"
 )
 
@@ -146,6 +155,10 @@ def fill(template: Expr, values: Mapping[Code, Expr]) -> Expr:
             return Items(tuple(fill(each, values) for each in template.elements))
         case Subscript():
             return Subscript(fill(template.value, values), template.index)
+        case Option(element=element, condition=condition, otherwise=otherwise):
+            return Option(*(fill(each, values) for each in (element, condition, otherwise)))
+        case tuple():
+            return tuple(fill(each, values) for each in template)
         case _:
             return template
 
@@ -163,6 +176,11 @@ def codes(expr: Expr) -> Iterator[Code]:
             yield from (code for each in parts for code in codes(each))
         case Subscript(value=value):
             yield from codes(value)
+        case Option(element=element, otherwise=otherwise):
+            yield from codes(element)
+            yield from codes(otherwise)
+        case tuple():
+            yield from (code for each in expr for code in codes(each))
         case _:
             return
 
@@ -185,6 +203,8 @@ def flat(expr: Expr) -> str:
         case Run():
             text = f"{flat(expr.element)} {_clause(expr)}"
             return f"*[{text}]" if expr.spread else text
+        case Option():
+            return " ".join([flat(expr.element), *_choice(expr)])
         case tuple():
             return f"({', '.join(map(flat, expr))}{',' if len(expr) == 1 else ''})"
         case str():
@@ -209,8 +229,13 @@ def _clause(run: Run) -> str:
     return f"for {run.index} in range({flat(run.count)})"
 
 
+def _choice(expr: Option) -> tuple[str, str]:
+    """What follows the element of a conditional expression."""
+    return f"if {flat(expr.condition)}", f"else {flat(expr.otherwise)}"
+
+
 def _operand(expr: Expr) -> str:
-    return f"({flat(expr)})" if isinstance(expr, Infix) else flat(expr)
+    return f"({flat(expr)})" if isinstance(expr, Infix | Option) else flat(expr)
 
 
 def _callee(expr: Call) -> str:
@@ -273,19 +298,27 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
         case tuple() if len(expr) > 1:
             head, tail = f"{before}(", f"){after}"
             parts = [("", element) for element in expr]
+        case Option():
+            pads = [f"{pad}{INDENT}{line}" for line in _choice(expr)]
+            inside = layout(expr.element, indent=indent + 1)
+            return [f"{pad}{before}(", *inside, *pads, f"{pad}){after}"]
         case Infix(operands=(left, Call() as right)):
             start = f"{before}{_operand(left)} {expr.operator} "
             return layout(right, before=start, after=after, indent=indent)
         case Infix():
-            rows = []
-            for i, each in enumerate(expr.operands):
-                operand = Code(_operand(each)) if isinstance(each, Infix) else each
-                start = f"{expr.operator} " if i else ""
-                rows += layout(operand, before=start, indent=indent + 1)
-            return [f"{pad}{before}(", *rows, f"{pad}){after}"]
+            return [f"{pad}{before}(", *_operands(expr, indent + 1), f"{pad}){after}"]
         case _:
             return [f"{pad}{before}{flat(expr)}{after}"]
     return [f"{pad}{head}", *_inside(parts, indent + 1), f"{pad}{tail}"]
+
+
+def _operands(expr: Infix, indent: int) -> list[str]:
+    """One operand a line, behind its operator."""
+    rows: list[str] = []
+    for i, each in enumerate(expr.operands):
+        operand = Code(_operand(each)) if isinstance(each, Infix) else each
+        rows += layout(operand, before=f"{expr.operator} " if i else "", indent=indent)
+    return rows
 
 
 def _links(expr: Call) -> list[Expr]:
@@ -302,6 +335,8 @@ def _inside(parts: list[tuple[str, Expr]], indent: int) -> list[str]:
     together = pad + ", ".join(f"{prefix}{flat(value)}" for prefix, value in parts)
     if len(parts) == 1:
         ((prefix, value),) = parts
+        if isinstance(value, Infix) and not prefix and len(together) > WIDTH:
+            return _operands(value, indent)
         return layout(value, before=prefix, indent=indent)
     if len(together) <= WIDTH:
         return [together]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from netspec.emit.outline import Item, Leaf, Part
 
@@ -20,18 +21,22 @@ class Titles:
                 self._forms.setdefault(part.block, set()).add(_form(part))
             waiting += [item for item in part.items if isinstance(item, Part)]
 
-    def of(self, part: Part) -> str:
-        """`basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides.
+    def of(self, parts: Sequence[Part]) -> str:
+        """What one definition of these parts is called.
 
+        `basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides.
         Groups are called by the last word of their path.
         """
+        part = parts[0]
         if part.block is None:
             words = [segment for segment in part.path.split(".") if not segment.isdigit()]
             return words[-1] if words[-1:] != [""] else self._network
-        forms = self._forms[part.block]
-        plainest = min(forms, key=lambda form: (len(form), sorted(form)))
-        common = plainest.union(*(form for form in forms - {_form(part)} if not form > _form(part)))
-        telling = (_word(item) for item in part.items if item.local not in common)
+        own = {*map(_form, parts)}
+        shared = frozenset.intersection(*own)
+        forms = self._forms[part.block] - own
+        plainest = min({*forms, shared}, key=lambda form: (len(form), sorted(form)))
+        common = plainest.union(*(form for form in forms if not form > shared))
+        telling = (_word(item) for item in part.items if item.local in shared - common)
         return "_".join([part.block, *[word for word in telling if word][:1]])
 
 

@@ -20,12 +20,14 @@ def name_tensors(
     kept: Mapping[str, str] = MappingProxyType({}),
     reserved: Collection[str] = (),
     waits: Mapping[str, str] = MappingProxyType({}),
+    passing: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """A variable for every value that the part reads or computes, but those in `hidden`.
 
     `hidden` values are written inside the expression that uses them, so they need no variable. `kept` values
     have names that they hold to the end of the function. No variable is called like a word in `reserved`.
-    `waits` tells for some items, by local name, of one more value that they read.
+    `waits` tells for some items, by local name, of one more value that they read. A value that may be left out is
+    called as the one that is `passing` in its place, unless that one is still needed.
     """
     maker = {value: i for i, item in enumerate(part.items) for value in item.outputs}
     last_use = {**_last_uses(part, hidden, maker), **dict.fromkeys(kept, len(part.items))}
@@ -44,7 +46,10 @@ def name_tensors(
             read = [live[v] for v in _reads(item, part, hidden, maker) if v in dying]
             inherited = next((name for name in read if _STREAM.fullmatch(name)), "x")
             taken = {*live.values()} - free
-            names[value] = _free(wanted.get(value, inherited), taken.union(reserved))
+            title = wanted.get(value, inherited)
+            if passing.get(value) in dying:
+                title = live[passing[value]]
+            names[value] = _free(title, taken.union(reserved))
             for dead in [v for v in dying if live[v] == names[value]]:
                 del live[dead]
                 dying.remove(dead)

@@ -1,0 +1,58 @@
+"""The statements of an `__init__` that give a module its children. Knows no op."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from netspec.backends.torch.layer import is_tensor
+from netspec.backends.torch.sequential import statements
+from netspec.emit.source import INDENT, Call, Code, Expr, Items, Option, Pair, call, flat, layout
+
+
+def attribute_of(name: str) -> str:
+    """How a module's child is reached, which may be called by a number."""
+    return f'getattr(self, "{name}")' if name[0].isdigit() else f"self.{name}"
+
+
+def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
+    """The lines that make a child of a module, which may be optional or have elements that are.
+
+    `variable` is free for a list of those.
+    """
+    if isinstance(made, Call) and made.func == "nn.Sequential" and not name[0].isdigit():
+        return statements(made, variable, before=f"{attribute} = ")
+    if not isinstance(made, Option):
+        return _added(attribute, name, made)
+    choice = replace(made, otherwise=Call("nn.Identity"))
+    together = _added(attribute, name, choice)
+    if len(together) == 1:
+        return together
+    return [
+        *_added(attribute, name, choice.otherwise, "nn.Module"),
+        f"{INDENT * 2}if {flat(made.condition)}:",
+        *(f"{INDENT}{line}" for line in _added(attribute, name, made.element)),
+    ]
+
+
+def _added(attribute: str, name: str, made: Expr, kind: str = "") -> list[str]:
+    if name[0].isdigit() and not is_tensor(made):
+        return layout(call("self.add_module", name, made), indent=2)
+    return assigned(f"{attribute}: {kind}" if kind else attribute, made)
+
+
+def assigned(attribute: str, made: Expr) -> list[str]:
+    """The lines that set an attribute, which may be called by a number."""
+    if attribute.startswith("getattr("):
+        owner, name = attribute.removeprefix("getattr(").removesuffix(")").rsplit(", ", 1)
+        return layout(call("setattr", Code(owner), Code(name), made), indent=2)
+    return layout(made, before=f"{attribute} = ", indent=2)
+
+
+def module_dict(tree: Mapping[str, object]) -> Call:
+    """`nn.ModuleDict` of pairs, since its keys may be numbers."""
+    pairs: list[Expr] = []
+    for key, value in tree.items():
+        inner: Expr = module_dict(value) if isinstance(value, dict) else value  # type: ignore[assignment]
+        pairs.append(Pair(key, inner))
+    return Call("nn.ModuleDict", {"modules": Items(tuple(pairs))})
