@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from small import EXAMPLES, ZOO, ZOO_SIZES, example, zoo_member
+from small import EXAMPLES, ZOO, example, zoo_member
 
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
@@ -27,7 +28,7 @@ from netspec.examples import example_graph
 from netspec.feeds import draw
 from netspec.ir import Graph
 from netspec.ops import all_ops
-from netspec.sizes import bind
+from netspec.sizes import bind, propose
 from netspec.weights import Array, random_weights
 
 PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
@@ -87,15 +88,14 @@ def predict(
     return session.predict(feeds)
 
 
-def measured(
-    name: str, graphs: Iterable[Graph], sizes: Mapping[str, int], predict_of: Mapping[str, Predict]
-) -> Row:
+def measured(name: str, graphs: Iterable[Graph], predict_of: Mapping[str, Predict]) -> Row:
     """The row of some networks together: an op's examples, or one."""
     errors: dict[str, float | None] = dict.fromkeys(TARGETS)
     limits = dict.fromkeys(TARGETS, FACTOR * ROUNDING)
     for graph in graphs:
         for seed in range(DRAWS):
             generator = np.random.default_rng(seed)
+            sizes = propose(graph, partial(_between, generator))
             bound = bind(graph, sizes)
             weights = random_weights(graph, seed)
             feeds = {node.name: draw(bound, node, BATCH, generator) for node in bound.inputs}
@@ -109,6 +109,10 @@ def measured(
     return Row(name, tuple(errors.values()), tuple(limits.values()))
 
 
+def _between(generator: np.random.Generator, low: int, high: int) -> int:
+    return int(generator.integers(low, high))
+
+
 def error(found: Outputs, truth: Outputs) -> float:
     """The worst of all outputs, each against its largest number."""
     pairs = [(found[name], wanted) for name, wanted in truth.items()]
@@ -117,15 +121,15 @@ def error(found: Outputs, truth: Outputs) -> float:
     )
 
 
-def subjects() -> Iterator[tuple[str, str, list[Graph], Mapping[str, int]]]:
-    """Heading, name, networks and what is known only at run time, of every row."""
+def subjects() -> Iterator[tuple[str, str, list[Graph]]]:
+    """Heading, name and networks of every row."""
     for family in ZOO:
-        yield "zoo", family, [zoo_member(family)], ZOO_SIZES.get(family, {})
+        yield "zoo", family, [zoo_member(family)]
     for name in EXAMPLES:
-        yield "examples", name, [example(name)], {}
+        yield "examples", name, [example(name)]
     for op in all_ops():
         if op.kind != "input":
-            yield "ops", f"`{op.kind}`", [example_graph(op, each) for each in op.examples], {}
+            yield "ops", f"`{op.kind}`", [example_graph(op, each) for each in op.examples]
 
 
 def choose_tensorflow() -> None:
@@ -147,9 +151,9 @@ def main() -> None:
             return pool.submit(predict, *task).result()
 
         predict_of: dict[str, Predict] = {"torch": predict, "keras": elsewhere, "onnx": predict}
-        for heading, name, graphs, sizes in subjects():
+        for heading, name, graphs in subjects():
             if not chosen or name.strip("`") in chosen:
-                row = measured(name, graphs, sizes, predict_of)
+                row = measured(name, graphs, predict_of)
                 tables.setdefault(heading, []).append(row)
                 print(row, flush=True)
     if not chosen:

@@ -196,8 +196,8 @@ class _Class:
         kind = item.node.op.kind
         if isinstance(made, Option) or not re.fullmatch(rf"{kind}[0-9]+", item.local):
             return None
-        is_parameter = isinstance(made, Call) and str(made.func) in self.definition.parameters
-        return str(made.func) if is_parameter else kind
+        func = str(made.func) if isinstance(made, Call) else ""
+        return func if func in self.definition.parameters else kind
 
     def _constructions(self) -> list[str]:
         """`self.conv1 = ...`, with the shape behind it where it changes."""

@@ -73,19 +73,22 @@ def statements(
     if not any(isinstance(element, Option) for element in elements):
         return layout(call, before=before, after=after, indent=indent)
     lines: list[str] = []
-    for optional, group in groupby(elements, lambda element: isinstance(element, Option)):
-        values = [*group]
+    for condition, group in groupby(elements, _condition):
+        values = [each.element if isinstance(each, Option) else each for each in group]
         if not lines:
-            first = Items(() if optional else tuple(values))
+            first = Items(tuple(values) if condition is None else ())
             lines += layout(first, before=f"{variable}: list[nn.Module] = ", indent=indent)
-        elif not optional:
+        elif condition is None:
             lines += _more(variable, values, indent)
-        if optional:
-            for condition, same in groupby(values, lambda option: option.condition):
-                lines.append(f"{INDENT * indent}if {flat(condition)}:")
-                lines += _more(variable, [option.element for option in same], indent + 1)
+        if condition is not None:
+            lines.append(f"{INDENT * indent}if {condition}:")
+            lines += _more(variable, values, indent + 1)
     whole = Call(call.func, {"0": Code(f"*{variable}")})
     return [*lines, *layout(whole, before=before, after=after, indent=indent)]
+
+
+def _condition(element: Expr) -> str | None:
+    return flat(element.condition) if isinstance(element, Option) else None
 
 
 def _more(variable: str, values: Sequence[Expr], indent: int) -> list[str]:

@@ -23,7 +23,8 @@ ABSENT: Final = Absent()
 PRESENT = "<present>"
 """The hint of the constant that tells whether an instance has what is optional."""
 
-Constant: TypeAlias = "int | float | bool | str | tuple[Any, ...] | Absent | None"
+Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
+Constant: TypeAlias = "Value | Absent"
 
 
 def without_constants(expr: Expr) -> str:
@@ -60,8 +61,8 @@ def without_constants(expr: Expr) -> str:
 def constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
     """Every constant in an expression, with the name of the argument where it stands."""
     match expr:
-        case Call(func=Class()):
-            yield "", expr.func
+        case Call(func=Class() as func):
+            yield "", func
         case Call():
             if expr.on is not None:
                 yield from constants(expr.on)
@@ -81,14 +82,14 @@ def constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
             yield from constants(expr.element, hint)
             yield from constants(expr.count, "count")
         case Option():
-            for name, value in constants(expr.element, hint):
-                yield name, value if expr.condition else ABSENT
+            for name, own in constants(expr.element, hint):
+                yield name, own if expr.condition else ABSENT
             yield PRESENT, bool(expr.condition)
         case Class():
             yield hint, expr
         case Code() | None:
             return
-        case _:
+        case int() | float() | str() | tuple():
             yield hint, expr
 
 

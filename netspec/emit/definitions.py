@@ -12,7 +12,15 @@ from typing import NamedTuple, TypeAlias
 from netspec.emit.constants import ABSENT, PRESENT, Absent, constants, substitute, without_constants
 from netspec.emit.names import Names
 from netspec.emit.outline import Item, Leaf, Part, shape_after
-from netspec.emit.parameters import IN_CHANNELS, WIDTHS, Column, Parameters, annotation, usual
+from netspec.emit.parameters import (
+    IN_CHANNELS,
+    WIDTHS,
+    Column,
+    Known,
+    Parameters,
+    annotation,
+    usual,
+)
 from netspec.emit.sketch import Sketch
 from netspec.emit.source import Call, Expr, Option, flat
 from netspec.emit.titles import Titles
@@ -228,10 +236,10 @@ def _columns(sketch: Sketch, instances: Sequence[Sketch]) -> Iterator[tuple[str,
 
 def _known_columns(
     graph: Graph, parts: Sequence[Part], reserved: Collection[str]
-) -> dict[str, Column]:
+) -> dict[str, Known]:
     """What a parameter may be called: the block's own parameters, then the width of the first input."""
     names = Names({IN_CHANNELS, *reserved})
-    columns: dict[str, Column] = {
+    columns: dict[str, Known] = {
         names.fresh(name): tuple(part.arguments.get(name) for part in parts)
         for name in parts[0].arguments
     }

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
-from netspec.emit.constants import ABSENT, PRESENT, Absent, Class, Constant
+from netspec.emit.constants import ABSENT, PRESENT, Absent, Class, Constant, Value
 from netspec.emit.names import Names
 from netspec.emit.source import Code, Expr, Infix
 
@@ -23,7 +23,8 @@ WIDTHS = (
 _DIGITS = "0123456789"
 
 Column: TypeAlias = "tuple[Constant, ...]"
-Columns: TypeAlias = Mapping[str, Column]
+Known: TypeAlias = "tuple[Value, ...]"
+Columns: TypeAlias = Mapping[str, Known]
 
 
 class Parameters:
@@ -46,9 +47,9 @@ class Parameters:
         self._reshaping = reshaping
         self._order = list(known)
         self._names = Names({*reserved, *known, IN_CHANNELS})
-        self._used: dict[str, Column] = {}
+        self._used: dict[str, Known] = {}
 
-    def columns(self) -> dict[str, Column]:
+    def columns(self) -> dict[str, Known]:
         """The values of each parameter: the input's width, then the block's own in their order, then others."""
         declared = [name for name in (IN_CHANNELS, *self._order) if name in self._used]
         return {name: self._used[name] for name in dict.fromkeys([*declared, *self._used])}
@@ -214,11 +215,11 @@ def _tests(columns: Columns) -> Iterator[_Test]:
             width = name if factor == 1 else f"{factor} * {name}"
             wanted = [value * factor for value in column if isinstance(value, int)]
             unlike = tuple(a != b for a, b in zip(before, wanted, strict=True))
-            texts = (f"{IN_CHANNELS} {sign} {width}" for sign in ("!=", "=="))
-            yield _Test((IN_CHANNELS, name), *texts, unlike, of_shape=True)
+            test, opposite = (f"{IN_CHANNELS} {sign} {width}" for sign in ("!=", "=="))
+            yield _Test((IN_CHANNELS, name), test, opposite, unlike, of_shape=True)
 
 
-def _factors(widths: Column, column: Column) -> Iterator[int]:
+def _factors(widths: Known, column: Known) -> Iterator[int]:
     """How many times wider than a parameter some instance's input is."""
     pairs = [
         (a, b) for a, b in zip(widths, column, strict=True) if type(a) is type(b) is int and b > 0
@@ -240,7 +241,7 @@ def _wanted(local: str, hint: str, is_used: bool) -> str:
     return name if name[:1].isalpha() else f"layer_{name}"
 
 
-def _formula(name: str, column: Column, values: Column) -> Infix | None:
+def _formula(name: str, column: Known, values: Column) -> Infix | None:
     """`4 * name` or `name // 2` where that gives the values for every instance."""
     pairs: list[tuple[int, int]] = []
     for before, after in zip(column, values, strict=True):
@@ -260,7 +261,7 @@ def _formula(name: str, column: Column, values: Column) -> Infix | None:
     return None
 
 
-def _products(a: Column, b: Column) -> Column:
+def _products(a: Known, b: Known) -> Known:
     """The products of two columns of whole numbers; None where there is none."""
     pairs = zip(a, b, strict=True)
     return tuple(x * y if type(x) is type(y) is int else None for x, y in pairs)
@@ -270,24 +271,24 @@ def _equal(a: Constant, b: Constant) -> bool:
     return type(a) is type(b) and a == b
 
 
-def _columns_equal(known: Column, column: Column) -> bool:
+def _columns_equal(known: Known, column: Column) -> bool:
     pairs = zip(known, column, strict=True)
     return all(isinstance(value, Absent) or _equal(each, value) for each, value in pairs)
 
 
-def usual(column: Column, is_width: bool) -> Constant | Absent:
+def usual(column: Known, is_width: bool) -> Constant:
     """The value that most instances have, for a default; a width has none but 1, and what has none is `ABSENT`."""
     value = max(column, key=lambda each: sum(_equal(each, other) for other in column))
     count = sum(_equal(value, other) for other in column)
     return value if 2 * count > len(column) and not (is_width and value != 1) else ABSENT
 
 
-def annotation(column: Column) -> str:
+def annotation(column: Known) -> str:
     """The type of a parameter with these values."""
     return " | ".join(sorted({_kind(value) for value in column}, key=lambda k: (k == "None", k)))
 
 
-def _kind(value: Constant) -> str:
+def _kind(value: Value) -> str:
     if isinstance(value, Class):
         return value.annotation
     if isinstance(value, tuple):
