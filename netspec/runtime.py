@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.profiling import Profile, read_profile
 from netspec.weights import Array
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ Provider = Literal["cpu", "cuda", "auto"]
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _FATAL = 4
+BATCH = "N"
+"""The letter of a batch of any size."""
 _WORDS = {"float": "float32", "double": "float64"}
 
 
@@ -53,18 +58,59 @@ class Runner:
         self.inputs = tuple(_describe(given) for given in session.get_inputs())
         self.outputs = tuple(output.name for output in session.get_outputs())
 
-    def run(self, inputs: Mapping[str, Array] | Array) -> dict[str, Array]:
+    def run(
+        self, inputs: Mapping[str, Array] | Array, batch: int | None = None
+    ) -> dict[str, Array]:
         """Outputs by name. A bare array serves a model with one input; the batch axis comes first.
+
+        With `batch` so many rows run at a time, and the results are joined: all outputs must have a value for each row.
+        A model that takes only that many gets the last rows filled up.
 
         Floats are cast to the input's own float type. Whole numbers and booleans are cast where
         the input's type holds every number of that size (up to 2**24 for float32); an integer input
         takes no floats. Raises one `SpecError` for all that is wrong with the arrays.
         """
-        feeds = self._fit(inputs)
+        fixed = batch is not None and all(spec.sizes[:1] == (batch,) for spec in self.inputs)
+        feeds = self._fit(inputs, fixed)
+        rows = len(next(iter(feeds.values()), ()))
+        if batch is None or not rows:
+            return self._results(feeds)
+        parts = []
+        for start in range(0, rows, batch):
+            stop = min(start + batch, rows)
+            parts.append(self._part(feeds, start, stop, start + batch - stop if fixed else 0))
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
+
+    def end_profile(self) -> Profile:
+        """Where the time of all runs went. The session must have been opened with `profile`, and runs no more."""
+        path = self.session.end_profiling()
+        try:
+            return read_profile(path)
+        finally:
+            Path(path).unlink()
+
+    def _results(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         return dict(zip(self.outputs, self.session.run(None, feeds), strict=True))
 
-    def _fit(self, inputs: Mapping[str, Array] | Array) -> dict[str, Array]:
+    def _part(
+        self, feeds: Mapping[str, Array], start: int, stop: int, missing: int
+    ) -> dict[str, Array]:
+        """What some of the rows give, the last of them repeated for the missing ones."""
+        some = {
+            name: np.concatenate([array[start:stop], *[array[stop - 1 : stop]] * missing])
+            for name, array in feeds.items()
+        }
+        found = self._results(some)
+        for name, array in found.items():
+            if array.shape[:1] != (stop - start + missing,):
+                message = f"`{name}` has not one value for each row, so runs cannot be joined"
+                raise SpecError(Diagnostic("not-by-row", message, help="leave --batch out"))
+        return {name: array[: stop - start] for name, array in found.items()}
+
+    def _fit(self, inputs: Mapping[str, Array] | Array, any_batch: bool) -> dict[str, Array]:
         wanted = {spec.name: spec for spec in self.inputs}
+        if any_batch:
+            wanted = {n: s._replace(sizes=(BATCH, *s.sizes[1:])) for n, s in wanted.items()}
         if not isinstance(inputs, Mapping):
             if len(wanted) != 1:
                 names = ", ".join(f"`{name}`" for name in wanted)
@@ -96,26 +142,28 @@ def open_session(
     provider: Provider = "cpu",
     seed: int | None = None,
     threads: int = 0,
+    profile: bool = False,
 ) -> Runner:
     """A session over a serialized model or a file.
 
     `seed` repeats what its ops draw at random; ONNX Runtime keeps it for the sessions that follow. An op runs
-    on so many `threads`; 0 stands for the number of cores.
+    on so many `threads`; 0 stands for the number of cores. With `profile` each node's time is measured.
 
     `cuda` raises `ProviderUnavailable` unless the session really holds CUDA; `auto` tries CUDA and
     falls back to the CPU. Raises `SpecError` for what is not a model that ONNX Runtime can load.
     """
     content = model if isinstance(model, bytes) else _path(model)
+    options = _options(threads, profile)
     if seed is not None:
         ort.set_seed(seed)
     if provider == "cpu":
-        return Runner(_create(content, _CPU, threads), "cpu")
+        return Runner(_create(content, _CPU, options), "cpu")
     try:
-        return Runner(_create_on_cuda(content, threads), "cuda")
+        return Runner(_create_on_cuda(content, options), "cuda")
     except ProviderUnavailable as error:
         if provider == "cuda":
             raise
-        return Runner(_create(content, _CPU, threads), "cpu", str(error))
+        return Runner(_create(content, _CPU, options), "cpu", str(error))
 
 
 def _path(model: Path | str) -> str:
@@ -128,11 +176,18 @@ def _path(model: Path | str) -> str:
     return str(model)
 
 
-def _create(model: bytes | str, provider: str, threads: int) -> Any:
-    """An `InferenceSession` that logs nothing, and no fallback, which it would print on stdout."""
+def _options(threads: int, profile: bool) -> Any:
+    """A session that logs nothing."""
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     options.intra_op_num_threads = threads
+    options.enable_profiling = profile
+    options.profile_file_prefix = str(Path(gettempdir(), f"netspec-{os.getpid()}"))
+    return options
+
+
+def _create(model: bytes | str, provider: str, options: Any) -> Any:
+    """An `InferenceSession` without the fallback, which it would print on stdout."""
     try:
         return ort.InferenceSession(model, options, providers=[provider], enable_fallback=0)
     except _load_errors() as error:
@@ -149,7 +204,7 @@ def _load_errors() -> tuple[type[Exception], ...]:
     return tuple(getattr(state, name) for name in (*names, "NotImplemented", "RuntimeException"))
 
 
-def _create_on_cuda(model: bytes | str, threads: int) -> Any:
+def _create_on_cuda(model: bytes | str, options: Any) -> Any:
     """A session that has CUDA, which is 'available' on a machine without a device, too."""
     version = f"ONNX Runtime {ort.__version__}"
     if _CUDA not in ort.get_available_providers():
@@ -162,7 +217,7 @@ def _create_on_cuda(model: bytes | str, threads: int) -> Any:
     with redirect_stdout(StringIO()):  # it prints what it does not find
         ort.preload_dlls()
     try:
-        session = _create(model, _CUDA, threads)
+        session = _create(model, _CUDA, options)
         reason = "no device, or no driver and libraries for it"
     except RuntimeError as error:
         session = None

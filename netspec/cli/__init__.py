@@ -28,7 +28,7 @@ COMMANDS = {
     "ops": ("compiling:ops", "List the ops, or show the page of one."),
     "passes": ("optimizing:passes", "List the passes of -O."),
     "verify": ("computing:verify", "Prove that SPEC gives the same numbers in every target."),
-    "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
+    "run": ("running:run", "Run an .onnx file or a spec through ONNX Runtime."),
     "quantize": ("measuring:quantize", "Convert SPEC to INT8 or float16, and say what that costs."),
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
     "deploy": ("serving:deploy", "Lay a network out for a server (Triton)."),

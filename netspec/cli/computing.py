@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netspec.cli.shared import (
-    STDIN,
     load_graph,
     pass_options,
     read_weights,
-    report,
     spec_options,
-    weight_options,
-    write_output,
 )
 
 if TYPE_CHECKING:
-    from netspec.ir import Graph
+    pass
 
 
 @click.command()
@@ -87,112 +83,3 @@ def verify(
     click.echo(report.to_json() if form == "json" else report.table())
     if not report.passed:
         sys.exit(1)
-
-
-@click.command()
-@click.argument("model", metavar="MODEL")
-@click.option(
-    "--input",
-    "inputs",
-    metavar="[NAME=]FILE",
-    required=True,
-    multiple=True,
-    help=".npy; .npz for several.",
-)
-@click.option(
-    "-o",
-    "output",
-    metavar="FILE",
-    help="Where to write the outputs (.npy, .npz); shown if not given.",
-)
-@click.option(
-    "--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True
-)
-@click.option("--net", metavar="NAME", help="The net to take, where a spec holds several.")
-@click.option(
-    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
-)
-@weight_options
-@click.option(
-    "--samples",
-    type=click.IntRange(2),
-    help="Run so often, and give the mean and the standard deviation of each output.",
-)
-@click.option(
-    "--sample-seed",
-    type=click.IntRange(0, 2**31 - 1),
-    help="Repeat what dropout draws; without it each run of the command draws anew.",
-)
-def run(
-    model: str,
-    inputs: tuple[str, ...],
-    output: str | None,
-    provider: Any,
-    net: str | None,
-    settings: tuple[str, ...],
-    weights: str | None,
-    seed: int | None,
-    passes: tuple[str, ...],
-    samples: int | None,
-    sample_seed: int | None,
-) -> None:
-    """Run MODEL, an .onnx file or a spec, through ONNX Runtime. Arrays are batch first, channels first."""
-    from netspec.arrays import describe, dump_arrays, load_arrays
-    from netspec.runtime import ProviderUnavailable, open_session
-
-    arrays = load_arrays(inputs)
-    content: Any = model
-    if not model.endswith(".onnx"):
-        from netspec.compiler import compile as compile_graph
-
-        bare = None if isinstance(arrays, dict) else tuple(arrays.shape[1:])
-        graph = _fitted(_sized_graph(model, net, settings, bare), arrays)
-        given = read_weights(graph, weights, seed)
-        content = compile_graph(
-            graph, target="onnx", weights=given, seed=seed, passes=passes
-        ).content
-    elif weights is not None or seed is not None or passes or net is not None or settings:
-        raise click.UsageError("an .onnx file has its weights: the other options go with a spec")
-    try:
-        session = open_session(content, provider, seed=sample_seed)
-    except ProviderUnavailable as error:
-        report([error.diagnostic])
-        sys.exit(3)
-    if samples is None:
-        results = session.run(arrays)
-    else:
-        from netspec.sampling import sample
-
-        results = sample(lambda: session.run(arrays), samples).named()
-    if output is None:
-        click.echo(describe(results))
-    else:
-        write_output(output, dump_arrays(results, output))
-    note = f" ({session.note})" if session.note else ""
-    click.echo(f"ran on {session.provider}{note}", err=True)
-
-
-def _sized_graph(
-    spec: str, net: str | None, settings: tuple[str, ...], shape: tuple[int, ...] | None
-) -> Graph:
-    """The graph of a spec; one without an input takes the shape of the array that it is given."""
-    from netspec.diagnostics import SpecError
-
-    try:
-        return load_graph(spec, net, settings, None)
-    except SpecError as error:
-        if shape is None or spec == STDIN or [d.id for d in error.diagnostics] != ["no-input"]:
-            raise
-        return load_graph(spec, net, settings, shape)
-
-
-def _fitted(graph: Graph, arrays: Any) -> Graph:
-    """The graph with its unknown sizes known from the arrays; arrays that do not fit it are judged later."""
-    from netspec.sizes import bind, measure
-
-    given = arrays if isinstance(arrays, dict) else {node.name: arrays for node in graph.inputs}
-    shapes = {name: array.shape[1:] for name, array in given.items()}
-    ranks = {node.name: len(node.shape.sizes) for node in graph.inputs}
-    if {name: len(shape) for name, shape in shapes.items()} != ranks:
-        return graph
-    return bind(graph, measure(graph, shapes))

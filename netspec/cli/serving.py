@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from netspec.cli.shared import load_graph, read_weights, report, spec_options, weight_options
+from netspec.cli.shared import (
+    load_graph,
+    read_labels,
+    read_weights,
+    report,
+    spec_options,
+    weight_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +131,7 @@ def score(
         keys=keys,
         softmax=softmax,
         top=top or 0,
-        labels=_lines(labels),
+        labels=read_labels(labels),
         scale=scale,
     )
     progress = Progress()
@@ -161,15 +168,6 @@ def _compiled(
     graph = load_graph(spec, net, settings, None)
     given = read_weights(graph, weights, seed)
     return compile_graph(graph, target="onnx", weights=given, seed=seed, passes=passes).content
-
-
-def _lines(path: str | None) -> tuple[str, ...]:
-    """The labels in a file."""
-    if path is None:
-        return ()
-    from netspec.files import read_text
-
-    return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
 
 
 @click.group()
@@ -244,5 +242,5 @@ def triton(
         graph, target="onnx", weights=given, seed=seed, passes=passes, **options
     ).content
     serving = Serving(version, max_batch, preferred, delay, instances, device, warm_up)
-    home = write_repository(graph, model, output, serving, _lines(labels), name)
+    home = write_repository(graph, model, output, serving, read_labels(labels), name)
     click.echo(f"wrote version {version} to {home}", err=True)

@@ -216,6 +216,15 @@ def read_weights(graph: Graph, path: str | None, seed: int | None, *targets: str
     return load_matched(path, graph, *targets).weights
 
 
+def read_labels(path: str | None) -> tuple[str, ...]:
+    """The names of classes in a file, one a line; none where no file is given."""
+    if path is None:
+        return ()
+    from netspec.files import read_text
+
+    return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+
+
 def write_output(path: str | None, content: bytes) -> None:
     """Write a command's product to a file, whole, or to stdout."""
     if path is not None and path != STDIN:

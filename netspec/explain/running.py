@@ -151,6 +151,15 @@ PAGES = {
         "a weight holds something other than floats",
         "Weights are float32 or float64.",
     ),
+    "bad-table": Page(
+        "a table of numbers is none",
+        "A .csv has commas, a .tsv tabs; the first line may name the columns, and below it stand numbers. "
+        "`--columns a,b` takes some of them.",
+    ),
+    "bad-normalisation": Page(
+        "`--mean` or `--std` does not fit pictures",
+        "Both have one number, or one for each channel, and no deviation is zero.",
+    ),
     "bad-array-file": Page(
         "an array file is neither .npy nor .npz",
         "Save it with `numpy.save` or `numpy.savez`; pickled objects are not read.",

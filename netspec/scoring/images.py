@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.pictures import MODES, pixels
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Shard
-from netspec.weights import Array, np
+from netspec.weights import np
 
 if TYPE_CHECKING:
     import pyarrow as pa
 else:
     pa = need("pyarrow", "scale")
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def cut(files: Sequence[str], rows: int, reading: Reading) -> Iterator[Shard]:
@@ -34,13 +32,13 @@ def read(shard: Shard, reading: Reading) -> Iterator[Batch]:
     name, channels = _input(reading)
     for start in range(0, shard.rows, reading.batch):
         files = shard.files[start : start + reading.batch]
-        pixels = [_pixels(os.path.join(reading.root, path), path, channels) for path in files]
-        sizes_found = {array.shape for array in pixels}
+        found = [pixels(os.path.join(reading.root, path), channels, shown=path) for path in files]
+        sizes_found = {array.shape for array in found}
         if len(sizes_found) > 1:
             said = " and ".join(sorted(f"{h} x {w}" for _, h, w in sizes_found)[:2])
             message = f"images of one batch have several sizes: {said}"
             raise SpecError(Diagnostic("unfit-column", message, help="give them all one size"))
-        array = np.stack(pixels).astype(np.float32) * np.float32(reading.scale)
+        array = np.stack(found).astype(np.float32) * np.float32(reading.scale)
         rows = pa.array(range(shard.start + start, shard.start + start + len(files)), pa.int64())
         yield Batch({name: array}, {}, pa.array(files), rows)
 
@@ -51,19 +49,8 @@ def _input(reading: Reading) -> tuple[str, int]:
         message = "images feed a model with one input, and have no columns"
         raise SpecError(Diagnostic("unfit-column", message))
     ((name, sizes),) = reading.inputs.items()
-    if len(sizes) == 3 and isinstance(sizes[0], int) and sizes[0] in _MODES:
+    if len(sizes) == 3 and isinstance(sizes[0], int) and sizes[0] in MODES:
         return name, sizes[0]
     said = " x ".join(map(str, sizes))
     message = f"`{name}` takes {said}, which is no image of 1, 3 or 4 channels"
     raise SpecError(Diagnostic("unfit-column", message))
-
-
-def _pixels(path: str, shown: str, channels: int) -> Array:
-    """`(channels, h, w)`, uint8."""
-    pillow = need("PIL.Image", "images")
-    try:
-        with pillow.open(path) as image:
-            array = np.asarray(image.convert(_MODES[channels]))
-    except (OSError, pillow.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise SpecError(Diagnostic("unreadable-file", f"cannot read {shown}: {error}")) from None
-    return array.reshape(*array.shape[:2], channels).transpose(2, 0, 1)

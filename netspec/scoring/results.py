@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.ranking import best_classes, softmax
 from netspec.scoring.batches import Batch
 from netspec.scoring.plan import Choices
 from netspec.weights import Array, np
@@ -47,39 +48,19 @@ def table(batch: Batch, outputs: Mapping[str, Array], choices: Choices) -> Any:
 
 def _columns(name: str, values: Array, choices: Choices) -> list[tuple[Any, Any]]:
     if choices.softmax:
-        values = _softmax(values, name)
+        values = softmax(values, name)
     if not choices.top:
         return [_listed(name, values)]
-    if values.ndim != 2:
-        raise _no_classes(name, values)
-    top = min(choices.top, values.shape[1])
-    best = np.argsort(-values, axis=1, kind="stable")[:, :top]
+    best = best_classes(values, name, choices.top, choices.labels)
     columns = [
         _listed(f"{name}_class", best.astype(np.int32)),
         _listed(f"{name}_score", np.take_along_axis(values, best, axis=1)),
     ]
     if choices.labels:
-        if len(choices.labels) != values.shape[1]:
-            message = f"there are {len(choices.labels)} labels, and `{name}` has {values.shape[1]} classes"
-            raise SpecError(Diagnostic("unfit-labels", message))
         words = pa.array(choices.labels).take(pa.array(best.reshape(-1)))
-        column = pa.FixedSizeListArray.from_arrays(words, top)
+        column = pa.FixedSizeListArray.from_arrays(words, best.shape[1])
         columns.append((pa.field(f"{name}_label", column.type), column))
     return columns
-
-
-def _softmax(values: Array, name: str) -> Array:
-    if values.ndim != 2:
-        raise _no_classes(name, values)
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
-    result: Array = powers / powers.sum(axis=1, keepdims=True)
-    return result
-
-
-def _no_classes(name: str, values: Array) -> SpecError:
-    sizes = " x ".join(map(str, values.shape[1:])) or "one number"
-    message = f"`{name}` is {sizes} a row, and no vector of a score for each class"
-    return SpecError(Diagnostic("not-by-row", message))
 
 
 def _listed(name: str, values: Array) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.pictures import SUFFIXES
 from netspec.scoring import images, numpy_files, parquet_files
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Plan, Shard
@@ -27,7 +28,7 @@ KINDS: Mapping[str, Kind] = {
     ".pq": _parquet,
     ".npz": (_numpy := Kind("NumPy", numpy_files.cut, numpy_files.read)),
     ".npy": _numpy,
-    **dict.fromkeys(images.SUFFIXES, Kind("image", images.cut, images.read)),
+    **dict.fromkeys(SUFFIXES, Kind("image", images.cut, images.read)),
 }
 """By the suffix of a file."""
 

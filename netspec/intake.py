@@ -1,0 +1,239 @@
+"""What a network is given, from files: arrays, pictures, tables of numbers. Knows no spec and no runtime."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import NamedTuple, TypeAlias
+
+from netspec.arrays import load_arrays
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.pictures import MODES, SUFFIXES, Resizing, pixels
+from netspec.weights import Array, np
+
+Sizes: TypeAlias = Sequence[object]
+"""The sizes of an input without its batch; what is no whole number is free."""
+
+Given: TypeAlias = "Array | dict[str, Array]"
+
+_TABLES = (".csv", ".tsv")
+
+
+class Pictures(NamedTuple):
+    """How pixels become numbers: `(pixel * scale - mean) / std`, by channel; and whether pictures may be resized."""
+
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    resize: Resizing | None = None
+
+
+PICTURES = Pictures()
+"""Pixels from 0 to 1."""
+
+
+def load_inputs(
+    paths: Sequence[str],
+    wanted: Mapping[str, Sizes] | None,
+    pictures: Pictures = PICTURES,
+    columns: Sequence[str] = (),
+) -> tuple[Given, list[str]]:
+    """The arrays in files, and what to call their rows: the names of pictures, else numbers.
+
+    A path may have `NAME=` in front. Pictures of one name are one batch, in their order; a folder is all pictures in
+    it. A table's rows are examples, their numbers taken from `columns` if given, in the input's shape. `wanted` are the
+    inputs of the network, None where it has the shape of what it is given. Raises `SpecError`.
+    """
+    named = [_split(path) for path in paths]
+    loose = [f"{name}={file}" if name else file for name, file in named if _kind(file) == "array"]
+    single = len({name for name, _ in named}) == 1 and named[0][0] == ""
+    if len(loose) == len(paths):
+        given = load_arrays(paths)
+        return given, _numbered(given)
+    if not single and any(not name for name, file in named if _kind(file) != "array"):
+        message = "there are several inputs, and one of the files has no name"
+        raise SpecError(Diagnostic("unnamed-array", message, help="write NAME=FILE"))
+    found: dict[str, Array] = {}
+    labels: list[str] = []
+    for name in dict.fromkeys(name for name, file in named if _kind(file) != "array"):
+        files = [file for other, file in named if other == name]
+        sizes = _sizes(wanted, name)
+        if all(_kind(file) == "picture" for file in files):
+            shown = [each for file in files for each in _pictures_in(file)]
+            found[name] = _stack(shown, sizes, pictures)
+            labels = labels or shown
+        elif len(files) == 1 and _kind(files[0]) == "table":
+            found[name] = _table(files[0], sizes, columns)
+        else:
+            message = f"{' and '.join(files[:2])} cannot be one batch"
+            raise SpecError(Diagnostic("unlike-files", message, help="give pictures, or one file"))
+    if single:
+        (array,) = found.values()
+        return array, labels or _numbered(array)
+    if loose:
+        arrays = load_arrays(loose)
+        assert isinstance(arrays, dict)
+        found |= arrays
+    return found, labels or _numbered(found)
+
+
+def _split(path: str) -> tuple[str, str]:
+    name, _, file = path.rpartition("=")
+    return name, file
+
+
+def _kind(file: str) -> str:
+    lower = file.lower()
+    if lower.endswith(_TABLES):
+        return "table"
+    return "picture" if lower.endswith(SUFFIXES) or os.path.isdir(file) else "array"
+
+
+def _numbered(given: Given) -> list[str]:
+    arrays = given.values() if isinstance(given, dict) else [given]
+    return [str(row) for row in range(min((len(each) for each in arrays if each.ndim), default=0))]
+
+
+def _sizes(wanted: Mapping[str, Sizes] | None, name: str) -> Sizes | None:
+    """The sizes of the input of that name, or of the only one; None where there is none such."""
+    if wanted is None:
+        return None
+    if not name and len(wanted) == 1:
+        return next(iter(wanted.values()))
+    if name not in wanted:
+        known = f"the inputs are {', '.join(f'`{each}`' for each in wanted)}"
+        message = f"the model has no input `{name}`" if name else "the model takes several inputs"
+        raise SpecError(
+            Diagnostic("unknown-input", message, help=did_you_mean(name, wanted) or known)
+        )
+    return wanted[name]
+
+
+# ---- pictures ----
+
+
+def _pictures_in(path: str) -> list[str]:
+    """A file, or all pictures of a folder in the order of their names."""
+    if not os.path.isdir(path):
+        return [path]
+    names = sorted(name for name in os.listdir(path) if name.lower().endswith(SUFFIXES))
+    if not names:
+        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: no picture is in it"))
+    return [os.path.join(path, name) for name in names]
+
+
+def _stack(files: Sequence[str], sizes: Sizes | None, how: Pictures) -> Array:
+    """`(n, c, h, w)`, float32."""
+    sizes = (3, None, None) if sizes is None else sizes
+    channels = sizes[0]
+    if len(sizes) != 3 or not isinstance(channels, int) or channels not in MODES:
+        message = f"the input takes {_said(sizes)}, which is no picture of 1, 3 or 4 channels"
+        raise SpecError(Diagnostic("wrong-input-rank", message))
+    height, width = sizes[1:]
+    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    if how.resize is not None and size is None:
+        message = f"the input takes {_said(sizes)}: there is no size to bring pictures to"
+        raise SpecError(Diagnostic("wrong-input-size", message))
+    made = [pixels(file, channels, size=size, resize=how.resize) for file in files]
+    goal = size or made[0].shape[1:]
+    for file, array in zip(files, made, strict=True):
+        if array.shape[1:] == goal:
+            continue
+        message = f"{file} is {_said(array.shape[1:])}, not {_said(goal)} (height x width)"
+        cure = "--resize crop, or --resize stretch, brings pictures to the input's size"
+        raise SpecError(Diagnostic("wrong-input-size", message, help=cure if size else None))
+    scaled = np.stack(made).astype(np.float32) * np.float32(how.scale)
+    mean = _by_channel("mean", how.mean, channels)
+    normal: Array = (scaled - mean) / _by_channel("std", how.std, channels)
+    return normal
+
+
+def _by_channel(word: str, values: Sequence[float], channels: int) -> Array:
+    if len(values) not in (1, channels):
+        message = f"--{word} has {len(values)} numbers, and pictures have {channels} channels"
+        raise SpecError(Diagnostic("bad-normalisation", message))
+    if word == "std" and 0 in values:
+        raise SpecError(Diagnostic("bad-normalisation", "--std has a zero"))
+    return np.array(values, np.float32).reshape(-1, 1, 1)
+
+
+# ---- tables ----
+
+
+def _table(path: str, sizes: Sizes | None, columns: Sequence[str]) -> Array:
+    """`(rows, *sizes)`: whole numbers where all are, else float64."""
+    rows = _rows(path)
+    head: list[str] | None = None
+    if rows and not all(map(_is_number, rows[0][1])):
+        head = [word.strip() for word in rows.pop(0)[1]]
+    places = _places(path, head, columns, len(rows[0][1]) if rows else 0)
+    numbers = np.array([_numbers(path, line, row, places) for line, row in rows])
+    if (
+        numbers.size
+        and (numbers == numbers.astype(np.int64)).all()
+        and (abs(numbers) < 2**53).all()
+    ):
+        numbers = numbers.astype(np.int64)
+    if sizes is None or not all(isinstance(size, int) for size in sizes):
+        return numbers
+    if prod(int(str(size)) for size in sizes) != len(places):
+        message = f"{path} has {len(places)} columns of numbers, and the input takes {_said(sizes)}"
+        cure = None if columns else "--columns chooses some by their names"
+        raise SpecError(Diagnostic("wrong-input-size", message, help=cure))
+    return numbers.reshape(len(numbers), *(int(str(size)) for size in sizes))
+
+
+def _rows(path: str) -> list[tuple[int, list[str]]]:
+    """The lines that are not empty, with their numbers."""
+    separator = "\t" if path.lower().endswith(".tsv") else ","
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=separator)
+            found = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror}"
+        raise SpecError(Diagnostic("unreadable-file", message)) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SpecError(Diagnostic("bad-table", f"{path} is no table: {error}")) from None
+    if not found:
+        raise SpecError(Diagnostic("bad-table", f"{path} has no rows"))
+    return found
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _places(path: str, head: list[str] | None, columns: Sequence[str], width: int) -> list[int]:
+    """Which columns are taken."""
+    if not columns:
+        return list(range(len(head) if head is not None else width))
+    if head is None:
+        raise SpecError(Diagnostic("bad-table", f"{path} names no columns in its first line"))
+    missing = [name for name in columns if name not in head]
+    if missing:
+        message = f"{path} has no column `{missing[0]}`"
+        cure = did_you_mean(missing[0], head) or f"its columns are {', '.join(head[:20])}"
+        raise SpecError(Diagnostic("bad-table", message, help=cure))
+    return [head.index(name) for name in columns]
+
+
+def _numbers(path: str, line: int, row: Sequence[str], places: Sequence[int]) -> list[float]:
+    try:
+        return [float(row[place]) for place in places]
+    except ValueError:
+        word = next(row[place] for place in places if not _is_number(row[place]))
+        message = f"{path}:{line}: `{word[:40]}` is no number"
+    except IndexError:
+        message = f"{path}:{line}: the line has {len(row)} columns, not {max(places) + 1}"
+    raise SpecError(Diagnostic("bad-table", message))
+
+
+def _said(sizes: Sizes) -> str:
+    return " x ".join("?" if size is None else str(size) for size in sizes)
