@@ -7,9 +7,10 @@ import click
 
 @click.command()
 def passes() -> None:
-    """List the passes of -O, in their order."""
-    from netspec.passes import CATALOGUE
+    """List the passes of -O, in their order, and those that must be asked for."""
+    from netspec.passes import CATALOGUE, OPTIMIZE
 
     width = max(map(len, CATALOGUE))
-    for name, listed in CATALOGUE.items():
-        click.echo(f"{name:{width}}  {listed.summary}")
+    for name in dict.fromkeys([*OPTIMIZE, *CATALOGUE]):
+        apart = "" if name in OPTIMIZE else " (not in -O)"
+        click.echo(f"{name:{width}}  {CATALOGUE[name].summary}{apart}")

@@ -28,7 +28,10 @@ class Note(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A network on its way through the passes; without weights its structure alone is rewritten."""
+    """A network on its way through the passes; without weights its structure alone is rewritten.
+
+    Weights that a pass computes are float64, whatever those are that it was given.
+    """
 
     graph: Graph
     weights: Weights | None = None
@@ -47,7 +50,7 @@ class Listed(NamedTuple):
 
 
 CATALOGUE: Mapping[str, Listed] = {
-    "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference (not in -O)"),
+    "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference"),
     "drop-unused": Listed("drop_unused:drop_unused", "nodes and weights that lead to no result"),
     "drop-identity": Listed(
         "drop_identity:drop_identity", "dropout, and what else changes nothing at inference"
@@ -56,12 +59,23 @@ CATALOGUE: Mapping[str, Listed] = {
         "common_subexpressions:common_subexpressions", "equal ops of equal inputs become one"
     ),
     "fold-bn": Listed(
-        "fold_batchnorm:fold_batchnorm", "batch norms into the linear layers before them"
+        "affine.propagate:fold_batchnorm",
+        "batch norms into the linear layers directly before them: part of affine-backward",
+    ),
+    "affine-backward": Listed(
+        "affine.propagate:affine_backward",
+        "batch norms and other affine maps into layers before them",
+    ),
+    "affine-forward": Listed(
+        "affine.propagate:affine_forward", "affine maps that are left into the layers behind them"
     ),
 }
 """The passes by name, in the order in which `-O` runs them."""
 
-OPTIMIZE = tuple(name for name in CATALOGUE if name != "mc-dropout")
+_ASKED_FOR = ("mc-dropout", "fold-bn")
+"""The passes that are not part of `-O`: one changes what is computed, one is part of another."""
+
+OPTIMIZE = tuple(name for name in CATALOGUE if name not in _ASKED_FOR)
 """What `-O` stands for: the passes that leave what the network computes as it is."""
 
 
@@ -80,13 +94,13 @@ def optimize(
 ) -> Model:
     """The network after these passes, for inference only, with notes of what each did.
 
-    All arithmetic is float64; at the end every weight is rounded once, to the widest dtype of those given.
+    All arithmetic is float64; at the end what was computed is rounded once, to the widest dtype of those given.
     The passes run in turns until none changes anything. Raises `SpecError` for a name that is none.
     """
     steps = [find(name) for name in passes]
     if not steps:
         return Model(graph, weights)
-    model, done = Model(graph, _widened(weights)), list[Note]()
+    model, done = Model(graph, weights), list[Note]()
     while True:
         before, model = model.graph, run_passes(model._replace(notes=()), steps)
         if model.graph == before:
@@ -103,16 +117,10 @@ def run_passes(model: Model, passes: Iterable[Pass]) -> Model:
     return model
 
 
-def _widened(weights: Weights | None) -> Weights | None:
-    if weights is None:
-        return None
-    return {name: array.astype("float64") for name, array in weights.items()}
-
-
 def _rounded(weights: Weights | None, given: Weights | None) -> Weights | None:
     if weights is None or not given:
         return weights
     from netspec.weights import np
 
     dtype = np.result_type(*given.values())
-    return {name: array.astype(dtype) for name, array in weights.items()}
+    return {name: array.astype(dtype, copy=False) for name, array in weights.items()}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netspec.backend import need
-from netspec.ops.base import Op
 from netspec.ops.bilinear import Bilinear
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
@@ -102,11 +101,6 @@ def write_kernel(op: Linear, kernel: Kernel, stem: str) -> dict[str, Array]:
     return {f"{stem}.weight": weight} | (
         {} if kernel.bias is None else {f"{stem}.bias": kernel.bias}
     )
-
-
-def is_linear(op: Op) -> bool:
-    """Whether a layer has a kernel."""
-    return isinstance(op, LINEAR)
 
 
 def _inward(op: Linear, weight: Array) -> Array:

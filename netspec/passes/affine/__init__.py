@@ -1,0 +1,1 @@
+"""Affine maps of the channels, on their way to where they cost nothing. For inference only."""
