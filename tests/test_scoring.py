@@ -68,7 +68,7 @@ def ids_of(error):
 
 
 def test_parquet_in_this_process(tmp_path):
-    data, told = write_parquet(tmp_path / "data"), []
+    data, told = write_parquet(tmp_path), []
     keys = Choices(keys=("id", "name"))
     done = score(MODEL, [data], tmp_path / "out", keys, SMALL, lambda *now: told.append(now))
     found = check_all(tmp_path / "out")

@@ -99,7 +99,7 @@ def _plan(
     model: bytes | str, data: Sequence[str], goal: Path, choices: Choices, running: Running
 ) -> Plan:
     path = os.path.abspath(goal / MODEL if isinstance(model, bytes) else model)
-    files = sources.find_files(data)
+    files = sources.find_files(data, goal)
     plan = Plan(
         model=path,
         digest=sha256(model).hexdigest() if isinstance(model, bytes) else digest_of(path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -53,6 +54,7 @@ def _pooled(
 
 
 def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # at Ctrl-C it ends at once and without a word
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

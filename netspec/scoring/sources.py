@@ -33,17 +33,18 @@ KINDS: Mapping[str, Kind] = {
 """By the suffix of a file."""
 
 
-def find_files(patterns: Sequence[str]) -> list[str]:
+def find_files(patterns: Sequence[str], output: Path) -> list[str]:
     """The data files of paths, folders (with all below them) and patterns, sorted, each once.
 
-    Raises `SpecError` where there are none, or several kinds.
+    What is in the output folder is none of them. Raises `SpecError` where there are none, or several kinds.
     """
-    found = dict[str, None]()
+    found, own = dict[str, None](), output.resolve()
     for pattern in patterns:
         paths = glob(pattern, recursive=True) if has_magic(pattern) else [pattern]
         before = len(found)
         for path in sorted(paths):
-            found.update(dict.fromkeys(_below(path) if os.path.isdir(path) else [path]))
+            below = _below(path) if os.path.isdir(path) else [path]
+            found.update((each, None) for each in below if own not in Path(each).resolve().parents)
         if len(found) == before:
             message = f"there are no data files at {pattern}"
             help_ = f"files end with {', '.join(KINDS)}"
