@@ -69,6 +69,9 @@ CATALOGUE: Mapping[str, Listed] = {
     "affine-forward": Listed(
         "affine.propagate:affine_forward", "affine maps that are left into the layers behind them"
     ),
+    "merge-branches": Listed(
+        "merge_branches:merge_branches", "linear branches that are added up become one layer"
+    ),
 }
 """The passes by name, in the order in which `-O` runs them."""
 

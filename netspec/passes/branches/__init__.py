@@ -1,0 +1,1 @@
+"""Linear branches side by side that become one layer. For inference only."""
