@@ -19,6 +19,7 @@ class _Elementwise(Op):
     """Keeps the shape."""
 
     layout = "any"
+    elementwise = True
 
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
@@ -268,6 +269,7 @@ class Prelu(_Elementwise):
     """x where x > 0, else a learned slope times x: one for each channel, or one for all (He et al., 2015)."""
 
     kind = "prelu"
+    elementwise = False
     examples = (
         Example("prelu", ((3, 4, 5),), (3, 4, 5)),
         Example("prelu shared=true", ((3, 4, 5),), (3, 4, 5)),

@@ -153,6 +153,7 @@ class Rescale(Op):
 
     kind = "rescale"
     layout = "any"
+    elementwise = True
     examples = (
         Example("rescale 0.25 (-1)", ((3, 4, 5),), (3, 4, 5)),
         Example("rescale 1/255", ((6,),), (6,)),

@@ -82,6 +82,8 @@ class Traits:
     """Whether the result is the same for every example."""
     spreads: ClassVar[bool] = False
     """Whether targets spread an input that lacks the batch axis over the examples of the others."""
+    elementwise: ClassVar[bool] = False
+    """Whether an element of the result depends on the element in its place alone, and on no weight."""
     scheduled: ClassVar[str | None] = None
     """The field whose value may be a schedule over all ops of this kind in the net."""
     examples: ClassVar[tuple[Example, ...]] = ()

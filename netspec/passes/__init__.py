@@ -72,6 +72,9 @@ CATALOGUE: Mapping[str, Listed] = {
     "merge-branches": Listed(
         "merge_branches:merge_branches", "linear branches that are added up become one layer"
     ),
+    "merge-parallel": Listed(
+        "merge_parallel:merge_parallel", "equal layers side by side in a concat become one"
+    ),
 }
 """The passes by name, in the order in which `-O` runs them."""
 

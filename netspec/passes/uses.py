@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 from netspec.ir import Graph, Node
 from netspec.sharing import Use, in_every_use, mirrors, places
@@ -72,6 +73,24 @@ def _alike(graph: Graph, twins: Collection[Node], replaced: Mapping[str, str]) -
         return True
     owners = {graph.owner(other).name for other in others}
     return len(owners) == 1 and len({other.name for other in others}) == len(twins)
+
+
+def unmatched(graph: Graph, plans: Sequence[tuple[Sequence[str], object]]) -> set[str]:
+    """The shared nodes that a plan touches which other uses of them have not.
+
+    A plan is the nodes that it changes or drops, and what becomes of them.
+    """
+    uses = uses_by_owner(graph)
+    owner = {node.name: graph.owner(node).name for node in graph.nodes}
+    keys = [(tuple(owner[name] for name in names), result) for names, result in plans]
+    times = Counter(keys)
+    return {
+        name
+        for key, (names, _) in zip(keys, plans, strict=True)
+        if any(len(uses[each]) != times[key] or key[0].count(each) > 1 for each in key[0])
+        for name in names
+        if len(uses[owner[name]]) > 1
+    }
 
 
 def needed(graph: Graph) -> set[str]:

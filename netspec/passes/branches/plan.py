@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from netspec.passes.branches.merge import Merged, merge
 from netspec.passes.branches.part import LAYERS, PARTS, Part, itself, read_part
 from netspec.passes.branches.sums import Sum, Term, sums_of, written
 from netspec.passes.branches.taps import Apart
-from netspec.passes.uses import uses_by_owner
+from netspec.passes.uses import unmatched
 from netspec.weights import Weights
 
 
@@ -50,33 +49,20 @@ def plan_all(graph: Graph, weights: Weights | None) -> list[Plan]:
     """
     results = {output.node for output in graph.outputs}
     sums = sums_of(graph, results)
-    uses = {name: len(nodes) for name, nodes in uses_by_owner(graph).items()}
-    owner = {node.name: graph.owner(node).name for node in graph.nodes}
     kept: set[str] = set()
     while True:
         plans = [_plan(graph, total, weights, results, kept) for total in sums]
-        refused = {
-            name
-            for plan in _lonely(plans, owner, uses)
-            for name in plan.touched
-            if uses[owner[name]] > 1
-        }
+        refused = unmatched(
+            graph,
+            [
+                (plan.touched, tuple(merged.layer for merged, _ in plan.layers))
+                for plan in plans
+                if plan.layers
+            ],
+        )
         if not refused:
             return [plan for plan in plans if plan.layers or plan.reasons]
         kept |= refused
-
-
-def _lonely(plans: list[Plan], owner: Mapping[str, str], uses: Mapping[str, int]) -> Iterator[Plan]:
-    """The plans that touch shared nodes, where not all uses of these have the same plan."""
-    keys = [
-        (*(owner[name] for name in plan.touched), *(merged.layer for merged, _ in plan.layers))
-        for plan in plans
-    ]
-    times = Counter(key for key, plan in zip(keys, plans, strict=True) if plan.layers)
-    for key, plan in zip(keys, plans, strict=True):
-        owners = Counter(owner[name] for name in plan.touched)
-        if plan.layers and any(uses[name] != times[key] or n > 1 for name, n in owners.items()):
-            yield plan
 
 
 def _plan(
@@ -89,7 +75,7 @@ def _plan(
     reasons: dict[str, str] = {}
     layers: list[tuple[Merged, tuple[Branch, ...]]] = []
     if kept.isdisjoint(total.nodes):
-        for branches in _branches(graph, total, weights, {*results, *kept}, reasons):
+        for branches in _branches(graph, total, weights, results, kept, reasons):
             found, apart = merge([branch.part for branch in branches])
             layers += (
                 (merged, tuple(branches[number] for number in merged.numbers)) for merged in found
@@ -111,6 +97,7 @@ def _branches(
     graph: Graph,
     total: Sum,
     weights: Weights | None,
+    results: Collection[str],
     kept: Collection[str],
     reasons: dict[str, str],
 ) -> Iterator[list[Branch]]:
@@ -125,7 +112,7 @@ def _branches(
         elif isinstance(node.op, PARTS) and node.inputs[0] in read:
             source = node.inputs[0]
             try:
-                part = _part(graph, node, total, weights, kept)
+                part = _part(graph, node, total, weights, results, kept)
             except Apart as apart:
                 stays[source][node.name] = str(apart)
                 continue
@@ -141,12 +128,18 @@ def _branches(
 
 
 def _part(
-    graph: Graph, node: Node, total: Sum, weights: Weights | None, kept: Collection[str]
+    graph: Graph,
+    node: Node,
+    total: Sum,
+    weights: Weights | None,
+    results: Collection[str],
+    kept: Collection[str],
 ) -> Part:
     for reader in graph.readers[node.name]:
         if reader not in total.nodes:
             raise Apart(f"{reader} reads it too")
+    if node.name in results:
+        raise Apart("it is a result")
     if node.name in kept:
-        shared = node.shares is not None or any(n.shares == node.name for n in graph.nodes)
-        raise Apart("another use of its weights does not merge so" if shared else "it is a result")
+        raise Apart("another use of its weights does not merge so")
     return read_part(graph, node, weights)
