@@ -58,6 +58,9 @@ CATALOGUE: Mapping[str, Listed] = {
     "common-subexpressions": Listed(
         "common_subexpressions:common_subexpressions", "equal ops of equal inputs become one"
     ),
+    "fold-constants": Listed(
+        "fold_constants:fold_constants", "what depends on no input is computed now"
+    ),
     "fold-bn": Listed(
         "affine.propagate:fold_batchnorm",
         "batch norms into the linear layers directly before them: part of affine-backward",
