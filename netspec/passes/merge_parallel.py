@@ -157,9 +157,8 @@ def _plans(graph: Graph) -> list[_Plan]:
 
 def _plan(graph: Graph, node: Node, results: Collection[str], shared: Collection[str]) -> _Plan:
     inner: list[str] = []
-    lanes: list[_Lane] = []
+    names: list[str] = []
     waiting = list(reversed(node.inputs))
-    assert isinstance(node.op, Concat)
     while waiting:
         name = waiting.pop()
         source = graph.by_name[name]
@@ -168,8 +167,11 @@ def _plan(graph: Graph, node: Node, results: Collection[str], shared: Collection
             inner.append(name)
             waiting += reversed(source.inputs)
         else:
-            lane = _lane(graph, name, results, shared) if node.op.axis == "c" else None
-            lanes.append(lane or _Lane((source,)))
+            names.append(name)
+    assert isinstance(node.op, Concat)
+    if node.op.axis != "c":
+        return _Plan(node, tuple(inner), tuple(names), ())
+    lanes = [_lane(graph, name, results, shared) for name in names]
     rows: list[str | tuple[_Lane, ...]] = []
     apart: list[_Lane] = []
     for _, run in groupby(lanes, lambda lane: lane.likeness):
@@ -182,10 +184,8 @@ def _plan(graph: Graph, node: Node, results: Collection[str], shared: Collection
     return _Plan(node, tuple(inner), tuple(rows), tuple(apart))
 
 
-def _lane(
-    graph: Graph, name: str, results: Collection[str], shared: Collection[str]
-) -> _Lane | None:
-    """The lane that ends in a node, or None where none does."""
+def _lane(graph: Graph, name: str, results: Collection[str], shared: Collection[str]) -> _Lane:
+    """The lane that ends in a node."""
     nodes: list[Node] = []
     reasons: list[str] = []
     while True:
@@ -199,12 +199,10 @@ def _lane(
             reasons.append("something else reads it too")
         if isinstance(node.op, _Layer):
             if isinstance(node.op, Conv | ConvTranspose) and node.op.groups > 1:
-                reasons.append(
-                    "it has groups, and the channels of one would stand among those of the other"
-                )
+                reasons.append("its groups would mix with those of another")
             return _Lane(tuple(reversed(nodes)), next(iter(reasons), None))
         if not node.op.elementwise:
-            return None
+            return _Lane((nodes[0],))
         (name,) = node.inputs
 
 
