@@ -12,7 +12,7 @@ from optimized import kinds, optimized
 import netspec
 from netspec.weights import random_weights
 
-PASSES = ("fold-bn", "merge-branches")
+PASSES = ("affine-backward", "merge-branches")
 
 # Where branches start, their sum, and the layer that it becomes.
 MERGED = {
@@ -282,19 +282,16 @@ def test_weights_that_are_not_finite_stay_apart():
     ]
 
 
-def test_the_sum_is_rounded_once():
-    graph = graph_of(
-        "input 1; add { dense 1 bias=false | dense 1 bias=false | dense 1 bias=false }"
-    )
+@pytest.mark.parametrize(("total", "factor"), [("add", 1), ("mean", 1 / 3)])
+def test_the_sum_is_rounded_once(total, factor):
+    layer = "dense 1 bias=false"
+    graph = graph_of(f"input 1; {total} {{ {layer} | {layer} | {layer} }}")
     weights = {
-        name: np.full((1, 1), value, np.float32)
-        for name, value in zip(
-            ("dense1", "dense2", "dense3"), (1.0, 2.0**-24, 2.0**-24), strict=True
-        )
+        f"dense{i}.weight": np.full((1, 1), value, np.float32)
+        for i, value in enumerate((1, 2.0**-24, 2.0**-24), start=1)
     }
-    weights = {f"{name}.weight": array for name, array in weights.items()}
     model = netspec.optimize(graph, weights, PASSES)
-    assert model.weights["dense1.weight"] == np.float32(1 + 2.0**-23)
+    assert model.weights["dense1.weight"] == np.float32((1 + 2.0**-23) * factor)
 
 
 # ---- random sums ----

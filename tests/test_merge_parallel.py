@@ -12,7 +12,7 @@ from optimized import kinds, optimized, predict
 import netspec
 from netspec.weights import random_weights
 
-PASSES = ("fold-bn", "merge-parallel")
+PASSES = ("affine-backward", "merge-parallel")
 
 
 @pytest.mark.parametrize(

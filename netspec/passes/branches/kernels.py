@@ -38,7 +38,9 @@ def add_up(
         parted = total.reshape(groups, blocks, rows, blocks, columns, *counts)
         places = [a.within(b) for a, b in zip(own, taps, strict=True)]
         given = kernel.weight.reshape(groups, blocks, rows, columns, *window).swapaxes(0, 1)
-        parted[(slice(None), each, slice(None), each, slice(None), *places)] += factor * given
+        parted[(slice(None), each, slice(None), each, slice(None), *places)] += np.multiply(
+            given, factor, dtype=np.float64
+        )
         if kernel.bias is not None:
             bias = factor * kernel.bias if bias is None else bias + factor * kernel.bias
     return Kernel(total, bias)
