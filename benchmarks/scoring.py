@@ -43,9 +43,15 @@ def write_digits(folder: Path, rows: int) -> np.ndarray:
     return digits
 
 
-def watch(process: subprocess.Popen[bytes], kill: bool, output: Path) -> dict[str, int]:
-    """The largest resident memory of each kind of process below this one; kills a worker once, midway."""
+def watch(
+    process: subprocess.Popen[bytes], kill: bool, output: Path
+) -> tuple[dict[str, int], float]:
+    """The largest resident memory of each kind of process, and the processor time of all, in seconds.
+
+    Kills a worker once, midway.
+    """
     largest = Counter[str]()
+    spent: dict[int, float] = {}
     root = psutil.Process(process.pid)
     while process.poll() is None:
         workers = []
@@ -54,6 +60,7 @@ def watch(process: subprocess.Popen[bytes], kill: bool, output: Path) -> dict[st
                 words = " ".join(each.cmdline())
                 kind = "command" if each == root else _kind(words)
                 largest[kind] = max(largest[kind], each.memory_info().rss)
+                spent[each.pid] = sum(each.cpu_times()[:2])
                 if kind == "worker" and each.cpu_times().user > 1:
                     workers.append(each)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -64,7 +71,7 @@ def watch(process: subprocess.Popen[bytes], kill: bool, output: Path) -> dict[st
             kill = False
         time.sleep(0.05)
     assert not kill, "the job was over before a worker could be killed"
-    return dict(largest)
+    return dict(largest), sum(spent.values())
 
 
 def _kind(words: str) -> str:
@@ -109,11 +116,12 @@ def main() -> None:
         command += ["--engine", options.engine, "--workers", str(options.workers)]
         began = time.monotonic()
         process = subprocess.Popen([*command, "--batch", str(options.batch)])
-        largest = watch(process, options.kill, output)
+        largest, spent = watch(process, options.kill, output)
         seconds = time.monotonic() - began
         assert process.returncode == 0, process.returncode
         check(output, options.rows, digits, model)
     print(f"{options.rows:,} rows in {seconds:.1f} s, {options.rows / seconds:,.0f} rows/s")
+    print(f"{spent:.1f} s of processor time, {options.rows / spent:,.0f} rows/s of it")
     for kind, size in sorted(largest.items()):
         print(f"largest {kind}: {size / 2**20:.0f} MiB")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.weights import Array
+from netspec.weights import Array, np
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,5 +90,5 @@ def placed(source: str, start: int, count: int) -> tuple[Any, Any]:
     """The columns that say where rows stand: their source, and their numbers in it."""
     return (
         pa.repeat(pa.scalar(source), count),
-        pa.array(range(start, start + count), pa.int64()),
+        pa.array(np.arange(start, start + count, dtype=np.int64)),
     )
