@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from glob import escape, glob
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,11 +101,12 @@ def _plan(
 ) -> Plan:
     path = os.path.abspath(goal / MODEL if isinstance(model, bytes) else model)
     files = sources.find_files(data, goal)
+    weights = sorted(glob(f"{escape(path)}[._]*"))  # of a model that keeps them in files beside it
     plan = Plan(
         model=path,
         digest=sha256(model).hexdigest() if isinstance(model, bytes) else digest_of(path),
         root="" if all(map(os.path.isabs, files)) else os.getcwd(),
-        files=described(files),
+        files=described([*weights, *files]),
         choices=choices,
         shards=(),
     )

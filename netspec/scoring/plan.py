@@ -67,7 +67,7 @@ class Choices(_Record):
 
 
 class Plan(_Record):
-    """A job: its model by digest, the files it reads, what it writes, and its shards."""
+    """A job: its model by digest, the files it reads (those beside the model first), what it writes, and its shards."""
 
     version: int = 1
     model: str
