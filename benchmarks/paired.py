@@ -12,6 +12,7 @@ from statistics import median
 from typing import NamedTuple
 
 from netspec.bench.pairing import Run, ratios, take_turns
+from netspec.bench.race import Row
 
 
 class Result(NamedTuple):
@@ -59,6 +60,19 @@ def paired(
     ratio = ratios(times, 0, base=1)
     seconds = (median(a for a, _ in times), median(b for _, b in times))
     return Result(what, ratio.median, "x", lowest, highest, (ratio.low, ratio.high), seconds)
+
+
+def against(what: str, ours: Row, other: Row, highest: float | None = None) -> Result:
+    """The ratio of ours, to which the rows' ratios are, to another row."""
+    ratio = other.ratio
+    return Result(
+        what,
+        1 / ratio.median,
+        "x",
+        highest=highest,
+        quartiles=(1 / ratio.high, 1 / ratio.low),
+        seconds=(ours.seconds.median, other.seconds.median),
+    )
 
 
 def spend(command: Sequence[str]) -> resource.struct_rusage:

@@ -107,8 +107,8 @@ def test_a_table_says_what_was_left_out(run, monkeypatch):
         "find_spec",
         lambda name: None if name in ("torch", "keras", "openvino") else there(name),
     )
-    text = run("--rounds", "1", "--threads", "2").stdout
-    assert "small: inference on 2 threads, 1 round (" in text
+    text = run("--rounds", "1", "--threads", "2", "--clock", "processor").stdout
+    assert "small: inference on 2 threads, 1 round, processor time (" in text
     assert "batch 1, ratios to ort" in text
     assert "openvino is left out: the package `openvino` is not installed" in text
     assert "missing-package" in run("--runtime", "torch", code=1).output
@@ -135,6 +135,6 @@ def test_durations_have_three_digits():
 
 def test_a_picture_of_nothing_is_drawn():
     """Where every runtime is wrong there is nothing to show, and that is no reason to crash."""
-    empty = Report("small", "f", 1, 1, (), (), (), "a machine", {})
+    empty = Report("small", "f", 1, 1, "wall", (), (), (), "a machine", {})
     assert picture.draw(empty, "svg") == picture.draw(empty, "svg")
     assert not empty.passed

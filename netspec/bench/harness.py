@@ -41,6 +41,7 @@ def bench(
     sizes: Mapping[str, int] | None = None,
     threads: int = 1,
     rounds: int = 20,
+    clock: str = "wall",
     seed: int = 0,
     progress: Progress = lambda _: None,
 ) -> Report:
@@ -49,6 +50,7 @@ def bench(
     Each runtime is a process of its own. All get the same weights (drawn as a trained network has them where
     none are given) and inputs, and what is further from the float64 reference than `TOLERANCE` is not timed.
     They take turns for `rounds` rounds, so that what else the machine does hits all alike.
+    `clock` is `wall` or, for a machine that is busy otherwise, `processor`: the seconds in which a runtime computes.
     `runtimes` are all of the usual ones that can run here; ratios are to the first. `sizes` are those that
     the spec leaves open.
 
@@ -79,12 +81,21 @@ def bench(
     with TemporaryDirectory(prefix="netspec-bench-") as name:
         models = _write(Path(name), graph, weights, {runtime.model for runtime in chosen})
         entrants = [Entrant(r.name, r.room, r.engine, models[r.model]) for r in chosen]
-        done = race(entrants, feeds, judge=judge, threads=threads, rounds=rounds, progress=progress)
+        done = race(
+            entrants,
+            feeds,
+            judge=judge,
+            threads=threads,
+            rounds=rounds,
+            clock=clock,
+            progress=progress,
+        )
     return Report(
         network=graph.name,
         fingerprint=graph.fingerprint,
         threads=threads,
         rounds=rounds,
+        clock=clock,
         rows=done.rows,
         faults=done.faults,
         skipped=tuple(skipped),

@@ -58,12 +58,13 @@ def race(
     judge: Judge,
     threads: int = 1,
     rounds: int = 20,
+    clock: str = "wall",
     progress: Progress = lambda _: None,
 ) -> Race:
     """Time entrants on these batches, each in a process of its own, in turns, on `threads` threads.
 
     Each first answers every batch; one that crashes, or of which the judge says what is wrong, is not timed.
-    Only one computes at a time once the clock runs.
+    Only one computes at a time once the clock runs, which is one of `pairing.CLOCKS`.
     """
     with TemporaryDirectory(prefix="netspec-bench-") as name, ExitStack() as stack:
         home = Path(name)
@@ -91,16 +92,19 @@ def race(
                     faults.append(found)
                 else:
                     ready.append(found)
-        rows = [row for batch in feeds for row in _time(ready, batch, rounds, progress)]
+        rows = [row for batch in feeds for row in _time(ready, batch, rounds, clock, progress)]
     return Race(tuple(rows), tuple(faults))
 
 
-def _time(workers: Sequence[Worker], batch: int, rounds: int, progress: Progress) -> Iterator[Row]:
+def _time(
+    workers: Sequence[Worker], batch: int, rounds: int, clock: str, progress: Progress
+) -> Iterator[Row]:
     if not workers:
         return
     counts = [_count(worker, batch) for worker in workers]
     runs = [
-        partial(worker.time, batch, count) for worker, count in zip(workers, counts, strict=True)
+        partial(worker.time, batch, count, clock)
+        for worker, count in zip(workers, counts, strict=True)
     ]
     taken: list[tuple[float, ...]] = []
     for number, seconds in enumerate(take_turns(runs, rounds), start=1):
@@ -113,5 +117,5 @@ def _time(workers: Sequence[Worker], batch: int, rounds: int, progress: Progress
 
 def _count(worker: Worker, batch: int) -> int:
     """How often to run in a turn, by the faster of two trials."""
-    seconds = min(worker.time(batch, 1), worker.time(batch, 2))
+    seconds = min(worker.time(batch, 1, "wall"), worker.time(batch, 2, "wall"))
     return max(1, min(MOST_RUNS, round(TURN / seconds)))

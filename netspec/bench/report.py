@@ -28,6 +28,7 @@ class Report(NamedTuple):
     fingerprint: str
     threads: int
     rounds: int
+    clock: str
     rows: tuple[Row, ...]
     faults: tuple[Fault, ...]
     skipped: tuple[Skipped, ...]
@@ -52,7 +53,9 @@ class Report(NamedTuple):
         return json.dumps(content, indent=indent, allow_nan=False)
 
     def _lines(self) -> Iterator[str]:
-        about = f"{counted(self.threads, 'thread')}, {counted(self.rounds, 'round')}"
+        about = (
+            f"{counted(self.threads, 'thread')}, {counted(self.rounds, 'round')}, {self.clock} time"
+        )
         yield f"{self.network}: inference on {about} ({self.machine})"
         for batch in dict.fromkeys(row.batch for row in self.rows):
             rows = [row for row in self.rows if row.batch == batch]

@@ -1,8 +1,8 @@
 """One runtime in a process of its own: `python -m netspec.bench.worker ROOM ENGINE MODEL FOLDER THREADS`.
 
 It reads one request a line from stdin and answers each by a line on what was stdout: `["answer", B]` writes
-`FOLDER/answer.B.npz` for the inputs in `../feeds.B.npz`, `["time", B, N]` gives the mean seconds of N runs with them.
-B is any number.
+`FOLDER/answer.B.npz` for the inputs in `../feeds.B.npz`, `["time", B, N, CLOCK]` gives the mean seconds of N runs
+with them. B is any number.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class _Stand:
         result = self._engine.read(self._run(batch)())
         write_arrays(self._folder / f"answer.{batch}.npz", result)
 
-    def time(self, batch: int, count: int) -> float:
+    def time(self, batch: int, count: int, clock: str) -> float:
         """Mean seconds of a run, after one that brings code and weights back into the caches."""
         run = self._run(batch)
         run()
-        return timed(run, count)()
+        return timed(run, count, clock)()
 
     def _run(self, batch: int) -> Callable[[], Any]:
         if batch not in self._ready:

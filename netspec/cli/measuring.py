@@ -73,6 +73,13 @@ def end_of_progress() -> None:
     help="Turns of each runtime, of about 50 ms.",
 )
 @click.option(
+    "--clock",
+    type=click.Choice(["wall", "processor"]),
+    default="wall",
+    show_default=True,
+    help="What passes, or what is computed: for busy machines.",
+)
+@click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
 )
 @click.option("-o", "output", metavar="FILE", help="Draw a picture, too: .png, .svg or .pdf.")
@@ -84,6 +91,7 @@ def bench(
     sizes: tuple[tuple[str, int], ...],
     threads: int,
     rounds: int,
+    clock: str,
     form: str,
     output: str | None,
     **spec: Any,
@@ -108,6 +116,7 @@ def bench(
         sizes=dict(sizes),
         threads=threads,
         rounds=rounds,
+        clock=clock,
         seed=seed,
         progress=progress_line(),
     )

@@ -78,11 +78,19 @@ CATALOGUE: Mapping[str, Listed] = {
     "merge-parallel": Listed(
         "merge_parallel:merge_parallel", "equal layers side by side in a concat become one"
     ),
+    "constant-map": Listed(
+        "constant_map:constant_map",
+        "affine maps into padded convolutions, which then add a constant: for INT8",
+    ),
+    "norm-as-conv": Listed(
+        "norm_as_conv:norm_as_conv",
+        "batch norms that are left as depthwise convolutions: for INT8",
+    ),
 }
 """The passes by name, in the order in which `-O` runs them."""
 
-_ASKED_FOR = ("mc-dropout", "fold-bn")
-"""The passes that are not part of `-O`: one changes what is computed, one is part of another."""
+_ASKED_FOR = ("mc-dropout", "fold-bn", "constant-map", "norm-as-conv")
+"""The passes that are not part of `-O`: one changes what is computed, one is part of another, two pay in INT8 alone."""
 
 OPTIMIZE = tuple(name for name in CATALOGUE if name not in _ASKED_FOR)
 """What `-O` stands for: the passes that leave what the network computes as it is."""

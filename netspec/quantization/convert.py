@@ -12,7 +12,7 @@ from netspec.bench.workers import Entrant, Failed, Worker
 from netspec.compiler import compile as compile_graph
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
-from netspec.passes import OPTIMIZE
+from netspec.passes import OPTIMIZE, Model, optimize
 from netspec.quantization.data import Data
 from netspec.quantization.int8 import METHODS, quantize_dynamic, quantize_static
 from netspec.quantization.quality import Thresholds, judge
@@ -50,8 +50,8 @@ def quantize(
     if form not in FORMS or method not in METHODS:
         raise ValueError(f"forms are {', '.join(FORMS)}; methods are {', '.join(METHODS)}")
     progress("optimizing")
-    original = compile_graph(graph, target="onnx", weights=weights).content
-    optimized = compile_graph(graph, target="onnx", weights=weights, passes=OPTIMIZE).content
+    original = to_onnx(Model(graph, weights))
+    optimized = to_onnx(optimize(graph, weights))
     progress(f"converting to {form}")
     if form == "fp16":
         from netspec.quantization.half import to_half
@@ -81,6 +81,18 @@ def quantize(
         rows=done.rows,
         faults=done.faults,
     )
+
+
+def for_int8(graph: Graph, weights: Weights) -> Model:
+    """The network as it is fastest in INT8: without batch norms, which would be computed in float32 there."""
+    wide = {name: array.astype(np.float64) for name, array in weights.items()}
+    model = optimize(graph, wide, (*OPTIMIZE, "constant-map"))
+    return optimize(model.graph, model.weights, ["norm-as-conv"])
+
+
+def to_onnx(model: Model) -> bytes:
+    """The model as a file."""
+    return compile_graph(model.graph, target="onnx", weights=model.weights).content
 
 
 def _about(form: str, method: str, count: int) -> str:

@@ -1,0 +1,156 @@
+"""How fast ONNX Runtime runs our optimized graphs, against what others make of the same networks.
+
+The rivals: the graph as it is, PyTorch's own export, and what onnxslim and onnxsim make of the graph as it
+is. Ratios are to the fastest of them at that size. RepVGG and MobileOne as they are trained are held to the same
+networks merged by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import onnxsim
+import onnxslim
+import torch
+from networks import EXAMPLES
+from paired import Result, against, main
+
+import netspec
+from netspec.backends.torch.engines import export
+from netspec.bench.race import Row, race
+from netspec.bench.workers import Entrant
+from netspec.passes import OPTIMIZE
+from netspec.weights import random_weights
+
+FILES = "netspec.bench.files"
+
+
+class Case(NamedTuple):
+    """A net of a file, and the size of its images."""
+
+    file: str
+    net: str
+    size: tuple[int, ...]
+
+
+TUTORIALS = [Case(f"n{i}", f"n{i}", () if i == 3 else (1, 28, 28)) for i in (1, 2, 3, 4)]
+ZOO = [
+    Case("unet", "unet", (3, 128, 128)),
+    Case("tcn", "tcn", ()),
+    Case("zoo/resnet", "resnet18", (3, 224, 224)),
+    Case("zoo/resnet", "resnet50", (3, 224, 224)),
+    Case("zoo/resnet_v2", "resnet50_v2", (3, 224, 224)),
+    Case("zoo/densenet", "densenet121", (3, 224, 224)),
+    Case("zoo/mobilenet", "mobilenet_v2", (3, 224, 224)),
+    Case("zoo/mobilenet", "mobilenet_v3_small", (3, 224, 224)),
+    Case("zoo/efficientnet", "efficientnet_b0", (3, 224, 224)),
+    Case("zoo/googlenet", "googlenet", (3, 224, 224)),
+    Case("zoo/squeezenet", "squeezenet1_1", (3, 224, 224)),
+    Case("zoo/regnet", "regnet_y_400mf", (3, 224, 224)),
+    Case("zoo/convnext", "convnext_tiny", (3, 224, 224)),
+    Case("zoo/vit", "vit_b_32", (3, 224, 224)),
+]
+MERGED = [
+    Case("zoo/repvgg", "repvgg_a0", (3, 224, 224)),
+    Case("zoo/mobileone", "mobileone_s0", (3, 224, 224)),
+]
+
+
+def measure(quick: bool) -> list[Result]:
+    if quick:
+        return [*rivals(TUTORIALS[1], [1], 2), *by_hand(MERGED[1]._replace(size=(3, 32, 32)), 2)]
+    found = [result for case in TUTORIALS for result in rivals(case, [1, 32], 40)]
+    found += [result for case in ZOO for result in rivals(case, [1], 20)]
+    return [*found, *(result for case in MERGED for result in by_hand(case, 20))]
+
+
+def rivals(case: Case, batches: list[int], rounds: int) -> Iterator[Result]:
+    """Our optimized graph against the fastest of the others."""
+    graph, weights = network(case)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "optimized.onnx", graph, weights, OPTIMIZE)
+        write(folder / "as it is.onnx", graph, weights)
+        model = onnx.load(folder / "as it is.onnx")
+        others = {
+            "onnxslim": lambda path: onnx.save(onnxslim.slim(model), path),
+            "onnxsim": lambda path: onnx.save(onnxsim.simplify(model)[0], path),
+            "torch's export": lambda path: export(
+                netspec.build(graph, target="torch", weights=weights),
+                [torch.zeros(2, *node.shape.sizes) for node in graph.inputs],
+                path,
+                inputs=[node.name for node in graph.inputs],
+                outputs=[output.name for output in graph.outputs],
+            ),
+        }
+        for rival, make in others.items():
+            make(folder / f"{rival}.onnx")
+        names = ["optimized", "as it is", *others]
+        rows = timed_in(folder, names, graph, batches, rounds)
+    for batch in batches:
+        found = {row.name: row for row in rows if row.batch == batch}
+        best = min(names[1:], key=lambda each: found[each].ratio.median)
+        title = f"{case.net} in ONNX Runtime, batch {batch}: optimized / {best}"
+        yield against(title, found["optimized"], found[best], 1.02)
+
+
+def by_hand(case: Case, rounds: int) -> Iterator[Result]:
+    """The optimized graph of a network as it is trained against the one that is merged by hand."""
+    trained, weights = network(case)
+    merged, other = network(case, deploy=True)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "optimized.onnx", trained, weights, OPTIMIZE)
+        write(folder / "by hand.onnx", merged, other)
+        write(folder / "as it is.onnx", trained, weights)
+        names = ["optimized", "by hand", "as it is"]
+        rows = {row.name: row for row in timed_in(folder, names, trained, [1], rounds)}
+    title = f"{case.net} as it is trained, in ONNX Runtime, batch 1: optimized"
+    yield against(f"{title} / merged by hand", rows["optimized"], rows["by hand"], 1.03)
+    yield against(f"{title} / as it is", rows["optimized"], rows["as it is"], 1.0)
+
+
+def network(case: Case, **settings: object) -> tuple[netspec.Graph, dict[str, np.ndarray]]:
+    """The graph of a case, and weights as a trained network has them."""
+    given = {"input_shape": case.size} if case.size else {}
+    path = EXAMPLES / f"{case.file}.net"
+    graph = netspec.load(path, net=case.net, overrides=settings, **given)
+    return graph, random_weights(graph, 0)
+
+
+def write(
+    path: Path,
+    graph: netspec.Graph,
+    weights: Mapping[str, np.ndarray],
+    passes: tuple[str, ...] = (),
+) -> None:
+    artifact = netspec.compile(graph, target="onnx", weights=weights, passes=passes)
+    path.write_bytes(artifact.content)
+
+
+def timed_in(
+    folder: Path, names: list[str], graph: netspec.Graph, batches: list[int], rounds: int
+) -> tuple[Row, ...]:
+    """The rows of the models of a folder, in processor time."""
+    draws = np.random.default_rng(0)
+    feeds = {
+        batch: {
+            node.name: draws.standard_normal((batch, *node.shape.sizes), np.float32)
+            for node in graph.inputs
+        }
+        for batch in batches
+    }
+    entrants = [Entrant(name, FILES, "ort", folder / f"{name}.onnx") for name in names]
+    done = race(entrants, feeds, judge=lambda *_: None, rounds=rounds, clock="processor")
+    if done.faults:
+        raise RuntimeError(str(done.faults[0]))
+    return done.rows
+
+
+if __name__ == "__main__":
+    main(measure)
