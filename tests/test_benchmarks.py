@@ -15,9 +15,15 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
-    ["startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed", "zoo"],
+    [
+        *("startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed"),
+        *("zoo", "int8", "optimizer_speed"),
+    ],
 )
 def test_a_benchmark_runs(script):
+    if script == "optimizer_speed":
+        pytest.importorskip("onnxslim", reason="needs the extra `bench`")
+        pytest.importorskip("onnxsim", reason="needs the extra `bench`")
     command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--quick", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -41,7 +41,7 @@ def constant_map(model: Model) -> Model:
     The network computes the same up to rounding. In float32 the addition costs more than a batch norm; in INT8 less,
     since a batch norm there is computed in float32, with conversions around it.
     """
-    for node in model.graph.nodes:
+    for node in reversed(model.graph.nodes):  # of maps in a row the last one first
         if not isinstance(node.op, MAPS):
             continue
         try:
