@@ -152,6 +152,8 @@ class AveragePool(_WindowPool):
         Example("avgpool 3 stride=2 padding=1 ceil=true", ((3, 8, 8),), (3, 5, 5)),
         Example("avgpool 3 stride=2 padding=(0, 1, 1, 0) ceil=true", ((2, 5, 6),), (2, 3, 3)),
         Example("avgpool 2", ((2, 4, 6, 5),), (2, 2, 3, 2)),
+        Example("avgpool 3 stride=2 padding=1 count_padding=false", ((2, 2, 4, 2),), (2, 1, 2, 1)),
+        Example("avgpool 3 stride=2 padding=1 ceil=true", ((2, 2, 4, 2),), (2, 2, 3, 2)),
         Example("avgpool 3 stride=2 padding=1", ((8, 3),), (4, 3)),
         Example("avgpool 3 stride=2 padding=same", ((8, 3),), (4, 3)),
         Example("avgpool 3 stride=2 ceil=true", ((8, 3),), (4, 3)),

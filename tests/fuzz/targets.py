@@ -33,7 +33,8 @@ def disagreement(target: str, text: str, seed: int) -> str | None:
         else:
             feeds[node.name] = draws.normal(size=size)
     precision = "float64" if target == "torch" else "float32"
-    wanted = load_backend("reference").open_session(graph, weights, "float64").predict(feeds)
+    reference = load_backend("reference").open_session
+    wanted = reference(graph, weights, "float64").predict(feeds)
     given = {
         name: value if value.dtype.kind == "i" else value.astype(precision)
         for name, value in feeds.items()
@@ -44,6 +45,12 @@ def disagreement(target: str, text: str, seed: int) -> str | None:
     except SpecError as error:
         known = {"unsupported", "name-clash", "reserved-name", "too-deep"}
         return "unsupported" if {d.id for d in error.diagnostics} <= known else f"says {error}"
+    rounding: dict[str, float] = {}
+    if precision == "float32":  # what it may cost: a division by nearly nothing leaves few digits
+        rounded = reference(graph, weights, "float32").predict(given)
+        rounding = {
+            name: float(np.abs(rounded[name] - wanted[name]).max(initial=0)) for name in wanted
+        }
     for name, value in wanted.items():
         if found[name].shape != value.shape:
             return f"{name} has the shape {found[name].shape}, not {value.shape}"
@@ -52,7 +59,7 @@ def disagreement(target: str, text: str, seed: int) -> str | None:
             continue  # beyond float32, or a division by zero: there is nothing to compare
         largest = max(1.0, float(np.abs(value).max(initial=0)))
         error = float(np.abs(found[name] - value).max(initial=0))
-        if not error <= TOLERANCE[target] * largest:
+        if not error <= TOLERANCE[target] * largest + 10 * rounding.get(name, 0.0):
             return f"{name} differs by {error:.3g} of {largest:.3g}"
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, applied_to, around, padded_at_run_time, symmetric
+from netspec.dim import Dim
 from netspec.emit.source import Call, Expr, Infix, Subscript, call, short
 from netspec.ops.pool import AveragePool, GlobalAveragePool, L2Pool, MaxPool, ceil_surplus
 from netspec.shape import Shape, join_pads, split_pads
@@ -85,18 +86,29 @@ def l2_pool(op: L2Pool, x: Shape) -> Layer:
     return Layer(module, applied_to(call("F.pad", X, _around(op, x))))
 
 
-def _average_pool_limit(op: AveragePool, _x: Shape) -> str | None:
-    if op.ceil and op.padding != "same" and not _native_padding(op):
+def _average_pool_limit(op: AveragePool, x: Shape) -> str | None:
+    if not op.ceil or op.padding == "same":
+        return None
+    if not _native_padding(op):
         return "PyTorch's average pool has no rule for `ceil` together with uneven or wide padding"
+    if _is_small(op, x):
+        return "PyTorch's average pool takes no volume smaller than its window together with `ceil`"
     return None
 
 
+def _is_small(op: AveragePool, x: Shape) -> bool:
+    """Whether a volume may be smaller than its window before it is padded, which PyTorch's layer refuses."""
+    padded = isinstance(op.padding, tuple) and any(op.padding)
+    sides = zip(x.spatial, op.kernel, strict=True)
+    return padded and len(op.kernel) == 3 and any(isinstance(n, Dim) or n < k for n, k in sides)
+
+
 @ROWS.row(AveragePool, limit=_average_pool_limit)
-def average_pool(op: AveragePool, _x: Shape) -> Layer:
+def average_pool(op: AveragePool, x: Shape) -> Layer:
     """Uneven padding that does not count is divided out by the pool of a map of ones."""
     counts = bool(op.count_padding)
     rank = len(op.kernel)
-    if _native_padding(op):
+    if _native_padding(op) and not _is_small(op, x):
         assert isinstance(op.padding, tuple)
         padding = op.padding[:rank]
         return Layer(
