@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, Note, SpecError, did_you_mean
@@ -186,6 +185,7 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
         value = evaluator.value(parameter.default, frame)
         evaluator.charge_list(value, parameter.span)
         frame.give(parameter.name, value)
+    frame.given = {name: frame.names[name] for name in names}
     return frame
 
 
@@ -207,12 +207,12 @@ def _missing_arrow(argument: tree.Argument, evaluator: Evaluator, caller: Frame)
     return None
 
 
-def plain_arguments(frame: Frame, block: tree.Block) -> dict[str, object]:
+def plain_arguments(frame: Frame) -> dict[str, object]:
     """What a call gave to a block, as the IR keeps it: without its tensors."""
     return {
-        parameter.name: _recorded(plain(value))
-        for parameter in block.parameters
-        if not holds_tensor(value := frame.names[parameter.name])
+        name: _recorded(plain(value))
+        for name, value in frame.given.items()
+        if not holds_tensor(value)
     }
 
 
@@ -221,8 +221,3 @@ def _recorded(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(map(_recorded, value))
     return str(value) if isinstance(value, Init | Schedule) else value
-
-
-def called_with(frame: Frame, block: tree.Block) -> Iterator[tuple[str, object]]:
-    """The parameters of a call and their values, in order."""
-    return ((parameter.name, frame.names[parameter.name]) for parameter in block.parameters)

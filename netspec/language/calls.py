@@ -9,7 +9,7 @@ from functools import partial
 
 from netspec.diagnostics import Note, did_you_mean
 from netspec.language import sharing, tree
-from netspec.language.arguments import OpArguments, bind_block, called_with, plain_arguments
+from netspec.language.arguments import OpArguments, bind_block, plain_arguments
 from netspec.language.evaluate import Evaluator, callable_names
 from netspec.language.placing import Placer
 from netspec.language.reports import Reports, fail
@@ -104,17 +104,19 @@ class Calls(ABC):
         inner = bind_block(step, closure, self.evaluator, frame)
         with (
             self._deeper(step),
-            self.placer.scope(
-                label, step.label, block, plain_arguments(inner, block), step.name.span
-            ),
+            self.placer.scope(label, step.label, block, plain_arguments(inner), step.name.span),
             self.reports.tracing(partial(self._call_note, inner, block, step.name.span)),
         ):
             yield from self.statements(inner, block.body.statements)
+        if inner.is_doubtful:
+            from netspec.language.doubt import doubt_names
+
+            doubt_names(frame, step.arguments, None)
         frame.current = inner.current
 
     @staticmethod
     def _call_note(frame: Frame, block: tree.Block, span: Span) -> Note:
-        values = assignments(called_with(frame, block))
+        values = assignments(frame.given.items())
         return Note(f"in `{block.name.name}`, called{' with ' if values else ''}{values}", span)
 
     def _use(self, frame: Frame, step: tree.Invoke, shared: Shared) -> Walk:

@@ -12,7 +12,6 @@ from netspec.language.arithmetic import ARITHMETIC, Arithmetic
 from netspec.language.functions import FUNCTIONS, BadArgument
 from netspec.language.reports import fail
 from netspec.language.values import (
-    POISON,
     Callee,
     Flowing,
     Frame,
@@ -237,11 +236,6 @@ class Evaluator(Arithmetic):
                 frame.give(target.name, part)
             else:
                 self.bind(target, part, frame)
-
-    def poison(self, targets: tree.Targets, frame: Frame) -> None:
-        """The value of these names could not be made."""
-        for name in bound_names(targets):
-            frame.names[name] = POISON
 
     def _call(self, node: tree.Call, frame: Frame) -> object:
         name = node.function.name

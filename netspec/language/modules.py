@@ -66,7 +66,8 @@ class _Linker:
                 variants.append(item)
             else:
                 statements.append(item)
-        self._vary(variants, nets)
+        broken = (item.names for item in statements if isinstance(item, tree.Broken))
+        self._vary(variants, nets, frozenset[str]().union(*broken))
         contents = Contents(file.source, module, nets, tuple(statements))
         for use in uses:
             used = self._use(use, file.source)
@@ -88,8 +89,13 @@ class _Linker:
         else:
             module.blocks[name] = Closure(block, module)
 
-    def _vary(self, variants: Sequence[tree.Variant], nets: dict[str, tree.Block]) -> None:
-        """Declare the nets that are others with other defaults, each after the one that it varies."""
+    def _vary(
+        self, variants: Sequence[tree.Variant], nets: dict[str, tree.Block], broken: frozenset[str]
+    ) -> None:
+        """Declare the nets that are others with other defaults, each after the one that it varies.
+
+        Nothing is said of the `broken` ones, which a statement with a mistake may have declared.
+        """
         waiting: dict[str, tree.Variant] = {}
         for variant in variants:
             name = variant.name.name
@@ -104,13 +110,22 @@ class _Linker:
             for variant in ready:
                 del waiting[variant.name.name]
                 nets[variant.name.name] = self._varied(variant, nets[variant.base.name])
+        told = set(broken)
         for variant in waiting.values():
-            base = variant.base
-            if base.name in known:
-                message, help_ = f"`{base.name}` leads back to no net with a body", None
+            way = {variant.name.name: variant}  # to what it varies in the end
+            while (base := [*way.values()][-1].base.name) in waiting and base not in way:
+                way[base] = waiting[base]
+            if base in told:
+                continue  # all that leads there is its consequence
+            told.add(base)
+            if base in waiting:
+                told.update(way)
+                wrong, help_ = variant.base, None
+                message = f"`{wrong.name}` leads back to no net with a body"
             else:
-                message, help_ = f"no net is called `{base.name}`", did_you_mean(base.name, known)
-            self._fault(Diagnostic("unknown-net", message, base.span, help=help_))
+                wrong, help_ = [*way.values()][-1].base, did_you_mean(base, known)
+                message = f"no net is called `{base}`"
+            self._fault(Diagnostic("unknown-net", message, wrong.span, help=help_))
 
     def _varied(self, variant: tree.Variant, base: tree.Block) -> tree.Block:
         """The base with the variant's name and defaults."""

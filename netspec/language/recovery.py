@@ -18,7 +18,9 @@ STATEMENT = "_statement"
 """The symbol that a broken statement is taken for."""
 
 _BINDING = re.compile(
-    r"\b(?:let|share)\b([^={}]*)|(?<![\w@])(@?\w+(?:\s*,\s*@?\w+)*)[\s,]*\+?=", re.ASCII
+    r"\b(?:let|share)\b([^={}]*)|(?<![\w@])(@?\w+(?:\s*,\s*@?\w+)*)[\s,]*\+?=|^\s*(@\w+)"
+    r"|^\s*\w+\s+(\w+)\s*[({]",
+    re.ASCII,
 )
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -98,6 +100,7 @@ class Recovery:
     def resume(
         self,
         error: SpecError,
+        start: int,
         token: Token,
         rest: Iterator[Token],
         stacks: Stacks,
@@ -106,11 +109,12 @@ class Recovery:
     ) -> tuple[Token, Token]:
         """Report, drop the statement, and skip to what may follow it: the last token of it, and the next.
 
-        `takes` says whether a terminal may come next with the stacks as they are.
+        The statement begins at `start`, or where the stacks say. `takes` says whether a terminal may come
+        next with the stacks as they are.
         """
         explained = self._is_explained(token)
         begun = stacks.drop_statement(gotos)
-        start = token.start if begun is None else begun
+        start = start if begun is None else begun
         stacks.push(gotos[stacks.states[-1]][STATEMENT], None, start)
         token_text, last, braces = token.text, token, 0
         while braces or not (

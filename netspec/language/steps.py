@@ -73,12 +73,9 @@ class Steps(Calls):
                         frame.names[statement.name.name] = shared
 
     def _let(self, frame: Frame, let: tree.Let) -> None:
-        with self.reports.reporting():
-            if self.is_overridden(frame, let):
-                return
-            self.evaluator.bind(let.targets, self.evaluator.value(let.value, frame), frame)
-            return
-        self.evaluator.poison(let.targets, frame)
+        with self.reports.reporting(frame, let):
+            if not self.is_overridden(frame, let):
+                self.evaluator.bind(let.targets, self.evaluator.value(let.value, frame), frame)
 
     def _assign(self, frame: Frame, assign: tree.Assign) -> Walk:
         names, current = [name.name for name in assign.names], frame.current
@@ -151,7 +148,7 @@ class Steps(Calls):
             with self.reports.reporting(frame):
                 frame.current = self.evaluator.start(pipeline.start, frame)
         for step in pipeline.steps:
-            with self.reports.reporting(frame):
+            with self.reports.reporting(frame, step):
                 if isinstance(step, tree.Invoke):
                     label = self._label(step.label, frame)
                     if label is None and step.name.name == "input":
@@ -239,7 +236,7 @@ class Steps(Calls):
             yield from self.statements(frame, body.statements)
         elif step is not None:
             yield from self.statements(frame, body.statements[:-1])
-            with self.reports.reporting(frame):
+            with self.reports.reporting(frame, step):
                 yield self.invoke(frame, step, str(number))
         else:
             with self.placer.scope(str(number), None):

@@ -116,9 +116,23 @@ def _recovered(
     except SpecError as limit:
         raise SpecError(*recovery.mistakes(first, limit)) from None
     mistakes = recovery.mistakes(first)
+    if len(mistakes) > 1 and (begin, stop) == (0, len(source.text)):
+        from netspec.language.repair import is_the_only_one
+
+        if is_the_only_one(first, source, partial(_is_right, limits)):
+            raise SpecError(first)
     if not recovery.is_sound:
         raise SpecError(*mistakes)
     return tree.File(source, tuple(items), parser.words, tuple(mistakes))
+
+
+def _is_right(limits: Limits, source: Source) -> bool:
+    """Whether a text has no mistake that shows before names are looked up."""
+    try:
+        _Parser(source, limits).run("start", 0, len(source.text))
+    except SpecError:
+        return False
+    return True
 
 
 def parse_expression(source: Source, begin: int, limits: Limits = DEFAULT) -> tree.Expression:
@@ -224,7 +238,7 @@ class _Parser(Nodes):
                         value = getattr(self, method)(_gather(children, kept), span)
                     except SpecError as wrong:
                         stacks = path, values, starts, depths
-                        before, token = self._resume(goal, wrong, token, stream, stacks)
+                        before, token = self._resume(goal, wrong, token, stream, stacks, start)
                         kind = token.type
                         continue
                 else:
@@ -261,15 +275,21 @@ class _Parser(Nodes):
         token: Token,
         stream: Iterator[Token],
         stacks: tuple[list[int], list[Any], list[int], list[int]],
+        start: int | None = None,
     ) -> tuple[Token, Token]:
-        """Go on at the next statement, if mistakes are collected: the last token of this one, and the next."""
+        """Go on at the next statement, if mistakes are collected: the last token of this one, and the next.
+
+        `start` is where what is wrong began, if it stands on the stacks no more.
+        """
         if self.recovery is None or goal != "start":  # what stands in a label is no statement
             raise error
         from netspec.language.recovery import Stacks
 
         tables = _tables()
         takes = partial(_takes, tables, stacks[0])
-        return self.recovery.resume(error, token, stream, Stacks(*stacks), tables.states, takes)
+        begun = token.start if start is None else start
+        found = Stacks(*stacks)
+        return self.recovery.resume(error, begun, token, stream, found, tables.states, takes)
 
     def _too_deep(self, span: Span) -> NoReturn:
         message = f"more than {self.limits.nesting} constructs within one another"

@@ -92,7 +92,8 @@ class Poisoned(Exception):
 class Frame:
     """One block's variables, tensors, and current tensor (None before the first input).
 
-    `statements` are the block's own.
+    `statements` are the block's own, `given` the values of its parameters. It `is_doubtful` where a mistake
+    may be that of the call rather than the block's.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class Frame:
     ) -> None:
         self.home = home
         self.statements = statements
+        self.given: dict[str, object] = {}
+        self.is_doubtful = False
         self.names: dict[str, object] = {}
         self.tensors: dict[str, Tensors] = {}
         self.current = current

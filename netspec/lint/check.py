@@ -99,7 +99,10 @@ def _silenced(diagnostic: Diagnostic, subject: Subject) -> bool:
 
 
 def _expanded(file: tree.File, read: Reader | None, options: Options) -> tuple[Graph, ...]:
-    """The graph of each net that the options do not exclude. Raises SpecError with the mistakes of all."""
+    """The graph of each net that the options do not exclude.
+
+    Raises SpecError with the mistakes of all, one for each place.
+    """
     nets = [
         item.name.name
         for item in file.items
@@ -129,7 +132,9 @@ def _expanded(file: tree.File, read: Reader | None, options: Options) -> tuple[G
             )
         except SpecError as error:
             for each in error.diagnostics:
-                key = (each.id, each.message, each.span and each.span[1:])
+                if each.id == "unknown-net" and each.span is None and file.mistakes:
+                    continue  # it varies one that has a mistake
+                key = (each.id, each.message) if each.span is None else each.span
                 mistakes.setdefault(key, each)
     if mistakes:
         raise SpecError(*mistakes.values())
