@@ -13,7 +13,8 @@ import pytest
 from graphs import chain, examples_graph, fit, graph_of
 
 from netspec.backend import load_backend
-from netspec.backends.onnx.graph import IR_VERSIONS, assemble, serialize
+from netspec.backends.onnx.graph import assemble, serialize
+from netspec.backends.onnx.rows import IR_VERSIONS
 from netspec.backends.onnx.session import ReferenceSession
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import SpecError

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netspec.backend import need
 from netspec.backends.onnx.rows import (
     DEFAULT_OPSET,
+    IR_VERSIONS,
     ROWS,
     Apply,
     Attribute,
@@ -31,9 +32,6 @@ else:
     np = need("numpy", "onnx")
 
 onnx = need("onnx", "onnx")
-
-IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12}
-"""The opsets that can be written, each with the least IR version that may carry it."""
 
 BATCH = "N"
 LARGEST = 2**31 - 2**20

@@ -10,6 +10,9 @@ from netspec.backend import Rows
 from netspec.ops.base import Op
 from netspec.shape import Shape
 
+IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12}
+"""The opsets that can be written, each with the least IR version that may carry it."""
+
 DEFAULT_OPSET = 20
 
 

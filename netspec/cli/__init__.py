@@ -33,6 +33,7 @@ COMMANDS = {
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
     "deploy": ("serving:deploy", "Lay a network out for a server (Triton)."),
     "score": ("serving:score", "Score a dataset of any size with a model."),
+    "doctor": ("health:doctor", "Say what of this machine works, and mend the rest."),
     "weights": ("weighing:weights_group", "Make, show, convert and compare weight files."),
 }
 """Of each command: where it stands below `netspec.cli`, and what `--help` says of it."""
