@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
+import re
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import safetensors.torch
 import torch
+from click.testing import CliRunner
 from graphs import OPS_BY_EXAMPLE, chain, example_graph, graph_of, joined
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,9 +27,10 @@ from netspec.backend import load_backend
 from netspec.backends.onnx import files as onnx_files
 from netspec.backends.onnx import graph as onnx_graph
 from netspec.checkpoints.formats import load_matched, read_checkpoint
+from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.runtime import open_session
-from netspec.weights import dump_weights, random_weights
+from netspec.weights import dump_weights, load_weights, origin_of, random_weights
 from netspec.writing import target_of, write
 
 GRAPH = chain("input 3 8 8", "conv 4 3", "bn", "relu", "pool 2", "dense 5")
@@ -381,3 +386,82 @@ def test_a_model_and_its_weights_are_replaced_together(tmp_path, monkeypatch):
     write(GRAPH, str(path), weights=WEIGHTS)
     assert sorted(os.listdir(tmp_path)) == ["a.onnx", "a.onnx.0123456789abcdef.data", "notes.data"]
     assert not os.path.exists(second)
+
+
+# ---- the commands ----
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command beside a spec; `code` is the exit code that it must end with."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "n.net").write_text("input 3 8 8 -> conv 4 3 -> bn -> relu -> pool 2 -> dense 5")
+
+    def invoke(*arguments, code=0):
+        result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def test_weights_go_from_file_to_file(run):
+    run("compile", "n.net", "-o", "a.onnx", "--seed", 3)
+    result = run("weights", "convert", "n.net", "--from", "a.onnx", "--to", "b.pt", "--report")
+    assert re.search(r"^conv1\.weight +4 x 3 x 3 x 3 +conv1\.weight +name$", result.stderr, re.M)
+    run("weights", "convert", "n.net", "--from", "b.pt", "--to", "c.safetensors")
+    run("weights", "init", "n.net", "--seed", 3, "-o", "d.safetensors")
+    assert Path("c.safetensors").read_bytes() == Path("d.safetensors").read_bytes()
+    assert run("weights", "diff", "a.onnx", "d.safetensors").stdout == "8 of 8 tensors are equal\n"
+    assert (
+        run("compile", "n.net", "-t", "onnx", "--weights", "b.pt").stdout_bytes
+        == Path("a.onnx").read_bytes()
+    )
+    run("weights", "convert", "n.net", "--from", "b.pt", "--to", "e.py", code=1)
+    run("weights", "convert", "n.net", "--from", "b.pt", "--to", "e.json", code=2)
+    refused = run(
+        "weights",
+        "convert",
+        "n.net",
+        "--from",
+        "b.pt",
+        "--to",
+        "e.pt",
+        "--flatten",
+        "channels-last",
+        code=1,
+    )
+    assert "unknown-order" in refused.stderr
+    assert not any(Path(name).exists() for name in ("e.py", "e.json", "e.pt"))
+
+
+def test_weights_are_shown_compared_and_averaged(run):
+    for seed in (0, 1):
+        run("weights", "init", "n.net", "--seed", seed, "-o", f"{seed}.safetensors")
+    shown = run("weights", "inspect", "0.safetensors").stdout
+    assert "safetensors: 8 tensors, 313 numbers, 1,252 bytes" in shown
+    assert "written for n (" in shown
+    data = json.loads(run("weights", "inspect", "0.safetensors", "--format", "json").stdout)
+    assert data["sha256"] in shown
+    differing = run("weights", "diff", "0.safetensors", "1.safetensors", code=1).stdout
+    assert differing.endswith("4 of 8 tensors are equal\n")
+    run("weights", "diff", "0.safetensors", "1.safetensors", "--tolerance", 1)
+    found = run(
+        "weights",
+        "diff",
+        "0.safetensors",
+        "1.safetensors",
+        "--spec",
+        "n.net",
+        "--format",
+        "json",
+        code=1,
+    )
+    assert not json.loads(found.stdout)["equal"]
+    said = run("weights", "average", "0.safetensors", "1.safetensors", "-o", "mean.safetensors")
+    assert "averaged 8 tensors of 2 files" in said.stderr
+    assert "2 of them are running statistics" in said.stderr
+    mean, *both = (load_weights(f"{name}.safetensors") for name in ("mean", 0, 1))
+    np.testing.assert_allclose(mean["conv1.weight"], sum(w["conv1.weight"] for w in both) / 2)
+    assert origin_of("mean.safetensors") == origin_of("0.safetensors")
+    run("weights", "average", "0.safetensors", "-o", "mean.pt", code=2)
