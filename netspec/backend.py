@@ -133,6 +133,14 @@ class Filing(Backend, Protocol):
         """The graph's weights from a file's tensors. Takes what `matching.match` takes, and raises what it raises."""
 
 
+@runtime_checkable
+class Scripted(Backend, Protocol):
+    """A target for which a run of training can be written as a script."""
+
+    def emit_script(self, task: Task, module: str, stem: str, has_test: bool) -> tuple[str, str]:
+        """The script, and the file of the network that it imports as `module`."""
+
+
 class Rows(Generic[RowT]):
     """One row for each op: how a target realises it, or the reason why it does not."""
 

@@ -27,6 +27,7 @@ __all__ = [
     "build",
     "describe",
     "emit",
+    "emit_script",
     "load_into",
     "match_file",
     "open_session",
@@ -92,3 +93,10 @@ def open_trainer(task: Task, weights: Weights) -> Trainer:
     from netspec.backends.torch.training import TorchTrainer
 
     return TorchTrainer(task, weights)
+
+
+def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str, str]:
+    """A script that trains as the task says, and the file of the network beside it."""
+    from netspec.backends.torch import script
+
+    return script.emit_script(task, module, stem, has_test)

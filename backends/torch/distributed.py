@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
@@ -24,6 +25,7 @@ def joined(module: nn.Module, place: Place) -> nn.Module:
     on_cpu = torch.device(place.device).type == "cpu"
     if not dist.is_initialized():
         dist.init_process_group("gloo" if on_cpu else "nccl")
+        atexit.register(dist.destroy_process_group)
     if not on_cpu:
         synced: nn.Module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
         return synced
@@ -38,8 +40,7 @@ def parallel(module: nn.Module, place: Place) -> nn.Module:
     """The module as it is trained: with gradients averaged over the processes."""
     if place.world == 1:
         return module
-    # Batch norms see the whole batch in every process, so their buffers are equal without being sent around.
-    model: nn.Module = torch.nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
+    model: nn.Module = torch.nn.parallel.DistributedDataParallel(module)
     return model
 
 
@@ -53,7 +54,7 @@ def share(
     mine = batch[place.rank :: place.world]
     part, whole = float(len(mine)), float(len(batch))
     if objective.class_weights is not None:
-        weights = torch.tensor(objective.class_weights)
+        weights = torch.tensor(objective.class_weights, dtype=torch.float64, device=targets.device)
         part, whole = (weights[targets[some]].sum().item() for some in (mine, batch))
     return mine, place.world * part / whole
 

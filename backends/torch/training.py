@@ -10,6 +10,7 @@ from netspec.backends.torch import distributed
 from netspec.backends.torch.live import build_module
 from netspec.backends.torch.optimizers import hold, make_optimizer, take
 from netspec.backends.torch.weights import load_into, read_from
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.training.order import stream
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class TorchTrainer:
         recipe = task.recipe
         self._task = task
         self._device = torch.device(task.place.device)
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise SpecError(Diagnostic("no-device", "PyTorch finds no GPU here"))
         self._dtype = getattr(torch, recipe.precision)
         self._module = distributed.joined(build_module(task.graph, weights), task.place)
         self._module.to(self._device, self._dtype)
@@ -76,7 +79,8 @@ class TorchTrainer:
         inputs, targets = self._train
         totals = torch.zeros(2, dtype=torch.float64, device=self._device)
         self._model.train()
-        for step, batch in enumerate(torch.from_numpy(order.epoch(epoch)).split(recipe.batch)):
+        numbers = torch.from_numpy(order.epoch(epoch)).to(self._device)
+        for step, batch in enumerate(numbers.split(recipe.batch)):
             if rates:
                 for group in self._optimizer.param_groups:
                     group["lr"] = rates[step]
@@ -104,7 +108,7 @@ class TorchTrainer:
         inputs, targets = tensors
         place = self._task.place
         totals = torch.zeros(2, dtype=torch.float64, device=self._device)
-        mine = torch.arange(place.rank, len(targets), place.world)
+        mine = torch.arange(place.rank, len(targets), place.world, device=self._device)
         self._module.eval()
         with torch.inference_mode():
             for batch in mine.split(4 * self._task.recipe.batch):
@@ -121,13 +125,15 @@ class TorchTrainer:
     def _tensors(self, examples: Examples) -> tuple[list[Tensor], Tensor]:
         """The examples as tensors; images, where that is faster, with the channels last."""
         inputs = [torch.from_numpy(examples.inputs[node.name]) for node in self._task.graph.inputs]
-        held = [x.to(self._dtype) if x.is_floating_point() else x for x in inputs]
-        targets = torch.from_numpy(examples.targets)
-        if targets.is_floating_point():
-            targets = targets.to(self._dtype)
+        held = [self._moved(x) for x in inputs]
+        targets = self._moved(torch.from_numpy(examples.targets))
         if self._last:
             held = [x.permute(0, 2, 3, 1).contiguous() if x.dim() == 4 else x for x in held]
         return held, targets
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """On the device, floats in the run's precision."""
+        return tensor.to(self._device, self._dtype if tensor.is_floating_point() else None)
 
     def _select(self, inputs: Iterable[Tensor], batch: Tensor) -> list[Tensor]:
         """A batch of each input, in the spec's order of axes."""

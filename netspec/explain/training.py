@@ -29,6 +29,19 @@ PAGES = {
         "a run is to stop early, and nothing is held out to judge it by",
         "What is learned from gets better to the end. Hold a part out with `--val-split`.",
     ),
+    "diverged": Page(
+        "the loss is no longer a finite number",
+        "Steps were so large that each made the loss worse. A smaller learning rate, a warmup, or a bound on the "
+        "gradients helps; so does data near 0 with a deviation near 1.",
+    ),
+    "not-distributed": Page(
+        "`--distributed` is asked for in a process that stands alone",
+        "torchrun starts the processes, and tells each which of them it is.",
+    ),
+    "no-device": Page(
+        "there is no such device",
+        "PyTorch finds no GPU that it can use: either there is none, or this PyTorch was built without CUDA.",
+    ),
     "untrainable": Page(
         "a network cannot be trained with this loss, or not at all",
         "A run trains one result, and the loss has to fit it. Cross-entropy and `bce` take logits: a last `softmax` or "

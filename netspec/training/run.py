@@ -39,6 +39,9 @@ class Observer:
     def epoch(self, row: Row) -> None:
         """An epoch is over, and measured."""
 
+    def end(self) -> None:
+        """The run is over, however it ended."""
+
 
 class Result(NamedTuple):
     """What a run gave: canonical weights, and the history behind them.
@@ -86,11 +89,13 @@ def train(
         run.keep(checkpoint, framework, resume)
     interrupted = False
     if run.goes_on:
+        run.observer.begin(range(len(run.rows), recipe.epochs), task.order.steps)
         try:
-            run.observer.begin(range(len(run.rows), recipe.epochs), task.order.steps)
             trainer.fit(len(run.rows), run)
         except KeyboardInterrupt:
             interrupted = True
+        finally:
+            run.observer.end()
     ended = "interrupted" if interrupted else run.ended
     if run.best is not None and (recipe.early_stopping is not None or ended != "finished"):
         trainer.load(run.best.weights)

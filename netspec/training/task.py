@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -23,7 +24,19 @@ class Place(NamedTuple):
     device: str = "cpu"
     rank: int = 0
     world: int = 1
-    local: int = 0
+
+
+def torchrun(device: str) -> Place:
+    """The place of a process that torchrun started. Raises `SpecError` in any other."""
+    try:
+        rank, world, local = (
+            int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+        )
+    except KeyError:
+        message = "no other process takes part: torchrun did not start this one"
+        cure = "torchrun --nproc-per-node 2 -m netspec train ... --distributed"
+        raise SpecError(Diagnostic("not-distributed", message, help=cure)) from None
+    return Place(f"cuda:{local}" if device == "cuda" else device, rank, world)
 
 
 class Task(NamedTuple):

@@ -1,0 +1,45 @@
+"""A history as a picture: the loss over the epochs, and the metric beside it. Measures nothing."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from netspec.backend import need
+from netspec.bench.picture import form_of
+from netspec.training.history import History
+
+
+def draw(history: History, path: str, best: int | None = None) -> bytes:
+    """The content of a file of that name: .png, .svg or .pdf. `best` is an epoch to mark, from 1.
+
+    Raises `SpecError` where the name ends otherwise.
+    """
+    form = form_of(path)
+    need("matplotlib", "plot")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    measures = [name for name in ("loss", "accuracy", "mae") if name in history.columns]
+    figure = Figure(figsize=(5 * len(measures), 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    for panel, measure in zip(panels, measures, strict=True):
+        _plot(panel, history, measure, best)
+    buffer = BytesIO()
+    figure.savefig(buffer, format=form, dpi=150)
+    return buffer.getvalue()
+
+
+def _plot(panel: Any, history: History, measure: str, best: int | None) -> None:
+    epochs = history.column("epoch")
+    for name, label in ((measure, "training"), (f"val_{measure}", "validation")):
+        if name in history.columns:
+            panel.plot(epochs, history.column(name), label=label)
+    if best is not None:
+        panel.axvline(best, color="grey", linestyle=":", label=f"best, epoch {best}")
+    panel.set_xlabel("epoch")
+    panel.set_title(measure, loc="left")
+    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(frameon=False)
