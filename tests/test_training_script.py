@@ -17,7 +17,7 @@ from netspec.training.recipe import declare
 from netspec.training.script import write_script
 
 NETWORKS = {
-    "image": ("input 1 6 6 -> conv 3 3 -> bn -> relu -> dense 3 -> softmax", ()),
+    "image": ("input 1 6 6 -> conv 3 3 bias=false -> bn -> relu -> dense 3 -> softmax", ()),
     "places": ("input 5 4 -> dense 3", (5,)),
     "number": ("input 4 -> dense 3 -> tanh -> dense 1", None),
 }
