@@ -29,7 +29,6 @@ COMMANDS = {
     "passes": ("optimizing:passes", "List the passes of -O."),
     "verify": ("computing:verify", "Prove that SPEC gives the same numbers in every target."),
     "run": ("running:run", "Run an .onnx file or a spec through ONNX Runtime."),
-    "run": ("computing:run", "Run an .onnx file or a spec through ONNX Runtime."),
     "train": ("training:train", "Train SPEC in PyTorch or Keras, and write its weights."),
     "quantize": ("measuring:quantize", "Convert SPEC to INT8 or float16, and say what that costs."),
     "bench": ("measuring:bench", "Time SPEC on every runtime, side by side."),
