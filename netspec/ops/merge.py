@@ -258,6 +258,7 @@ class Stack(_Elementwise):
     """The branches one behind another along a new axis."""
 
     kind = "stack"
+    layout = "fixed"  # the new axis stands among those of the spec's order
     dtypes = ("float", "int")
     examples = (
         Example("stack t { @a | @b | @c }", _TRIPLE, (3, 6)),
