@@ -21,9 +21,10 @@ import netspec
 from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.runtime import open_session
-from netspec.scoring import Choices, Running, local, score
+from netspec.scoring import Choices, Running, local, ray_engine, score
 from netspec.scoring.batches import Reading
 from netspec.scoring.parquet_files import cut, read
+from netspec.scoring.worker import Settings
 
 ROWS = 230
 X = np.random.default_rng(0).normal(size=(ROWS, 1, 4, 4)).astype(np.float32)
@@ -135,6 +136,21 @@ def test_a_job_that_was_killed_goes_on_and_repeats_nothing(tmp_path):
     check_all(out)
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     assert not list(out.glob(".*"))
+
+
+def test_what_is_wrong_with_a_shard_comes_back_from_ray(tmp_path):
+    """What it makes of an exception would be no diagnostic."""
+    data = write_parquet(tmp_path / "data")
+    score(MODEL, [data], tmp_path / "out", Choices(keys=("id",)), SMALL)
+    (tmp_path / "out" / "part-000003.parquet").unlink()
+    (tmp_path / "data" / "data-0.parquet").write_bytes(b"PAR1")
+    good, bad = (
+        ray_engine._score({"shard": number}, str(tmp_path / "out"), Settings(8))
+        for number in (2, 3)
+    )
+    assert ray_engine._outcome(good) == (2, 10)  # the end of a row group of 50
+    with pytest.raises(SpecError, match=r"cannot read .*data-0\.parquet"):
+        ray_engine._outcome(bad)
 
 
 @pytest.mark.slow
@@ -299,6 +315,38 @@ def test_wrong_columns_are_told(parquet, tmp_path, case):
     assert not list((tmp_path / "out").glob("part-*"))
 
 
+def test_a_file_that_is_damaged_or_changes_is_told(tmp_path):
+    """Found by the worker, since the plan is made before."""
+    one = write_parquet(tmp_path / "data", files=1, group=20)
+    path, npy = tmp_path / "data" / "data-0.parquet", tmp_path / "x.npy"
+    np.save(npy, X)
+    content = path.read_bytes()
+
+    def changed(file, new):
+        return lambda *_: file.write_bytes(new) if isinstance(new, bytes) else new()
+
+    def fewer():
+        pq.write_table(pq.read_table(path).slice(0, 30), path, row_group_size=2)
+
+    ids = Choices(keys=("id",))
+    cases = [
+        ("changed-data", [one], ids, changed(path, fewer)),
+        (
+            "unreadable-file",
+            [one],
+            ids,
+            changed(path, content[:2000] + bytes(4000) + content[6000:]),
+        ),
+        ("unreadable-file", [str(npy)], None, changed(npy, npy.read_bytes()[:9000])),
+    ]
+    for number, (wanted, data, choices, damage) in enumerate(cases):
+        path.write_bytes(content)
+        with pytest.raises(SpecError) as error:
+            score(MODEL, data, tmp_path / f"out{number}", choices, SMALL, damage)
+        assert ids_of(error) == [wanted]
+    assert not list(tmp_path.glob("out*/.part*"))
+
+
 def test_data_that_is_not_there_or_of_two_kinds_is_told(parquet, tmp_path):
     np.save(tmp_path / "x.npy", X[:2])
     wrong = {
@@ -331,6 +379,20 @@ def test_a_folder_with_something_else_is_left_alone(parquet, tmp_path):
     pq.write_table(result(out).slice(0, 1), out / "part-000000.parquet")
     with pytest.raises(SpecError, match="holds 1 rows instead of 2"):
         score(MODEL, [parquet], out)
+
+
+def test_a_folder_that_another_run_holds_is_left_alone(parquet, tmp_path):
+    def watch(*_):
+        with pytest.raises(SpecError, match="another run is at work"):
+            score(MODEL, [parquet], tmp_path / "out")
+
+    score(MODEL, [parquet], tmp_path / "out", watch=watch)
+
+
+def test_a_folder_that_cannot_be_made_is_told(parquet, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SpecError, match="cannot write to"):
+        score(MODEL, [parquet], tmp_path / "file" / "out")
 
 
 def test_a_result_without_a_value_for_each_row_is_refused(parquet, tmp_path):

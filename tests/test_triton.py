@@ -65,7 +65,7 @@ def test_the_model_takes_what_warms_it_up(name, max_batch):
         config(graph, Serving(max_batch=max_batch, preferred=(4,) * bool(max_batch), warm_up=True))
     )
     runner = open_session(netspec.compile(graph, target="onnx").content)
-    assert [each.batch_size for each in served.model_warmup] == ([1, 4, 16] if max_batch else [0])
+    assert [each.batch_size for each in served.model_warmup] == ([1, 4, 16] if max_batch else [1])
     for each in served.model_warmup:
         feeds = {}
         for key, value in each.inputs.items():

@@ -126,7 +126,7 @@ def _warm_ups(graph: Graph, serving: Serving) -> list[Mapping[str, Value]]:
     joins = serving.max_batch > 0
     for batch in sorted({1, *serving.preferred, serving.max_batch or 1}):
         inputs = [_warm_input(node, None if joins else batch) for node in sized.inputs]
-        words: dict[str, Value] = {"name": f"batch {batch}", "batch_size": batch if joins else 0}
+        words: dict[str, Value] = {"name": f"batch {batch}", "batch_size": batch if joins else 1}
         found.append({**words, "inputs": inputs})
     return found
 

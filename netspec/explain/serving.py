@@ -44,9 +44,17 @@ PAGES = {
         "The folder keeps the plan of its job: the model, the files with their sizes and times, the options and "
         "the parts. A run goes on only where all of that is the same, so that no part has rows of another job.",
     ),
+    "busy-job": Page(
+        "another run is at work on the output folder",
+        "Two runs of one job would do the same twice. A lock on the plan tells; it ends with the run that holds it.",
+    ),
     "damaged-part": Page(
         "a part holds another number of rows than was planned",
         "Parts appear whole or not at all, so something else has written to it. Without it the job does it anew.",
+    ),
+    "changed-data": Page(
+        "a data file has other rows than when the job was planned",
+        "Parts that are done belong to the file as it was. Data that changes is another job, in a folder of its own.",
     ),
     "served-version": Page(
         "a model repository has that version of the model already",

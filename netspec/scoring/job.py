@@ -22,7 +22,7 @@ from netspec.scoring.plan import (
     digest_of,
     pending,
     prove,
-    settle,
+    settled,
 )
 from netspec.scoring.worker import Settings, reading_of
 
@@ -76,9 +76,14 @@ def score(
     """
     choices, running, goal = choices or Choices(), running or Running(), Path(folder)
     plan = _plan(model, data, goal, choices, running)
-    settle(goal, plan)
-    if isinstance(model, bytes) and not (goal / MODEL).exists():
-        write_atomically(goal / MODEL, model)
+    with settled(goal, plan):
+        if isinstance(model, bytes) and not (goal / MODEL).exists():
+            write_atomically(goal / MODEL, model)
+        return _finish(goal, plan, running, watch)
+
+
+def _finish(goal: Path, plan: Plan, running: Running, watch: Watch) -> Summary:
+    """Do what is not done yet, and prove that all is there."""
     waiting = pending(goal, plan)
     left = sum(shard.rows for shard in waiting)
     workers = running.workers or (1 if left <= SMALL else os.cpu_count() or 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.files import write_atomically
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing keeps two runs apart
+    fcntl = None  # type: ignore[assignment]
 
 PLAN, MODEL = "_plan.json", "_model.onnx"
 """Names in the output folder; readers of Parquet datasets pass over those that begin with `_` or a dot."""
@@ -118,12 +124,32 @@ def read_plan(folder: Path) -> Plan | None:
         raise SpecError(Diagnostic("other-job", message, help=help_)) from None
 
 
-def settle(folder: Path, plan: Plan) -> None:
-    """Begin the job in its folder, or prove that it is the one that began there; drop what was half written.
+@contextmanager
+def settled(folder: Path, plan: Plan) -> Iterator[None]:
+    """Begin the job in its folder, or prove that it is the one that began there, and hold the folder meanwhile.
 
-    Raises `SpecError` where the folder holds another job's results, or files that are none.
+    What was half written is dropped. Raises `SpecError` where the folder holds another job's results or files that
+    are none, cannot be written to, or is held by another run.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot write to {folder}: {error.strerror}"
+        raise SpecError(Diagnostic("unwritable-file", reason)) from None
+    _match(folder, plan)
+    with (folder / PLAN).open("rb") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = f"another run is at work on {folder}"
+                raise SpecError(Diagnostic("busy-job", message, help="wait for it")) from None
+        for path in folder.glob(".*.parquet.*"):
+            path.unlink(missing_ok=True)
+        yield
+
+
+def _match(folder: Path, plan: Plan) -> None:
     before = read_plan(folder)
     if before is None:
         if any(path.name[0] != "." for path in folder.iterdir()):
@@ -144,8 +170,6 @@ def settle(folder: Path, plan: Plan) -> None:
         )
         help_ = "choose another folder, or delete this one"
         raise SpecError(Diagnostic("other-job", message, help=help_))
-    for path in folder.glob(".*.parquet.*"):
-        path.unlink(missing_ok=True)
 
 
 def _differs(before: Plan, after: Plan, name: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from netspec.backend import need
+from netspec.diagnostics import SpecError
 from netspec.scoring.worker import Settings, scorer
 
 OBJECT_STORE = 2**28
@@ -37,12 +39,23 @@ def run(
             compute=data.TaskPoolStrategy(size=workers),
             num_cpus=1,
         )
-        yield from ((row["shard"], row["rows"]) for row in done.iter_rows())
+        yield from map(_outcome, done.iter_rows())
 
 
-def _score(row: Mapping[str, Any], folder: str, settings: Settings) -> dict[str, int]:
-    number = int(row["shard"])
-    return {"shard": number, "rows": scorer(folder, settings).score(number)}
+def _score(row: Mapping[str, Any], folder: str, settings: Settings) -> dict[str, Any]:
+    """The rows of a shard, or what is wrong with it: Ray makes another exception of each that it passes on."""
+    number, wrong, rows = int(row["shard"]), b"", 0
+    try:
+        rows = scorer(folder, settings).score(number)
+    except SpecError as error:
+        wrong = pickle.dumps(error)
+    return {"shard": number, "rows": rows, "wrong": wrong}
+
+
+def _outcome(row: Mapping[str, Any]) -> tuple[int, int]:
+    if row["wrong"]:
+        raise pickle.loads(row["wrong"])
+    return row["shard"], row["rows"]
 
 
 @contextmanager

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.pictures import SUFFIXES
 from netspec.scoring import images, numpy_files, parquet_files
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Plan, Shard
+
+_DAMAGE = (OSError, EOFError, ValueError, BadZipFile, zlib.error)
+"""What libraries raise for a file that is not what it seemed; Arrow's own is a `ValueError`."""
 
 
 class Kind(NamedTuple):
@@ -95,6 +100,17 @@ def cut(files: Sequence[str], rows: int, reading: Reading) -> tuple[Shard, ...]:
 
 
 def read(plan: Plan, shard: Shard, reading: Reading) -> Iterator[Batch]:
-    """A shard's rows, in batches."""
-    source = shard.files[0] if shard.files else shard.source
-    return kind_of(source).read(shard, reading._replace(root=plan.root))
+    """A shard's rows, in batches. Raises `SpecError` where a file is damaged or has changed since it was planned."""
+    source, count = shard.files[0] if shard.files else shard.source, 0
+    try:
+        for batch in kind_of(source).read(shard, reading._replace(root=plan.root)):
+            count += len(batch.rows)
+            yield batch
+    except _DAMAGE as error:
+        reason = str(error).split("\n")[0] or "it ends too soon"
+        raise SpecError(
+            Diagnostic("unreadable-file", f"cannot read {shard.source}: {reason}")
+        ) from None
+    if count != shard.rows:
+        message = f"{shard.source} has not the rows that it had when the job was planned"
+        raise SpecError(Diagnostic("changed-data", message, help="score it into another folder"))

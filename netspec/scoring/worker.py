@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from netspec.backend import need
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.runtime import Provider, Runner, open_session
 from netspec.scoring import sources
 from netspec.scoring.batches import Batch, Reading
@@ -54,9 +55,15 @@ class Scorer:
         shard = self.plan.shards[number]
         if (self.folder / shard.part).exists():
             return shard.rows
-        with _Part(self.folder, shard) as part:
-            for batch in sources.read(self.plan, shard, self.reading):
-                part.add(table(batch, self._run(batch), self.plan.choices))
+        try:
+            with _Part(self.folder, shard) as part:
+                for batch in sources.read(self.plan, shard, self.reading):
+                    part.add(table(batch, self._run(batch), self.plan.choices))
+        except (
+            OSError
+        ) as error:  # of the disk: what is wrong with a file of the data is told by its reader
+            message = f"{self.folder / shard.part} cannot be made: {error.strerror or error}"
+            raise SpecError(Diagnostic("unwritable-file", message)) from None
         return part.rows
 
     def _run(self, batch: Batch) -> dict[str, Array]:
@@ -98,7 +105,6 @@ class _Part:
 
     def __init__(self, folder: Path, shard: Shard) -> None:
         self.goal = folder / shard.part
-        self.shard = shard
         self.rows = 0
         self._held: list[Any] = []
         self._bytes = 0
@@ -129,7 +135,6 @@ class _Part:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
-                assert self.rows == self.shard.rows, (self.rows, self.shard)
                 self._flush()
                 self._writer.close()
                 self._file.flush()
