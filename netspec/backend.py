@@ -307,6 +307,16 @@ def one_framework(*targets: str) -> None:
         os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
+def check_trains(graph: Graph) -> None:
+    """Raise a `SpecError` where a graph was rewritten for inference alone."""
+    if graph.inference_only:
+        message = (
+            f"`{graph.name}` was rewritten for inference, and would train otherwise than the spec"
+        )
+        help_ = "train the network as it is, and run the passes on what comes of it"
+        raise SpecError(Diagnostic("inference-only", message, help=help_))
+
+
 def need(module: str, extra: str) -> Any:
     """Import a framework, or raise a `SpecError` that names the command which installs it."""
     try:

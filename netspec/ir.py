@@ -86,6 +86,7 @@ class Output(BaseModel):
 class Graph(BaseModel):
     """A whole network. Nodes stand in an order in which each comes after its inputs.
 
+    One that is `inference_only` computes what the network does at inference, and would train otherwise.
     Two graphs are equal when they compute the same under the same names; where they were written
     (`positions`, by node or scope path) does not count.
     """
@@ -98,6 +99,7 @@ class Graph(BaseModel):
     outputs: tuple[Output, ...]
     scopes: tuple[Scope, ...] = ()
     positions: dict[str, Position] = {}
+    inference_only: bool = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Graph) and self._identity == other._identity
@@ -107,7 +109,8 @@ class Graph(BaseModel):
 
     @property
     def _identity(self) -> tuple[object, ...]:
-        return self.version, self.name, self.nodes, self.outputs, self.scopes
+        parts = (self.version, self.name, self.nodes, self.outputs, self.scopes)
+        return *parts, self.inference_only
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -164,9 +167,19 @@ class Graph(BaseModel):
             if node.shares is None:
                 yield from self.weights_of(node)
 
+    def having(self, **changes: Any) -> "Graph":
+        """The graph with some of its fields changed."""
+        kept = {field: getattr(self, field) for field in type(self).model_fields}
+        return Graph(**(kept | changes))
+
+    @property
+    def _unsaid(self) -> set[str]:
+        """What JSON does not say: graphs as a spec gives them are for training too."""
+        return set() if self.inference_only else {"inference_only"}
+
     def to_json(self, *, indent: int | None = 2) -> str:
         """The graph as JSON; `from_json` gives an equal graph back."""
-        return self.model_dump_json(indent=indent)
+        return self.model_dump_json(indent=indent, exclude=self._unsaid)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Graph":
@@ -176,5 +189,5 @@ class Graph(BaseModel):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over all that the graph means (not where it was written), in hex."""
-        content = self.model_dump(mode="json", exclude={"positions"})
+        content = self.model_dump(mode="json", exclude={"positions", *self._unsaid})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

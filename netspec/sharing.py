@@ -145,8 +145,7 @@ def _renamed(graph: Graph, moved: Mapping[str, str], shares: Mapping[str, str]) 
             "shares": None if owner is None else path(owner),
         }
         nodes.append(node.model_copy(update=changes))
-    return Graph(
-        name=graph.name,
+    return graph.having(
         nodes=tuple(nodes),
         outputs=tuple(Output(name=each.name, node=path(each.node)) for each in graph.outputs),
         scopes=tuple(scope.model_copy(update={"path": path(scope.path)}) for scope in graph.scopes),

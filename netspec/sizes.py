@@ -55,8 +55,7 @@ def bind(graph: Graph, sizes: Mapping[str, int]) -> Graph:
         message = f"`{graph.name}` cannot take {given}, because of `{node.name}`: {reason}"
         at = graph.positions.get(node.name)
         raise SpecError(Diagnostic("impossible-size", message, position=at))
-    kept = {field: getattr(graph, field) for field in Graph.model_fields if field != "nodes"}
-    return Graph(**kept, nodes=tuple(nodes))
+    return graph.having(nodes=tuple(nodes))
 
 
 def propose(graph: Graph, draw: Callable[[int, int], int]) -> dict[str, int]:

@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 import netspec
+from netspec.backend import load_backend
 from netspec.cli import main
 from netspec.diagnostics import SpecError
-from netspec.passes import CATALOGUE, OPTIMIZE, find
+from netspec.passes import CATALOGUE, OPTIMIZE, Model, find, run_passes
+from netspec.passes.validate import InvalidGraph
 
 NET = "net small { input 3 6 6 -> conv 4 3 -> bn -> relu -> conv 4 1 bias=false -> bn }"
 
@@ -51,3 +53,39 @@ def test_the_command_line_orders_and_adds_up_what_is_asked_for(tmp_path):
     assert len(texts) == 1
     assert "BatchNorm" not in texts.pop()
     assert run(main, ["passes"]).output.split()[0] == OPTIMIZE[0]
+
+
+def test_a_rewritten_network_says_so_and_does_not_train():
+    graph = netspec.parse(NET)
+    for names, inference_only in (([], False), (["mc-dropout"], False), (OPTIMIZE, True)):
+        found = netspec.optimize(graph, passes=names).graph
+        assert found.inference_only == inference_only
+        assert ("inference_only" in found.to_json()) == inference_only
+        assert type(found).from_json(found.to_json()) == found
+    assert "Rewritten for inference" in netspec.compile(found, target="torch").text
+    assert "Rewritten for inference" not in netspec.compile(graph, target="torch").text
+    assert found.fingerprint != found.having(inference_only=False).fingerprint
+    weights = netspec.init_weights(found)
+    session = load_backend("reference").open_session(found, weights, "float64")
+    x = np.ones((2, 3, 6, 6))
+    y = session.predict({"input": x})
+    with pytest.raises(SpecError, match="`small` was rewritten for inference"):
+        session.train_step({"input": x}, y)
+
+
+def test_a_pass_that_adds_work_is_a_fault():
+    model = Model(netspec.parse(NET))
+    for text, fault in (
+        (NET.replace("relu", "relu -> relu"), "makes 7 nodes of 6"),
+        (NET.replace("-> relu", "-> scale"), "makes 2176 multiply-adds of 2112"),
+    ):
+        dear = Model(netspec.parse(text))
+        with pytest.raises(InvalidGraph, match=fault):
+            run_passes(model, [lambda _, dear=dear: dear])
+
+
+def test_a_pass_that_breaks_a_graph_is_a_fault():
+    graph = netspec.parse(NET)
+    torn = graph.having(nodes=graph.nodes[:2] + graph.nodes[3:])
+    with pytest.raises(InvalidGraph, match="which no node before it gives"):
+        run_passes(Model(graph), [lambda _: Model(torn)])

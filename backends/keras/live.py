@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from netspec.backend import Step, need
+from netspec.backend import Step, check_trains, need
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.rows import held_axes
 from netspec.backends.keras.running import inference, pull_back
@@ -77,6 +77,7 @@ class KerasSession:
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """A forward and a backward pass in training mode with dropout at rate 0."""
+        check_trains(self._graph)
         tensors = slots(self.model, self._graph)
         trainable = [slot for slot in tensors if slot.weight.trainable]
         variables = {id(v): v for slot in trainable for v in slot.variables}

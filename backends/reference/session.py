@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from netspec.backend import Step
+from netspec.backend import Step, check_trains
 from netspec.backends.reference.rows import ROWS, Applied, Result
 from netspec.ir import Graph, Node, weight_path
 from netspec.sizes import bind, measure, unknowns
@@ -50,6 +50,7 @@ class ReferenceSession:
 
         A shared layer's statistics move at each of its uses, in the order of the nodes.
         """
+        check_trains(self._graph)
         if self._unknowns:
             return self._sized(inputs).train_step(inputs, cotangents)
         results: dict[str, Result] = {}

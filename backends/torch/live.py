@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from netspec.backend import Step, need
+from netspec.backend import Step, check_trains, need
 from netspec.backends.torch.module import emit_module
 from netspec.backends.torch.weights import load_into, read_from
 from netspec.ir import Graph
@@ -58,6 +58,7 @@ class TorchSession:
 
     def train_step(self, inputs: Mapping[str, Array], cotangents: Mapping[str, Array]) -> Step:
         """A forward and a backward pass in `train` mode with dropout at rate 0."""
+        check_trains(self._graph)
         self._module.train()
         feeds = self._feed(inputs)
         learned = {n: p for n, p in self._module.named_parameters() if p.requires_grad}

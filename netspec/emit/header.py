@@ -22,6 +22,8 @@ def header(graph: Graph, *, channels_last: bool) -> str:
             rows.append(f"{label:<8} {_batched(shape, channels_last)}")
     trainable = sum(prod(weight.shape) for _, weight in graph.weights() if weight.trainable)
     rows.append(f"Weights: {trainable:,} trainable parameters")
+    if graph.inference_only:
+        rows.append("Rewritten for inference: it does not train as the spec does.")
     title = _plain(f"{graph.name}, compiled by netspec{_origin(graph)}.")
     return "\n".join([f'"""{title}', "", *rows, '"""', ""])
 

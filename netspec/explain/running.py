@@ -50,6 +50,11 @@ PAGES = {
         "there is no pass of that name",
         "`netspec passes` lists them.",
     ),
+    "inference-only": Page(
+        "a network that was rewritten for inference should train",
+        "The passes move batch norms into other layers and leave dropout out, which changes what training "
+        "does. Train the network as the spec has it; then compile it with `-O` and the weights.",
+    ),
     "unsupported": Page(
         "a target cannot do what is asked",
         "Some ops or forms of them have no exact counterpart in a framework. That is said before anything "

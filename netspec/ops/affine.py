@@ -167,6 +167,11 @@ class Rescale(Op):
         """Unchanged."""
         return inputs[0]
 
+    def macs(self, output: Shape, *inputs: Shape) -> int:
+        """One per element."""
+        del inputs
+        return output.elements
+
     def is_identity(self, *inputs: Shape) -> bool:
         """By 1, of 0."""
         del inputs

@@ -61,7 +61,7 @@ def verify(
     given = random_weights(graph, seed) if weights is None else weights
     check_weights(graph, given)
     weights = {name: array.astype(np.float32) for name, array in given.items()}
-    exercise, sizes = _draw(graph, batches, seed, train=not passes)
+    exercise, sizes = _draw(graph, batches, seed, train=not (passes or graph.inference_only))
     task = original = _task(graph, weights, exercise)
     if passes:
         task = _task(graph, weights, exercise, passes)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.dim import below
 from netspec.ir import Graph
-from netspec.passes.validate import validate
+from netspec.passes.validate import InvalidGraph, validate
 
 if TYPE_CHECKING:
     from netspec.weights import Weights
@@ -47,10 +48,14 @@ class Listed(NamedTuple):
     place: str
     """Its module below `netspec.passes` and its function: `fold_batchnorm:fold_batchnorm`."""
     summary: str
+    trains: bool = False
+    """Whether the network that it gives trains as the spec says."""
+    adds_work: bool = False
+    """Whether it may add multiply-adds or nodes, for what they save elsewhere. Others may not."""
 
 
 CATALOGUE: Mapping[str, Listed] = {
-    "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference"),
+    "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference", trains=True),
     "drop-unused": Listed("drop_unused:drop_unused", "nodes and weights that lead to no result"),
     "drop-identity": Listed(
         "drop_identity:drop_identity", "dropout, and what else changes nothing at inference"
@@ -72,6 +77,10 @@ CATALOGUE: Mapping[str, Listed] = {
     "affine-forward": Listed(
         "affine.propagate:affine_forward", "affine maps that are left into the layers behind them"
     ),
+    "merge-linear": Listed(
+        "merge_linear:merge_linear",
+        "one layer for two linear ones in a row, where that costs no more",
+    ),
     "merge-branches": Listed(
         "merge_branches:merge_branches", "linear branches that are added up become one layer"
     ),
@@ -81,10 +90,12 @@ CATALOGUE: Mapping[str, Listed] = {
     "constant-map": Listed(
         "constant_map:constant_map",
         "affine maps into padded convolutions, which then add a constant: for INT8",
+        adds_work=True,
     ),
     "norm-as-conv": Listed(
         "norm_as_conv:norm_as_conv",
         "batch norms that are left as depthwise convolutions: for INT8",
+        adds_work=True,
     ),
 }
 """The passes by name, in the order in which `-O` runs them."""
@@ -109,29 +120,51 @@ def find(name: str) -> Pass:
 def optimize(
     graph: Graph, weights: Weights | None = None, passes: Iterable[str] = OPTIMIZE
 ) -> Model:
-    """The network after these passes, for inference only, with notes of what each did.
+    """The network after these passes, with notes of what each did; where they changed it, for inference only.
 
     All arithmetic is float64; at the end what was computed is rounded once, to the widest dtype of those given.
     The passes run in turns until none changes anything. Raises `SpecError` for a name that is none.
     """
-    steps = [find(name) for name in passes]
+    names = list(passes)
+    steps = [find(name) for name in names]
+    dear = [step for step, name in zip(steps, names, strict=True) if CATALOGUE[name].adds_work]
     if not steps:
         return Model(graph, weights)
     model, done = Model(graph, weights), list[Note]()
     while True:
-        before, model = model.graph, run_passes(model._replace(notes=()), steps)
-        if model.graph == before:
-            notes = (*done, *(note for note in model.notes if not note.changed))
-            return Model(model.graph, _rounded(model.weights, weights), notes)
+        before, model = model.graph, run_passes(model._replace(notes=()), steps, dear)
         done += (note for note in model.notes if note.changed)
+        if model.graph == before:
+            break
+    if model.graph != graph and not all(CATALOGUE[name].trains for name in names):
+        model = model._replace(graph=model.graph.having(inference_only=True))
+    notes = (*done, *(note for note in model.notes if not note.changed))
+    return Model(model.graph, _rounded(model.weights, weights), notes)
 
 
-def run_passes(model: Model, passes: Iterable[Pass]) -> Model:
-    """The model after these passes in their order, each held to the invariants of a graph."""
+def run_passes(model: Model, passes: Iterable[Pass], dear: Container[Pass] = ()) -> Model:
+    """The model after these passes in their order, each held to the invariants of a graph and to the cost rule.
+
+    The rule: but for those that are `dear`, no pass may add multiply-adds or nodes. Raises `InvalidGraph`.
+    """
     for step in passes:
-        model = step(model)
-        validate(model.graph)
+        before, model = model.graph, step(model)
+        if model.graph is not before:
+            validate(model.graph)
+            if step not in dear:
+                _check_cost(step, before, model.graph)
     return model
+
+
+def _check_cost(step: Pass, before: Graph, after: Graph) -> None:
+    for what, count in (("multiply-adds", _macs), ("nodes", lambda graph: len(graph.nodes))):
+        if below(count(before), count(after)):
+            fault = f"`{step.__name__}` makes {count(after)} {what} of {count(before)}"
+            raise InvalidGraph(after.name, (fault,))
+
+
+def _macs(graph: Graph) -> int:
+    return sum(node.op.macs(node.shape, *graph.input_shapes(node)) for node in graph.nodes)
 
 
 def _rounded(weights: Weights | None, given: Weights | None) -> Weights | None:

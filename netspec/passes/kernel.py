@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netspec.backend import need
@@ -66,6 +67,20 @@ class Kernel(NamedTuple):
         found: Array = np.einsum("goi,gi->go", taps, values.reshape(groups, inputs))
         return found.reshape(-1)
 
+    def after(self, first: Kernel) -> Kernel:
+        """What `first` and then this layer do; one of the two has a single tap."""
+        if self.weight.shape[0] != first.weight.shape[0]:
+            return self.ungrouped().after(first.ungrouped())
+        groups, outputs, middle, *own = self.weight.shape
+        _, _, inputs, *others = first.weight.shape
+        last = np.moveaxis(self.weight.astype(np.float64), 2, -1).reshape(groups, -1, middle)
+        product = last @ first.weight.astype(np.float64).reshape(groups, middle, -1)
+        window = others if prod(own) == 1 else own
+        apart = product.reshape(groups, outputs, prod(own), inputs, prod(others))
+        whole = apart.swapaxes(2, 3).reshape(groups, outputs, inputs, *window)
+        kernel = self._replace(weight=whole)
+        return kernel if first.bias is None else kernel.plus(self.of_constants(first.bias))
+
     def ungrouped(self) -> Kernel:
         """The same layer with one group: what lies between two groups is zero."""
         groups, outputs, inputs, *rest = self.weight.shape
@@ -96,11 +111,15 @@ def read_kernel(op: Linear, weights: Mapping[str, Array], stem: str) -> Kernel:
 
 
 def write_kernel(op: Linear, kernel: Kernel, stem: str) -> dict[str, Array]:
-    """The weights of the layer under their names; the inverse of `read_kernel`."""
-    weight = _outward(op, kernel.weight)
-    return {f"{stem}.weight": weight} | (
-        {} if kernel.bias is None else {f"{stem}.bias": kernel.bias}
-    )
+    """The weights of the layer under their names; the inverse of `read_kernel`.
+
+    An embedding adds nothing: each vector of its table takes the bias.
+    """
+    weight, bias = kernel
+    if isinstance(op, Embed) and bias is not None:
+        weight, bias = weight + bias[:, np.newaxis], None
+    found = {f"{stem}.weight": _outward(op, weight)}
+    return found if bias is None else {**found, f"{stem}.bias": bias}
 
 
 def _inward(op: Linear, weight: Array) -> Array:

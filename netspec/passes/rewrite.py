@@ -31,8 +31,7 @@ def rewrite(graph: Graph, changed: Mapping[str, Node], replaced: Mapping[str, st
     after = {parent for node in nodes for parent in parents(node.name)}
     emptied = before - after
     gone = emptied | replaced.keys()
-    return Graph(
-        name=graph.name,
+    return graph.having(
         nodes=tuple(nodes),
         outputs=tuple(
             Output(name=output.name, node=replaced.get(output.node, output.node))

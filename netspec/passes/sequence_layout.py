@@ -161,11 +161,9 @@ class _Conversion:
                 name = read(self.original[name], self._axes(name), None)
             outputs.append(Output(name=output.name, node=name))
         gone = self.before.by_name.keys() - nodes.keys()
-        return Graph(
-            name=self.before.name,
+        return self.before.having(
             nodes=placed.in_order(nodes),
             outputs=tuple(outputs),
-            scopes=self.before.scopes,
             positions={path: at for path, at in self.before.positions.items() if path not in gone},
         )
 

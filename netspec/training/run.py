@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from netspec.backend import check_trains
 from netspec.compiler import trainable
 from netspec.training import checkpoint as files
 from netspec.training.checkpoint import Best, Checkpoint
@@ -76,6 +77,7 @@ def train(
     After each epoch the state goes to the file `checkpoint`; `resume` goes on from there, exactly. Ctrl-C ends
     the run with what it has. Raises `SpecError` where data, recipe or checkpoint do not fit the network.
     """
+    check_trains(graph)
     task = plan(graph, data, recipe, place)
     test = data.test and examples_of(task.graph, data.test, task.objective, "test")
     backend = trainable(framework)

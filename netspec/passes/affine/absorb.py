@@ -16,7 +16,7 @@ from netspec.ops.embedding import Embed
 from netspec.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
 from netspec.ops.param import Param
 from netspec.passes.affine.maps import Blocked, Map, read_map
-from netspec.passes.kernel import LINEAR, Kernel, Linear, read_kernel, write_kernel
+from netspec.passes.kernel import LINEAR, Linear, read_kernel, write_kernel
 from netspec.shape import Shape
 
 if TYPE_CHECKING:
@@ -123,20 +123,15 @@ def _linear_behind(op: Linear, layer: Layer, change: Map, weights: Weights | Non
     if not change.is_shift:
         kernel = kernel.with_outputs_scaled(scale)
     if not change.is_scale:
-        kernel = _table_shifted(kernel, shift) if isinstance(op, Embed) else kernel.plus(shift)
+        kernel = kernel.plus(shift)
     return Absorbed(changed, write_kernel(op, kernel, layer.stem))
-
-
-def _table_shifted(kernel: Kernel, shift: Array) -> Kernel:
-    """An embedding adds nothing: each of its vectors is shifted."""
-    return kernel._replace(weight=kernel.weight + shift[:, np.newaxis])
 
 
 def _linear_in_front(
     op: Conv | ConvTranspose | Dense, layer: Layer, change: Map, weights: Weights | None
 ) -> Absorbed:
     scale, shift = change.per_channel(layer.inputs[0])
-    if not change.is_scale and (reason := _uneven(op)) is not None:
+    if not change.is_scale and (reason := uneven(op)) is not None:
         raise Blocked(reason)
     changed = op if change.is_scale else _biased(op)
     if weights is None:
@@ -153,7 +148,7 @@ def _biased(op: Op) -> Op:
     return op.model_copy(update={"bias": True})
 
 
-def _uneven(op: Conv | ConvTranspose | Dense) -> str | None:
+def uneven(op: Conv | ConvTranspose | Dense) -> str | None:
     """Why an input that is alike everywhere does not give an output that is, or None."""
     if isinstance(op, ConvTranspose):
         plain = {*op.kernel, *op.stride} == {1} and not any((*op.padding, *op.output_padding))
