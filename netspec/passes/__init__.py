@@ -127,12 +127,12 @@ def optimize(
     """
     names = list(passes)
     steps = [find(name) for name in names]
-    dear = [step for step, name in zip(steps, names, strict=True) if CATALOGUE[name].adds_work]
+    thrifty = [s for s, name in zip(steps, names, strict=True) if not CATALOGUE[name].adds_work]
     if not steps:
         return Model(graph, weights)
     model, done = Model(graph, weights), list[Note]()
     while True:
-        before, model = model.graph, run_passes(model._replace(notes=()), steps, dear)
+        before, model = model.graph, run_passes(model._replace(notes=()), steps, thrifty)
         done += (note for note in model.notes if note.changed)
         if model.graph == before:
             break
@@ -142,16 +142,16 @@ def optimize(
     return Model(model.graph, _rounded(model.weights, weights), notes)
 
 
-def run_passes(model: Model, passes: Iterable[Pass], dear: Container[Pass] = ()) -> Model:
-    """The model after these passes in their order, each held to the invariants of a graph and to the cost rule.
+def run_passes(model: Model, passes: Iterable[Pass], thrifty: Container[Pass] = ()) -> Model:
+    """The model after these passes in their order, each held to the invariants of a graph.
 
-    The rule: but for those that are `dear`, no pass may add multiply-adds or nodes. Raises `InvalidGraph`.
+    Those that are `thrifty` may add neither multiply-adds nor nodes. Raises `InvalidGraph`.
     """
     for step in passes:
         before, model = model.graph, step(model)
         if model.graph is not before:
             validate(model.graph)
-            if step not in dear:
+            if step in thrifty:
                 _check_cost(step, before, model.graph)
     return model
 
