@@ -52,8 +52,8 @@ def draw(report: Report, form: str) -> bytes:
         panel.spines[["top", "right"]].set_visible(False)
     buffer = BytesIO()
     with mpl.rc_context({"svg.hashsalt": report.fingerprint}):
-        figure.savefig(buffer, format=form, dpi=150, metadata=_UNDATED[form])
+        figure.savefig(buffer, format=form, dpi=150, metadata=UNDATED[form])
     return buffer.getvalue()
 
 
-_UNDATED = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+UNDATED = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}

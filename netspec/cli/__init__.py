@@ -35,6 +35,8 @@ COMMANDS = {
     "deploy": ("serving:deploy", "Lay a network out for a server (Triton)."),
     "score": ("serving:score", "Score a dataset of any size with a model."),
     "doctor": ("health:doctor", "Say what of this machine works, and mend the rest."),
+    "ablate": ("experimenting:ablate", "Tell what layers of SPEC are worth, by training."),
+    "tune": ("experimenting:tune", "Choose parameters of SPEC by cross-validation."),
     "weights": ("weighing:weights_group", "Make, show, convert and compare weight files."),
 }
 """Of each command: where it stands below `netspec.cli`, and what `--help` says of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -182,8 +182,12 @@ def load_graph(
     settings: tuple[str, ...],
     input_shape: tuple[int | str, ...] | None,
     bounds: tuple[str, ...] = (),
+    overrides: Mapping[str, object] | None = None,
 ) -> Graph:
-    """The graph of a spec in a file or on stdin, as the shared options select, size and bound it."""
+    """The graph of a spec in a file or on stdin, as the shared options select, size and bound it.
+
+    `overrides` set parameters of the net on top of `settings`.
+    """
     from netspec.compiler import load, parse
     from netspec.files import decode
     from netspec.language.expand import parse_override
@@ -192,7 +196,7 @@ def load_graph(
     limits = with_settings(bounds)
     options: dict[str, Any] = {
         "net": net,
-        "overrides": dict(parse_override(setting) for setting in settings),
+        "overrides": {**dict(map(parse_override, settings)), **(overrides or {})},
         "input_shape": input_shape,
         "limits": limits,
     }

@@ -7,7 +7,17 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.explain import measuring, names, running, serving, shapes, sharing, text, training
+from netspec.explain import (
+    experiments,
+    measuring,
+    names,
+    running,
+    serving,
+    shapes,
+    sharing,
+    text,
+    training,
+)
 from netspec.explain.page import Page
 
 MISTAKES = {
@@ -17,6 +27,7 @@ MISTAKES = {
     "Shapes": shapes.PAGES,
     "Files, weights, targets and runs": running.PAGES,
     "Training": training.PAGES,
+    "Experiments": experiments.PAGES,
     "Benchmarks and quantization": measuring.PAGES,
     "Sampling, scoring and deployment": serving.PAGES,
 }
