@@ -264,4 +264,4 @@ def test_an_outcome_of_a_diverged_run_does_not_count():
     outcomes += [Outcome("other", s, 0.5, History(), "finished") for s in range(2)]
     outcomes.append(Outcome("other", 2, float("nan"), History(), "diverged"))
     findings = _findings(forms, outcomes)
-    assert findings[1].comparison.difference.count == 2
+    assert findings[1].comparison.difference.size == 2

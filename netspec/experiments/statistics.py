@@ -18,7 +18,7 @@ class Estimate(NamedTuple):
     mean: float
     low: float
     high: float
-    count: int
+    size: int
 
 
 class Comparison(NamedTuple):

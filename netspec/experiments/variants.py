@@ -130,7 +130,8 @@ def _chosen(graph: Graph, what: str) -> list[tuple[str, ...]]:
     if any(scope.path == what for scope in graph.scopes):
         return [tuple(n.name for n in graph.nodes if n.name.startswith(f"{what}."))]
     test = _matcher(what)
-    if found := [(node.name,) for node in graph.nodes if test(node.op) and node.inputs]:
+    found: list[tuple[str, ...]] = [(n.name,) for n in graph.nodes if test(n.op) and n.inputs]
+    if found:
         return found
     kinds = {node.op.kind for node in graph.nodes} | {_family(type(n.op)) for n in graph.nodes}
     known = [*kinds, *graph.by_name, *(scope.path for scope in graph.scopes)]
@@ -164,8 +165,9 @@ def _biased(graph: Graph, replaced: Mapping[str, str]) -> list[str]:
         node = graph.by_name[name]
         if isinstance(node.op, BatchNorm):
             layer = graph.by_name[node.inputs[0]]
-            linear = isinstance(layer.op, Conv | ConvTranspose | Dense)
-            if linear and not layer.op.bias and len(graph.readers[layer.name]) == 1:
+            if not isinstance(layer.op, Conv | ConvTranspose | Dense) or layer.op.bias:
+                continue
+            if len(graph.readers[layer.name]) == 1:
                 found[graph.owner(layer).name] = None
     return list(found)
 
