@@ -104,7 +104,8 @@ def bench(
     torch-export-ort.
     """
     from netspec.bench import bench as bench_graph
-    from netspec.bench.picture import draw, form_of
+    from netspec.bench.picture import draw
+    from netspec.pictures import form_of
 
     picture = None if output is None else form_of(output)
     graph = load_graph(**spec)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
-from netspec.backend import need
-from netspec.bench.picture import UNDATED, form_of
 from netspec.experiments.ablation import Ablation
+from netspec.pictures import content, form_of, panels
 from netspec.weights import np
 
 
 def draw(ablation: Ablation, path: str) -> bytes:
     """The content of a file of that name. Runs that ended early go on at their last value."""
-    form = form_of(path)
-    need("matplotlib", "plot")
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = ablation.findings[0].outcomes[0].history.columns
     shown = [c for c in ("loss", "val_loss", f"val_{ablation.metric}") if c in columns]
-    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure, places = panels(1, len(shown), (5 * len(shown), 4))
     figure.suptitle(f"{ablation.network} on {ablation.data}")
-    for panel, column in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+    for panel, column in zip(places, shown, strict=True):
         for finding in ablation.findings:
             rows = [outcome.history.column(column) for outcome in finding.outcomes]
             length = max(map(len, rows), default=0)
@@ -35,9 +25,5 @@ def draw(ablation: Ablation, path: str) -> bytes:
             )
         panel.set_xlabel("epoch")
         panel.set_title(column.replace("val_", "validation "), loc="left")
-        panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)
-    buffer = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": ablation.network}):
-        figure.savefig(buffer, format=form, dpi=150, metadata=UNDATED[form])
-    return buffer.getvalue()
+    return content(figure, form_of(path))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
-from netspec.backend import need
-from netspec.bench.picture import form_of
+from netspec.pictures import content, form_of, panels
 from netspec.training.history import History
 
 
@@ -15,20 +13,11 @@ def draw(history: History, path: str, best: int | None = None) -> bytes:
 
     Raises `SpecError` where the name ends otherwise.
     """
-    form = form_of(path)
-    need("matplotlib", "plot")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     measures = [name for name in ("loss", "accuracy", "mae") if name in history.columns]
-    figure = Figure(figsize=(5 * len(measures), 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(measures), squeeze=False)[0]
-    for panel, measure in zip(panels, measures, strict=True):
+    figure, places = panels(1, len(measures), (5 * len(measures), 3.5))
+    for panel, measure in zip(places, measures, strict=True):
         _plot(panel, history, measure, best)
-    buffer = BytesIO()
-    figure.savefig(buffer, format=form, dpi=150)
-    return buffer.getvalue()
+    return content(figure, form_of(path))
 
 
 def _plot(panel: Any, history: History, measure: str, best: int | None) -> None:
@@ -41,5 +30,4 @@ def _plot(panel: Any, history: History, measure: str, best: int | None) -> None:
     panel.set_xlabel("epoch")
     panel.set_title(measure, loc="left")
     panel.xaxis.get_major_locator().set_params(integer=True)
-    panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False)
