@@ -26,10 +26,9 @@ from netspec.backends.torch.engines import export
 from netspec.bench.race import race
 from netspec.bench.workers import Entrant
 from netspec.passes import Model
-from netspec.quantization import quantize
-from netspec.quantization.convert import for_int8, to_onnx
+from netspec.quantization import Thresholds, quantize
+from netspec.quantization.convert import to_onnx
 from netspec.quantization.data import Data
-from netspec.quantization.int8 import quantize_static
 from netspec.weights import random_weights
 
 PLAIN = """
@@ -57,6 +56,7 @@ net digits(width=16) {
 }
 """
 EPOCHS = 12
+ANYTHING = Thresholds(max_error=np.inf)
 
 
 def measure(quick: bool) -> list[Result]:
@@ -87,9 +87,7 @@ def speed(
     data = Data({node.name: images})
     with TemporaryDirectory() as name:
         folder = Path(name)
-        ours = quantize_static(
-            to_onnx(for_int8(graph, weights)), data.batches(), method="minmax", reduce_range=False
-        )
+        ours = quantize(graph, weights, data, thresholds=ANYTHING, rounds=0).content
         (folder / "ours.onnx").write_bytes(ours)
         (folder / "float32.onnx").write_bytes(to_onnx(Model(graph, weights)))
         others = list(of_the_tools(graph, weights, data, folder))

@@ -108,7 +108,7 @@ def test_a_table_says_what_was_left_out(run, monkeypatch):
         lambda name: None if name in ("torch", "keras", "openvino") else there(name),
     )
     text = run("--rounds", "1", "--threads", "2", "--clock", "processor").stdout
-    assert "small: inference on 2 threads, 1 round, processor time (" in text
+    assert "small: inference on 2 threads, 1 round, processor time\n" in text
     assert "batch 1, ratios to ort" in text
     assert "openvino is left out: the package `openvino` is not installed" in text
     assert "missing-package" in run("--runtime", "torch", code=1).output

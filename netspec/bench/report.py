@@ -56,7 +56,7 @@ class Report(NamedTuple):
         about = (
             f"{counted(self.threads, 'thread')}, {counted(self.rounds, 'round')}, {self.clock} time"
         )
-        yield f"{self.network}: inference on {about} ({self.machine})"
+        yield f"{self.network}: inference on {about}"
         for batch in dict.fromkeys(row.batch for row in self.rows):
             rows = [row for row in self.rows if row.batch == batch]
             yield ""
@@ -69,7 +69,7 @@ class Report(NamedTuple):
         for skipped in self.skipped:
             cure = f" ({skipped.help})" if skipped.help else ""
             yield f"{skipped.name} is left out: {skipped.reason}{cure}"
-        yield ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        yield ", ".join([self.machine, *(f"{name} {v}" for name, v in self.versions.items())])
 
 
 def cells(row: Row) -> tuple[str, ...]:

@@ -31,9 +31,10 @@ def constant_map(model: Model) -> Model:
 
     1. A map (batch norm, `scale`, `shift`, ...) goes where all that reads it are convolutions that pad with zeros,
        or not at all, through whatever lets the map pass (`affine.through`: pools, for one).
-    2. Its scales go into the filters. Its shifts meet the padding, which is zero behind the map: what
-       they become is not one number for each filter, but one for each filter and position. Where all
-       positions are alike it goes into the bias; else it is a `param` of the output's shape, which is added.
+    2. Its scales go into the filters. Its shifts meet the padding, which is zero behind the map: what they become
+       is not one number for each filter, but one for each filter and position. What it is where no padding is
+       read goes into the bias; where the padding makes a difference, the rest is a `param` of the output's
+       shape, which is added. So it is zero but at the borders, and small: rounded to 8 bits, it costs little.
     3. The arithmetic is float64, from the weights, which must be known.
     4. A map stays where it or a reader is shared, has numbers that are not finite, or sizes that are known only at
        run time.
@@ -74,14 +75,13 @@ def _folded(model: Model, node: Node) -> Model:
         scale, shift = before.per_channel(x)
         kernel = read_kernel(conv.op, weights, conv.name)
         reply = _reply(conv.op, kernel, shift, x, conv.shape)
-        kernel = kernel.with_inputs_scaled(scale)
-        if (alike := _alike(reply)) is not None:
-            kernel = kernel.plus(alike)
-            changed[conv.name] = _biased(conv)
-        else:
+        inner = kernel.of_constants(shift)
+        kept |= write_kernel(conv.op, kernel.with_inputs_scaled(scale).plus(inner), conv.name)
+        changed[conv.name] = _biased(conv)
+        if not _is_alike(reply):
             added[conv.name] = _addition(graph, conv)
-            kept[added[conv.name][0].name] = _in_place(reply, conv.shape)[None]
-        kept |= write_kernel(conv.op, kernel, conv.name)
+            rest = reply - inner.reshape(-1, *(1,) * (reply.ndim - 1))
+            kept[added[conv.name][0].name] = np.moveaxis(rest, 0, conv.shape.axes.index("c"))[None]
     convs = [conv for conv, _ in found]
     if not all(np.isfinite(kept[name]).all() for conv in convs for name in _own(kept, conv)):
         raise Blocked("would give weights that are not finite")
@@ -163,15 +163,10 @@ def _reply(op: Conv, kernel: Kernel, shift: Array, x: Shape, output: Shape) -> A
     return found
 
 
-def _alike(reply: Array) -> Array | None:
-    """The one number of each filter, where all positions have the same."""
+def _is_alike(reply: Array) -> bool:
+    """Whether all positions of a filter have the same number."""
     flat = reply.reshape(len(reply), -1)
-    return flat[:, 0] if (flat == flat[:, :1]).all() else None
-
-
-def _in_place(reply: Array, output: Shape) -> Array:
-    """The reply in the order of the output's axes."""
-    return np.moveaxis(reply, 0, output.axes.index("c"))
+    return bool((flat == flat[:, :1]).all())
 
 
 def _biased(conv: Node) -> Node:

@@ -8,16 +8,19 @@ from tempfile import TemporaryDirectory
 
 from netspec.bench.engine import Arrays, write_arrays
 from netspec.bench.race import Progress, Race, race
+from netspec.bench.report import counted
 from netspec.bench.workers import Entrant, Failed, Worker
 from netspec.compiler import compile as compile_graph
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.ir import Graph
+from netspec.ir import Graph, Output
 from netspec.passes import OPTIMIZE, Model, optimize
+from netspec.quantization.balance import balance, candidates
 from netspec.quantization.data import Data
 from netspec.quantization.int8 import METHODS, quantize_dynamic, quantize_static
 from netspec.quantization.quality import Thresholds, judge
 from netspec.quantization.report import Report
-from netspec.weights import Weights, np
+from netspec.runtime import open_session
+from netspec.weights import Array, Weights, np
 
 FORMS = ("int8-static", "int8-dynamic", "fp16")
 """What a network can become."""
@@ -60,8 +63,12 @@ def quantize(
     elif form == "int8-dynamic":
         content = quantize_dynamic(optimized, reduce_range=reduce_range)
     else:
+        rewritten = for_int8(graph, weights)
+        rewritten = balance(rewritten, peaks(rewritten, calibration))
         examples = calibration.batches(alike=True)
-        content = quantize_static(optimized, examples, method=method, reduce_range=reduce_range)
+        content = quantize_static(
+            to_onnx(rewritten), examples, method=method, reduce_range=reduce_range
+        )
     data = calibration if evaluation is None else evaluation
     progress(f"comparing on {data.examples} examples")
     before, after = _outputs({"float32": original, form: content}, data, threads)
@@ -90,6 +97,23 @@ def for_int8(graph: Graph, weights: Weights) -> Model:
     return optimize(model.graph, model.weights, ["norm-as-conv"])
 
 
+def peaks(model: Model, data: Data) -> dict[str, Array]:
+    """The greatest magnitude of each channel of the activations that may be balanced, over the data."""
+    nodes = candidates(model.graph)
+    if not nodes:
+        return {}
+    outputs = tuple(Output(name=f"peak{i}", node=node.name) for i, node in enumerate(nodes))
+    shown = model.graph.model_copy(update={"outputs": outputs})
+    session = open_session(to_onnx(Model(shown, model.weights)))
+    found = {node.name: np.zeros(node.shape.axis("c")) for node in nodes}
+    for batch in data.batches():
+        for node, values in zip(nodes, session.run(batch).values(), strict=True):
+            others = [0, *(1 + i for i, axis in enumerate(node.shape.axes) if axis != "c")]
+            peak = np.abs(values).max(axis=tuple(others))
+            found[node.name] = np.maximum(found[node.name], peak)
+    return found
+
+
 def to_onnx(model: Model) -> bytes:
     """The model as a file."""
     return compile_graph(model.graph, target="onnx", weights=model.weights).content
@@ -98,7 +122,7 @@ def to_onnx(model: Model) -> bytes:
 def _about(form: str, method: str, count: int) -> str:
     """A form in words."""
     return {
-        "int8-static": f"INT8, ranges of activations from {count} examples ({method})",
+        "int8-static": f"INT8, ranges of activations from {counted(count, 'example')} ({method})",
         "int8-dynamic": "INT8 weights of dense and recurrent layers, ranges found at run time",
         "fp16": "float16",
     }[form]
