@@ -68,12 +68,23 @@ _COMPARED, _CANDIDATES = 64, 500
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A help text that names the closest known word, or None where nothing is close."""
+    """A help text that names the closest known word, or None where nothing is close.
+
+    Capitals, `_` and a rank at the end are no difference: `BatchNorm2d` is `batch_norm`.
+    """
     from difflib import get_close_matches  # only mistakes need it
 
     # Comparing takes the product of the lengths, once for each known word.
     if len(word) > _COMPARED:
         return None
-    likely = (each for each in known if abs(len(each) - len(word)) <= len(word))
-    close = get_close_matches(word, list(islice(likely, _CANDIDATES)), n=1, cutoff=0.6)
+    likely = list(islice((k for k in known if abs(len(k) - len(word)) <= len(word)), _CANDIDATES))
+    bare = _bare(word)
+    close = [each for each in likely if _bare(each) == bare]
+    close = close or get_close_matches(word, likely, n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None
+
+
+def _bare(word: str) -> str:
+    """How the frameworks' names and ours are compared."""
+    letters = word.lower().replace("_", "")
+    return letters[:-2] if letters[-2:] in ("1d", "2d", "3d") else letters

@@ -119,7 +119,7 @@ def test_clean_files_are_described(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text("net one { input 3 }\nnet two { input 4 -> dense 2 }\n")
     (tmp_path / "b.net").write_text("block unit { relu }\n")
     result = run("check", tmp_path)
-    assert result.stdout == "one: 1 nodes, output 3\ntwo: 2 nodes, output 2\n"
+    assert result.stdout == "one: 1 node, output 3\ntwo: 2 nodes, output 2\n"
     assert result.stderr == ""
     graph = netspec.parse(GOOD).to_json()
     (tmp_path / "g.json").write_text(graph)

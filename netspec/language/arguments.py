@@ -39,13 +39,12 @@ class OpArguments:
         value = self.evaluator.value(node, self.frame)
         self.evaluator.charge_list(value, node.span)
         if holds_tensor(value):
-            message = f"`{self.step.name.name}` does not take a tensor as an argument"
-            fail(
-                "unexpected-tensor",
-                message,
-                node.span,
-                help="tensors enter through the arrow or through branches",
-            )
+            name = self.step.name.name
+            message = f"`{name}` does not take a tensor as an argument"
+            help_ = "tensors enter through the arrow or through branches"
+            if self.op.merges and self.step.branches is None:
+                help_ = f"tensors enter through branches: `{name} {{ @ | {node.span.text} }}`"
+            fail("unexpected-tensor", message, node.span, help=help_)
         if isinstance(value, Schedule):
             return self._scheduled(value, node.span)
         return plain(value)
@@ -90,12 +89,15 @@ class OpArguments:
                     value = show(self.evaluator.value(word, self.frame))
                     help_ = f'`{word.name}` is a variable here, {value}; write `"{word.name}"` for the word'
                     break
-                meant = did_you_mean(word.name, [*self.frame.names, *self.frame.home.constants])
-                misspelt_word = did_you_mean(word.name, words_of(self.op)) is not None
+                known_names = [*self.frame.names, *self.frame.home.constants]
+                meant = did_you_mean(word.name, [*known_names, "true", "false", "none"])
+                misspelt_word = did_you_mean(word.name, words_of(self.op))
                 unknown = not known and word.name not in words()
                 if unknown and error.id == "bad-argument" and (meant or not misspelt_word):
                     message = f"unknown name `{word.name}`"
                     return Diagnostic("unknown-name", message, word.span, help=meant)
+                if unknown and error.id == "bad-argument":
+                    help_ = misspelt_word
         if error.id in ("missing-argument", "bad-argument"):
             help_ = _without_brackets(self.step) or help_
         span = self.step.name.span
@@ -158,7 +160,7 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
         if argument.name is None and position >= len(names):
             fail(
                 "too-many-arguments",
-                f"`{call}` takes {len(names)} arguments, got {len(step.arguments)}",
+                f"`{call}` takes {len(names)} argument{'s'[: len(names) != 1]}, got {len(step.arguments)}",
                 argument.span,
                 help=_missing_arrow(argument, evaluator, caller),
             )

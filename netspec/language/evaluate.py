@@ -129,8 +129,10 @@ class Evaluator(Arithmetic):
         """What a misspelt bare name may have meant."""
         if name in frame.tensors:
             return f"`@{name}` is the tensor; names of tensors carry `@`"
+        if name in _AXES:
+            return f"`@.{name}` is the current tensor's {_AXES[name]}"
         return did_you_mean(name, [*frame.names, *frame.home.constants]) or did_you_mean(
-            name, [*callable_names(frame.home), *words()]
+            name, ["true", "false", "none", *callable_names(frame.home), *words()]
         )
 
     def _name(self, node: tree.Name, frame: Frame) -> object:
@@ -212,7 +214,11 @@ class Evaluator(Arithmetic):
         """The elements of a list."""
         value = self.value(node, frame)
         if not is_list(value):
-            fail("wrong-type", f"a loop runs over a list, not {kind(value)}", node.span)
+            help_ = None
+            if type(value) is int:
+                help_ = f"`range({node.span.text})` is a list of so many numbers"
+            message = f"a loop runs over a list, not {kind(value)}"
+            fail("wrong-type", message, node.span, help=help_)
         return tuple(value)
 
     def bind(self, targets: tree.Targets, value: object, frame: Frame) -> None:

@@ -101,6 +101,15 @@ def unexpected(
             span,
             label=f"expected {wanted}",
         )
+    help_ = None
+    if token.type == "COMMA" and "_END" in expected:
+        help_ = "arguments are separated by blanks: `conv 32 3 stride=2`"
+    elif token.type == "FLOOR" and "_ARROW" not in expected:
+        help_ = "a comment begins with `#`"
+    elif token.type == "TENSOR" and before is not None and before.type == "_ARROW":
+        help_ = f"`{token.text} = ...` names what a pipeline gives, and `{token.text} -> ...` begins one"
+    elif "LBRACE" in expected and "_ARROW" not in expected and token.type in ("NAME", "_END"):
+        help_ = "the steps of a body stand in braces: `{ conv 32 3 -> relu }`"
     found = {"$END": "the end of the text", "_END": "the end of the line"}.get(token.type)
     if token.type == "_END" and token.text == ";":
         found = None
@@ -111,6 +120,7 @@ def unexpected(
         f"expected {wanted}, found {found or f'`{token.text}`'}",
         span,
         label=f"after this, {wanted}" if found else "not expected here",
+        help=help_,
     )
 
 

@@ -140,7 +140,9 @@ class _Linker:
                 self._fault(Diagnostic("repeated-argument", message, span))
             elif argument.name not in names:
                 message = f"the net `{base.name.name}` has no parameter `{argument.name}`"
-                help_ = did_you_mean(argument.name, names)
+                listed = ", ".join(f"`{each}`" for each in names)
+                known = f"it has {listed}" if names else "it has none"
+                help_ = did_you_mean(argument.name, names) or known
                 self._fault(Diagnostic("unknown-parameter", message, span, help=help_))
             given[argument.name] = argument.value
         parameters = (

@@ -46,7 +46,9 @@ class Report(NamedTuple):
                 node.name in net.live or node.op.kind == "input" for node in net.graph.nodes
             )
             ends = (net.graph.by_name[output.node].shape for output in net.graph.outputs)
-            found.append(f"{net.graph.name}: {nodes} nodes, output {', '.join(map(str, ends))}")
+            found.append(
+                f"{net.graph.name}: {nodes} node{'s'[: nodes != 1]}, output {', '.join(map(str, ends))}"
+            )
         return found
 
     @property
