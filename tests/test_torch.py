@@ -361,14 +361,14 @@ net units { input 4 4 4 -> unit 4 -> unit 4 gated=true -> gap }
 
 def test_what_instances_lack_is_optional_in_one_class():
     code = target.emit(netspec.load(RESNET)).decode()
-    assert "self.downsample: nn.Module = nn.Identity()\n        if stride != 1:\n" in code
+    assert "self.downsample: nn.Module = nn.Identity()\n        if in_channels != c:\n" in code
     assert "self.layer2 = nn.Sequential(Basic(64, 128, stride=2), Basic(128, 128))" in code
     assert "skip = self.downsample(x)\n        return self.relu(main + skip)" in code
     code = body_of(OPTIONS)
     assert "if gate:\n            layers.append(nn.BatchNorm2d(c))\n" in code
     assert "self.act = act()" in code
     assert "self.unit2 = Unit(4, 4, act=nn.Tanh)" in code
-    assert "self.residual = stride == 1 and in_channels == c\n" in code
+    assert "self.residual = in_channels == c and stride == 1\n" in code
     assert "return main + x if self.residual else main\n" in code
 
 

@@ -31,22 +31,22 @@ def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
     return [
         *_added(attribute, name, choice.otherwise, "nn.Module"),
         f"{INDENT * 2}if {flat(made.condition)}:",
-        *(f"{INDENT}{line}" for line in _added(attribute, name, made.element)),
+        *_added(attribute, name, made.element, indent=3),
     ]
 
 
-def _added(attribute: str, name: str, made: Expr, kind: str = "") -> list[str]:
+def _added(attribute: str, name: str, made: Expr, kind: str = "", indent: int = 2) -> list[str]:
     if name[0].isdigit() and not is_tensor(made):
-        return layout(call("self.add_module", name, made), indent=2)
-    return assigned(f"{attribute}: {kind}" if kind else attribute, made)
+        return layout(call("self.add_module", name, made), indent=indent)
+    return assigned(f"{attribute}: {kind}" if kind else attribute, made, indent)
 
 
-def assigned(attribute: str, made: Expr) -> list[str]:
+def assigned(attribute: str, made: Expr, indent: int = 2) -> list[str]:
     """The lines that set an attribute, which may be called by a number."""
     if attribute.startswith("getattr("):
         owner, name = attribute.removeprefix("getattr(").removesuffix(")").rsplit(", ", 1)
-        return layout(call("setattr", Code(owner), Code(name), made), indent=2)
-    return layout(made, before=f"{attribute} = ", indent=2)
+        return layout(call("setattr", Code(owner), Code(name), made), indent=indent)
+    return layout(made, before=f"{attribute} = ", indent=indent)
 
 
 def module_dict(tree: Mapping[str, object]) -> Call:

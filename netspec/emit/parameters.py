@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from netspec.emit.constants import ABSENT, PRESENT, Absent, Class, Constant, Value
 from netspec.emit.names import Names
-from netspec.emit.source import Code, Expr, Infix
+from netspec.emit.source import Code, Expr, Infix, codes
 
 IN_CHANNELS = "in_channels"
 WIDTHS = (
@@ -69,15 +69,20 @@ class Parameters:
         if hint == PRESENT:
             return self._condition(local, tuple(bool(value) for value in column), is_used)
         word = self._word(local, hint, column, is_used)
-        if hint in self._widths and isinstance(word, Code):
-            self._widths.add(str(word))
+        names = [*codes(word)]
+        if hint in self._widths and len(names) == 1:
+            self._widths.add(str(names[0]))
         return word
 
     def _general(self, hint: str, column: Column) -> Expr:
-        """A parameter that says more than the one number of the few instances which have an optional item."""
-        for name, known in self._used.items() if ABSENT in column else ():
-            is_meant = hint in self._widths or hint.removesuffix("s") == name
-            if is_meant and name != IN_CHANNELS and _columns_equal(known, column):
+        """A parameter that says more than the one number of the few instances which have an optional item.
+
+        One, which arguments are by default, says nothing itself.
+        """
+        for name, known in self._used.items() if ABSENT in column and 1 not in column else ():
+            both_widths = hint in self._widths and name in self._widths and name != IN_CHANNELS
+            is_meant = both_widths or name in (hint, hint.removesuffix("s"))
+            if is_meant and _columns_equal(known, column):
                 return Code(name)
         return None
 
@@ -161,7 +166,7 @@ class Parameters:
         by_shape = is_used or local in self._reshaping
         opposite = tuple(not value for value in column)
         columns = {**self._used, **{n: c for n, c in self._known.items() if n not in self._used}}
-        tests = list(_tests(columns))
+        tests = list(_tests(columns, self._used, self._widths))
         shapes = [test for test in tests if test.of_shape]
         for test in sorted(tests, key=lambda test: test.of_shape != by_shape):
             if test.column in (column, opposite):
@@ -194,8 +199,10 @@ class _Test(NamedTuple):
     of_shape: bool = False
 
 
-def _tests(columns: Columns) -> Iterator[_Test]:
-    """What may decide about an option: flags, what is None, 0 or 1, and a change of width."""
+def _tests(columns: Columns, used: Collection[str], widths: Collection[str]) -> Iterator[_Test]:
+    """What may decide about an option, the likeliest first: a new width, flags, what is None, 0 or 1."""
+    changes = list(_changes(columns, used, widths))
+    yield from (test for factor, test in changes if factor == 1)
     for name, column in columns.items():
         kinds = {type(value) for value in column}
         if kinds == {bool}:
@@ -203,20 +210,30 @@ def _tests(columns: Columns) -> Iterator[_Test]:
         if type(None) in kinds and str not in kinds:
             there = tuple(value is not None for value in column)
             yield _Test((name,), f"{name} is not None", f"{name} is None", there)
-        if kinds == {int}:
+        if kinds == {int} and name != IN_CHANNELS:
             yield _Test((name,), f"{name} > 0", f"{name} == 0", tuple(v != 0 for v in column))
             ones = tuple(value != 1 for value in column)
             yield _Test((name,), f"{name} != 1", f"{name} == 1", ones, of_shape=True)
-    before = columns.get(IN_CHANNELS)
-    for name, column in columns.items():
-        if before is None or name == IN_CHANNELS or {*map(type, column)} != {int}:
+    yield from (test for factor, test in changes if factor > 1)
+
+
+def _changes(
+    columns: Columns, used: Collection[str], widths: Collection[str]
+) -> Iterator[tuple[int, _Test]]:
+    """Whether the input is as wide as a parameter, or a number of times wider; with that number."""
+    before = columns.get(IN_CHANNELS, ())
+    for name, column in columns.items() if before else ():
+        is_number = name not in used and len({*column}) == 1
+        is_width = name in widths or is_number
+        if name == IN_CHANNELS or not is_width or {*map(type, column)} != {int}:
             continue
-        for factor in _factors(before, column):
-            width = name if factor == 1 else f"{factor} * {name}"
+        names = (IN_CHANNELS,) if is_number else (IN_CHANNELS, name)
+        for factor in (1,) if is_number else _factors(before, column):
             wanted = [value * factor for value in column if isinstance(value, int)]
+            width = str(wanted[0]) if is_number else name if factor == 1 else f"{factor} * {name}"
             unlike = tuple(a != b for a, b in zip(before, wanted, strict=True))
             test, opposite = (f"{IN_CHANNELS} {sign} {width}" for sign in ("!=", "=="))
-            yield _Test((IN_CHANNELS, name), test, opposite, unlike, of_shape=True)
+            yield factor, _Test(names, test, opposite, unlike, of_shape=True)
 
 
 def _factors(widths: Known, column: Known) -> Iterator[int]:
