@@ -10,7 +10,7 @@ from typing import Any
 from netspec.backend import Step, check_trains, need
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.rows import held_axes
-from netspec.backends.keras.running import inference, pull_back
+from netspec.backends.keras.running import predictor, pull_back
 from netspec.backends.keras.weights import all_layers, load_into, slots
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
@@ -69,7 +69,7 @@ class KerasSession:
         self._graph = graph
         self._precision = precision
         self.model = build_model(graph, weights, precision)
-        self._infer = inference(self.model)
+        self._infer = predictor(self.model)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, in inference mode."""

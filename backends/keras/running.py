@@ -11,6 +11,10 @@ from netspec.weights import Array
 keras = need("keras", "keras")
 
 
+UNTRACED = 3
+"""Calls of a session before TensorFlow makes a graph of its model: as many as a verification needs."""
+
+
 class Pulled(NamedTuple):
     """What a pass gave: results, and the gradients of the variables and of the inputs of floats.
 
@@ -51,6 +55,31 @@ def inference(model: Any) -> Callable[..., list[Any]]:
         *(tf.TensorSpec(each.shape, each.dtype) for each in model.inputs)
     )
     return lambda *feeds: graph(*map(tf.constant, feeds))
+
+
+def predictor(model: Any) -> Callable[..., list[Any]]:
+    """As `inference`, for what is perhaps called a few times: TensorFlow runs it layer by layer at first.
+
+    To make the graph takes the time of about seven such runs, for a thousand blocks a minute.
+    """
+    return _Patient(model) if keras.backend.backend() == "tensorflow" else inference(model)
+
+
+class _Patient:
+    """A model that becomes a graph when it is called often."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._calls = 0
+        self._graph: Callable[..., list[Any]] | None = None
+
+    def __call__(self, *feeds: Array) -> list[Any]:
+        self._calls += 1
+        if self._calls <= UNTRACED:
+            tensors = [keras.ops.convert_to_tensor(each, each.dtype) for each in feeds]
+            return _results(self._model, tensors, training=False)
+        self._graph = self._graph or inference(self._model)
+        return self._graph(*feeds)
 
 
 def _results(model: Any, feeds: Sequence[Any], training: bool) -> list[Any]:
