@@ -10,7 +10,7 @@ import argparse
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from graphs import joined
 from small import EXAMPLES, ZOO, example, zoo_member
 
 from netspec.backend import load_backend
@@ -38,6 +39,8 @@ ROUNDING = 2.0**-24
 TARGETS = ("torch", "keras", "onnx")
 TITLES = ("PyTorch", "Keras", "ONNX Runtime")
 DRAWS, BATCH = 3, 3
+TOGETHER = 60
+"""Examples of ops in one network."""
 
 Outputs = Mapping[str, Array]
 Predict = Callable[[str, Graph, Mapping[str, Array], Mapping[str, Array]], "Outputs | None"]
@@ -45,9 +48,8 @@ Predict = Callable[[str, Graph, Mapping[str, Array], Mapping[str, Array]], "Outp
 INTRODUCTION = """# Accuracy
 
 What every target computes in float32, against the float64 reference: the largest error of any output, divided by the
-largest number of that output, the worst of {draws} draws
-of three examples. Weights are drawn as a trained network has them, and they and the
-inputs are rounded to float32 for all.
+largest number of that output, the worst of {draws} draws of {batch} examples. Weights are drawn as a trained network has
+them, and they and the inputs are rounded to float32 for all.
 
 A target may be off by at most {factor} times what PyTorch is, where an error of less than one rounding of float32,
 6.0e-08, counts as that. "Times" is the worst target's error in these terms; no target of any row is beyond the limit.
@@ -76,6 +78,38 @@ class Row(NamedTuple):
         return f"| {self.name} | {' | '.join(cells)} | {self.times:.1f} |"
 
 
+class Tally:
+    """The errors of some outputs, which make up one row."""
+
+    def __init__(self) -> None:
+        self._scales: dict[str, float] = {}
+        self._errors: dict[tuple[str, str], float] = {}
+
+    def add(self, output: str, truth: Array, found: Mapping[str, Array | None]) -> None:
+        """Note what targets gave for an output, which may be noted several times."""
+        largest = float(np.abs(truth).max())
+        self._scales[output] = max(self._scales.get(output, 0.0), largest)
+        for target, value in found.items():
+            if value is not None:
+                worst = self._errors.get((target, output), 0.0)
+                self._errors[target, output] = max(worst, float(np.abs(value - truth).max()))
+
+    def row(self, name: str) -> Row:
+        """The worst of all outputs, each against its largest number."""
+        relative = {
+            (target, output): error / (self._scales[output] or 1.0)
+            for (target, output), error in self._errors.items()
+        }
+        errors: list[float | None] = []
+        limits: list[float] = []
+        for target in TARGETS:
+            own = {output: error for (each, output), error in relative.items() if each == target}
+            torch = (relative.get(("torch", output), 0.0) for output in own)
+            errors.append(max(own.values(), default=None))
+            limits.append(FACTOR * max(ROUNDING, *torch, 0.0))
+        return Row(name, tuple(errors), tuple(limits))
+
+
 def predict(
     target: str, graph: Graph, weights: Mapping[str, Array], feeds: Mapping[str, Array]
 ) -> Outputs | None:
@@ -88,48 +122,61 @@ def predict(
     return session.predict(feeds)
 
 
-def measured(name: str, graphs: Iterable[Graph], predict_of: Mapping[str, Predict]) -> Row:
-    """The row of some networks together: an op's examples, or one."""
-    errors: dict[str, float | None] = dict.fromkeys(TARGETS)
-    limits = dict.fromkeys(TARGETS, FACTOR * ROUNDING)
-    for graph in graphs:
-        for seed in range(DRAWS):
-            generator = np.random.default_rng(seed)
-            sizes = propose(graph, partial(_between, generator))
-            bound = bind(graph, sizes)
-            weights = random_weights(graph, seed)
-            feeds = {node.name: draw(bound, node, BATCH, generator) for node in bound.inputs}
-            truth = load_backend("reference").open_session(graph, weights, "float64").predict(feeds)
-            found = {each: predict_of[each](each, graph, weights, feeds) for each in TARGETS}
-            yardstick = 0.0 if found["torch"] is None else error(found["torch"], truth)
-            for target, outputs in found.items():
-                if outputs is not None:
-                    errors[target] = max(errors[target] or 0.0, error(outputs, truth))
-                    limits[target] = max(limits[target], FACTOR * yardstick)
-    return Row(name, tuple(errors.values()), tuple(limits.values()))
+def compare(
+    graph: Graph, predict_of: Mapping[str, Predict], tally_of: Callable[[str], Tally]
+) -> None:
+    """Run a network on every target with several draws, and note each output in its tally."""
+    for seed in range(DRAWS):
+        generator = np.random.default_rng(seed)
+        bound = bind(graph, propose(graph, partial(_between, generator)))
+        weights = random_weights(graph, seed)
+        feeds = {node.name: draw(bound, node, BATCH, generator) for node in bound.inputs}
+        truth = load_backend("reference").open_session(graph, weights, "float64").predict(feeds)
+        found = {each: predict_of[each](each, graph, weights, feeds) for each in TARGETS}
+        for name, wanted in truth.items():
+            values = {each: outputs and outputs[name] for each, outputs in found.items()}
+            tally_of(name).add(f"{graph.name} {name}", wanted, values)
 
 
 def _between(generator: np.random.Generator, low: int, high: int) -> int:
     return int(generator.integers(low, high))
 
 
-def error(found: Outputs, truth: Outputs) -> float:
-    """The worst of all outputs, each against its largest number."""
-    pairs = [(found[name], wanted) for name, wanted in truth.items()]
-    return max(
-        float(np.abs(mine - wanted).max() / (np.abs(wanted).max() or 1.0)) for mine, wanted in pairs
-    )
+def networks(
+    named: Iterable[tuple[str, Callable[[str], Graph]]], predict_of: Mapping[str, Predict]
+) -> Iterator[Row]:
+    """A row for each network."""
+    for name, load in named:
+        tally = Tally()
+        compare(load(name), predict_of, lambda _, tally=tally: tally)
+        yield tally.row(name)
 
 
-def subjects() -> Iterator[tuple[str, str, list[Graph]]]:
-    """Heading, name and networks of every row."""
-    for family in ZOO:
-        yield "zoo", family, [zoo_member(family)]
-    for name in EXAMPLES:
-        yield "examples", name, [example(name)]
+def ops(chosen: Collection[str], predict_of: Mapping[str, Predict]) -> Iterator[Row]:
+    """A row for each op. Examples that every target realises run side by side, many in one network."""
+    kinds = [op.kind for op in all_ops() if op.kind != "input" and op.kind in chosen]
+    tallies = {kind: Tally() for kind in kinds}
+    together: list[tuple[str, Graph]] = []
     for op in all_ops():
-        if op.kind != "input":
-            yield "ops", f"`{op.kind}`", [example_graph(op, each) for each in op.examples]
+        for graph in (example_graph(op, each) for each in op.examples if op.kind in tallies):
+            if any(_refuses(target, graph) for target in TARGETS):
+                compare(graph, predict_of, lambda _, kind=op.kind: tallies[kind])
+            else:
+                together.append((op.kind, graph))
+    for begin in range(0, len(together), TOGETHER):
+        group = together[begin : begin + TOGETHER]
+        graph = joined([each for _, each in group])
+        compare(
+            graph,
+            predict_of,
+            lambda name, group=group: tallies[group[int(name[1:].partition("_")[0])][0]],
+        )
+    yield from (tally.row(f"`{kind}`") for kind, tally in tallies.items())
+
+
+def _refuses(target: str, graph: Graph) -> bool:
+    rows = load_backend(target).ROWS
+    return any(rows.reason_against(graph, node) for node in graph.nodes)
 
 
 def choose_tensorflow() -> None:
@@ -143,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     chosen = parser.parse_args().names
-    tables: dict[str, list[Row]] = {}
+    tables: dict[str, list[Row]] = {"zoo": [], "examples": [], "ops": []}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, initializer=choose_tensorflow) as pool:
 
@@ -151,10 +198,22 @@ def main() -> None:
             return pool.submit(predict, *task).result()
 
         predict_of: dict[str, Predict] = {"torch": predict, "keras": elsewhere, "onnx": predict}
-        for heading, name, graphs in subjects():
-            if not chosen or name.strip("`") in chosen:
-                row = measured(name, graphs, predict_of)
-                tables.setdefault(heading, []).append(row)
+        wanted = [
+            *((family, zoo_member) for family in ZOO),
+            *((name, example) for name in EXAMPLES),
+        ]
+        kinds = {op.kind for op in all_ops()}
+        rows = (
+            ("ops", ops(kinds.intersection(chosen or kinds), predict_of)),
+            *(
+                ("zoo" if load is zoo_member else "examples", networks([(name, load)], predict_of))
+                for name, load in wanted
+                if not chosen or name in chosen
+            ),
+        )
+        for heading, found in rows:
+            for row in found:
+                tables[heading].append(row)
                 print(row, flush=True)
     if not chosen:
         PAGE.write_text(page(tables))
@@ -165,7 +224,7 @@ def main() -> None:
 
 def page(tables: Mapping[str, list[Row]]) -> str:
     """The page with a table for each heading."""
-    parts = [INTRODUCTION.format(draws=DRAWS, factor=FACTOR)]
+    parts = [INTRODUCTION.format(draws=DRAWS, batch=BATCH, factor=FACTOR)]
     for heading, rows in tables.items():
         head = f"| {heading} | {' | '.join(TITLES)} | times |\n|---|{'---|' * (len(TITLES) + 1)}"
         parts.append("\n".join([f"## {heading.capitalize()}\n", head, *map(str, rows), ""]))

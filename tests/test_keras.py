@@ -393,6 +393,16 @@ out element=(dropout 0.25), channel=(spatial_dropout 0.25), example=(drop_path 0
 """
 
 
+def test_a_session_that_is_called_often_becomes_one_graph(keras):
+    graph = graph_of(CNN)
+    weights = random_weights(graph)
+    batches = [feeds_for(graph, size) for size in (1, 2, 1, 3, 2)]
+    found, _ = keras(keras_worker.examine, graph, weights, "float32", batches, None)
+    oracle = reference.open_session(graph, weights, "float64")
+    for feeds, mine in zip(batches, found, strict=True):
+        assert_close(mine, oracle.predict(feeds), 1e-5)
+
+
 def test_dropout_at_inference_drops_what_belongs_together(keras):
     x = np.ones((2000, 6, 10, 6), np.float32)
     runs = keras(keras_worker.sampled, graph_of(MC_DROPOUT), {}, x)
