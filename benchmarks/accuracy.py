@@ -48,8 +48,8 @@ Predict = Callable[[str, Graph, Mapping[str, Array], Mapping[str, Array]], "Outp
 INTRODUCTION = """# Accuracy
 
 What every target computes in float32, against the float64 reference: the largest error of any output, divided by the
-largest number of that output, the worst of {draws} draws of {batch} examples. Weights are drawn as a trained network has
-them, and they and the inputs are rounded to float32 for all.
+largest number of that output, the worst of {draws} draws of {batch} examples. Weights are drawn as a trained
+network has them, and they and the inputs are rounded to float32 for all.
 
 A target may be off by at most {factor} times what PyTorch is, where an error of less than one rounding of float32,
 6.0e-08, counts as that. "Times" is the worst target's error in these terms; no target of any row is beyond the limit.
