@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netspec.checkpoints.formats import load_matched
     from netspec.compiler import (
         Artifact,
         build,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netspec.shape import Shape
     from netspec.summary import summarize
     from netspec.weights import init_weights, load_weights, save_weights
+    from netspec.writing import write
 
 # A checkout keeps `backends/` and `grammar/` beside this folder; an installed package has them inside it.
 _beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -44,6 +46,7 @@ _HOMES = {
     "get_weights": "netspec.compiler",
     "init_weights": "netspec.weights",
     "load": "netspec.compiler",
+    "load_matched": "netspec.checkpoints.formats",
     "load_weights": "netspec.weights",
     "optimize": "netspec.passes",
     "parse": "netspec.compiler",
@@ -51,6 +54,7 @@ _HOMES = {
     "set_weights": "netspec.compiler",
     "summarize": "netspec.summary",
     "verify": "netspec.parity",
+    "write": "netspec.writing",
 }
 
 __all__ = [
@@ -69,6 +73,7 @@ __all__ = [
     "get_weights",
     "init_weights",
     "load",
+    "load_matched",
     "load_weights",
     "optimize",
     "parse",
@@ -76,6 +81,7 @@ __all__ = [
     "set_weights",
     "summarize",
     "verify",
+    "write",
 ]
 
 

@@ -34,7 +34,7 @@ def load_arrays(paths: Sequence[str]) -> Array | dict[str, Array]:
 
 def _read(path: str) -> Array | dict[str, Array]:
     try:
-        content = np.load(path, allow_pickle=False)
+        content = np.load(path, allow_pickle=False, mmap_mode="r")  # of a .npy, what is used of it
         if isinstance(content, np.ndarray):
             return content
         with content:

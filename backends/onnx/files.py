@@ -93,6 +93,8 @@ def _digest(weights: Weights) -> str:
 def _own_data(path: str) -> set[Path]:
     """The files beside a model that hold its weights and bear its name: those that `write` made for it."""
     goal = Path(os.path.realpath(path))
+    if not goal.is_file():
+        return set()
     pattern = re.compile(re.escape(goal.name) + r"\.[0-9a-f]{16}\.data")
     try:
         model = onnx.load(goal, load_external_data=False)

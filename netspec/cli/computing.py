@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @spec_options
 @click.option(
-    "--weights", metavar="FILE", help="Canonical weights (safetensors) instead of random ones."
+    "--weights", metavar="FILE", help="Weights from a file in any format instead of random ones."
 )
 @click.option(
     "--seed",

@@ -120,8 +120,8 @@ def run(
 
     if labels is not None and top is None:
         raise click.UsageError("--labels goes with --top-k")
-    if samples is not None and top is not None:
-        raise click.UsageError("--samples gives means and deviations, which have no --top-k")
+    if samples is not None and (top is not None or softmax):
+        raise click.UsageError("--samples gives means and deviations, and no classes")
     chosen = tuple(columns.split(",")) if columns else ()
     content: Any = model
     is_model = model.endswith(".onnx")
