@@ -1,46 +1,54 @@
-"""Pictures as files: which formats there are, panels to draw on, and their content. Knows nothing of what they show."""
+"""Pictures in files: their pixels, channels first, as whole numbers. Knows nothing of networks."""
 
 from __future__ import annotations
 
-from io import BytesIO
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.weights import Array, np
 
-FORMATS = (".png", ".svg", ".pdf")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
-_UNDATED = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""By the number of channels: what Pillow calls the kind of picture."""
 
-
-def form_of(path: str) -> str:
-    """The format that a file's name asks for. Raises `SpecError` where it is none that is drawn."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
-        message = f"{path} does not end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise SpecError(Diagnostic("bad-picture", message))
-    return suffix[1:]
+Resizing: TypeAlias = Literal["stretch", "crop"]
+"""To the size as it is, or the shorter side to it and then the middle."""
 
 
-def panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
-    """A figure of this width and height in inches, and its panels row by row. Needs matplotlib."""
-    need("matplotlib", "plot")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def pixels(
+    path: str,
+    channels: int,
+    *,
+    shown: str | None = None,
+    size: tuple[int, int] | None = None,
+    resize: Resizing | None = None,
+) -> Array:
+    """`(channels, h, w)`, uint8: the first picture of a file, upright as its EXIF says.
 
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    found = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for panel in found:
-        panel.spines[["top", "right"]].set_visible(False)
-    return figure, found
+    With `resize`, brought to `size` (`h, w`) by Pillow's bilinear filter, which averages where it shrinks. `shown` is
+    the file's name in messages. Raises `SpecError` where it cannot be read.
+    """
+    pillow = need("PIL.Image", "images")
+    try:
+        with pillow.open(path) as image:
+            upright = need("PIL.ImageOps", "images").exif_transpose(image)
+            converted = upright.convert(MODES[channels])
+            if size is not None and resize is not None:
+                converted = _resized(converted, size, resize)
+            array = np.asarray(converted)
+    except (OSError, pillow.DecompressionBombError, SyntaxError, ValueError) as error:
+        message = f"cannot read {shown or path}: {error}"
+        raise SpecError(Diagnostic("unreadable-file", message)) from None
+    return array.reshape(*array.shape[:2], channels).transpose(2, 0, 1)
 
 
-def content(figure: Any, form: str) -> bytes:
-    """The content of a file of that format. The same figure gives the same content."""
-    mpl = need("matplotlib", "plot")
-    buffer = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "netspec"}):
-        figure.savefig(buffer, format=form, dpi=150, metadata=_UNDATED[form])
-    return buffer.getvalue()
+def _resized(image: Any, size: tuple[int, int], resize: Resizing) -> Any:
+    height, width = size
+    box = None
+    if resize == "crop":
+        factor = min(image.width / width, image.height / height)
+        left, top = (image.width - width * factor) / 2, (image.height - height * factor) / 2
+        box = (left, top, left + width * factor, top + height * factor)
+    return image.resize((width, height), need("PIL.Image", "images").Resampling.BILINEAR, box)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.bench.report import Report, counted, duration
-from netspec.pictures import content, panels
+from netspec.plots import content, panels
 
 
 def draw(report: Report, form: str) -> bytes:

@@ -89,7 +89,7 @@ def ablate(
     from netspec.training.recipe import declare
 
     if curves is not None:
-        from netspec.pictures import form_of
+        from netspec.plots import form_of
 
         form_of(curves)
     recipe = declare(**given(options))

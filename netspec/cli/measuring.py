@@ -105,7 +105,7 @@ def bench(
     """
     from netspec.bench import bench as bench_graph
     from netspec.bench.picture import draw
-    from netspec.pictures import form_of
+    from netspec.plots import form_of
 
     picture = None if output is None else form_of(output)
     graph = load_graph(**spec)

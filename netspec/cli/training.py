@@ -179,7 +179,7 @@ def _place(device: str | None, distributed: bool) -> Place:
 def _check_curves(path: str) -> None:
     """Refuse a picture that cannot be drawn before the run, and not after it."""
     from netspec.backend import need
-    from netspec.pictures import form_of
+    from netspec.plots import form_of
 
     form_of(path)
     need("matplotlib", "plot")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.experiments.ablation import Ablation
-from netspec.pictures import content, form_of, panels
+from netspec.plots import content, form_of, panels
 from netspec.weights import np
 
 

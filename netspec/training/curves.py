@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.pictures import content, form_of, panels
+from netspec.plots import content, form_of, panels
 from netspec.training.history import History
 
 
