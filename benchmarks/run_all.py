@@ -17,7 +17,7 @@ from paired import Result, table
 HERE = Path(__file__).parent
 SCRIPTS = (
     *("startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed", "zoo"),
-    *("int8", "optimizer_speed"),
+    *("int8", "optimizer_speed", "branches"),
 )
 LIBRARIES = ("pydantic", "torch", "onnx", "onnxruntime")
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
