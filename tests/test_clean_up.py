@@ -153,9 +153,9 @@ def test_equal_ops_of_equal_inputs_are_one():
     )
     assert sorted(kinds(model)) == ["concat", "gap", "gmp", "input", "relu"]
     assert {note.node: note.text for note in model.notes} == {
-        "relu2": "gone: equals relu1",
-        "gap2": "gone: equals gap1",
-        "relu3": "gone: equals relu1",
+        "relu2": "gone: equals `relu1`",
+        "gap2": "gone: equals `gap1`",
+        "relu3": "gone: equals `relu1`",
     }
 
 

@@ -150,32 +150,32 @@ APART = {
     "two asymmetric kernels": (
         "input 2 6 6; add { conv 3 1x3 padding=(0, 1) | conv 3 3x1 padding=(1, 0) }",
         "conv2",
-        "no part of conv1, since one kernel would have 54 weights, two have 36",
+        "no part of `conv1`, since one kernel would have 54 weights, two have 36",
     ),
     "windows whose taps do not meet": (
         "input 2 9 9; add { conv 3 3 padding=1 | conv 3 3 padding=2 dilation=2 }",
         "conv2",
-        "no part of conv1, since one kernel would have 150 weights, two have 108",
+        "no part of `conv1`, since one kernel would have 150 weights, two have 108",
     ),
     "a dense kernel and a depthwise one": (
         "input 8 5 5; add { conv 8 1 | conv 8 3 padding=1 groups=8 }",
         "conv1",
-        "no part of conv2, since one kernel would have 576 weights, two have 136",
+        "no part of `conv2`, since one kernel would have 576 weights, two have 136",
     ),
     "strides": (
         "input 2 1 1; add { conv 2 1 stride=2 | conv 2 1 }",
         "conv2",
-        "no part of conv1, since one steps by 2, the other by 1",
+        "no part of `conv1`, since one steps by 2, the other by 1",
     ),
     "borders": (
         "input 2 5 5; add { conv 2 3 padding=1 mode=reflect | conv 2 3 padding=1 }",
         "conv2",
-        "no part of conv1, since one pads with reflect and one with zeros",
+        "no part of `conv1`, since one pads with reflect and one with zeros",
     ),
     "a reader": (
         "input 2 5 5; @a = conv 2 1; add { @a | conv 2 3 padding=1 } -> mul { @ | @a -> relu }",
         "conv1",
-        "relu1 reads it too",
+        "`relu1` reads it too",
     ),
     "a result": (
         "input 2 5 5; @a = conv 2 1; add { @a | conv 2 3 padding=1 }; out a=@a, sum=@",
@@ -195,7 +195,7 @@ APART = {
     "transposed": (
         "input 2 5 5; add { conv_transpose 2 3 padding=1 | conv 2 3 padding=1 }",
         "conv1",
-        "no part of conv_transpose1, since only one is transposed",
+        "no part of `conv_transpose1`, since only one is transposed",
     ),
     "a pool that leaves out what it pads": (
         "input 2 5 5; add { conv 2 3 padding=1 | avgpool 3 stride=1 padding=same }",

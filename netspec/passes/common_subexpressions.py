@@ -28,7 +28,7 @@ def common_subexpressions(model: Model) -> Model:
         if len(replaced) == len(found):
             break
         apart += (name for name in found if name not in replaced)
-    notes = [Note(_STEP, name, True, f"gone: equals {other}") for name, other in replaced.items()]
+    notes = [Note(_STEP, name, True, f"gone: equals `{other}`") for name, other in replaced.items()]
     notes += (Note(_STEP, name, False, "stays: differs in another use") for name in apart)
     return carry(model, rewrite(graph, {}, replaced), notes)
 

@@ -43,17 +43,17 @@ def merge_branches(model: Model) -> Model:
             gone = [branch.part.node.name for branch in branches if branch.part.node is not None]
             gone.remove(seed.name)
             replaced |= dict.fromkeys(gone, seed.name)
-            notes += (Note(_STEP, name, True, f"into {seed.name}") for name in gone)
+            notes += (Note(_STEP, name, True, f"into `{seed.name}`") for name in gone)
         if not plan.layers:
             continue
         replaced |= dict.fromkeys(plan.total.inner, plan.layers[0][0].seed.name)
         inputs = tuple(term.name for term in plan.terms)
         if plan.op is None:
             replaced[total.name] = inputs[0]
-            notes.append(Note(_STEP, total.name, True, f"gone: {inputs[0]} gives it"))
+            notes.append(Note(_STEP, total.name, True, f"gone: `{inputs[0]}` gives it"))
         else:
             changed[total.name] = total.model_copy(update={"op": plan.op, "inputs": inputs})
-            notes.append(Note(_STEP, total.name, True, f"{plan.op.kind} of {', '.join(inputs)}"))
+            notes.append(Note(_STEP, total.name, True, f"{plan.op.kind} of {len(inputs)} branches"))
         if model.weights is not None:
             found |= _weights(graph, plan, model.weights)
     weights = None if model.weights is None else {**model.weights, **found}

@@ -118,15 +118,15 @@ def merge_parallel(model: Model) -> Model:
                 found |= _weights(graph, row, joined[0], model.weights)
             for lane in row[1:]:
                 replaced |= {node.name: names[-1] for node in lane.nodes}
-                notes.append(Note(_STEP, lane.nodes[0].name, True, f"into {joined[0].name}"))
+                notes.append(Note(_STEP, lane.nodes[0].name, True, f"into `{joined[0].name}`"))
         name = plan.node.name
         replaced |= dict.fromkeys(plan.inner, names[0])
-        notes += (Note(_STEP, inner, True, f"into {name}") for inner in plan.inner)
+        notes += (Note(_STEP, inner, True, f"into `{name}`") for inner in plan.inner)
         if len(names) > 1:
             changed[name] = plan.node.model_copy(update={"inputs": tuple(names)})
         else:
             replaced[name] = names[0]
-            notes.append(Note(_STEP, name, True, f"gone: {names[0]} gives it"))
+            notes.append(Note(_STEP, name, True, f"gone: `{names[0]}` gives it"))
     weights = None if model.weights is None else {**model.weights, **found}
     merged = rewrite(graph, changed, followed(replaced))
     return carry(model._replace(weights=weights), merged, notes)

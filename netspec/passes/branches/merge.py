@@ -57,7 +57,7 @@ def merge(parts: Sequence[Part]) -> tuple[list[Merged], dict[int, str]]:
                 found[place] = merged.joined(number, part)
                 break
             except Apart as apart:
-                reasons[number] = f"no part of {merged.seed.name}, since {apart}"
+                reasons[number] = f"no part of `{merged.seed.name}`, since {apart}"
         else:
             if part.node is not None and isinstance(part.node.op, LAYERS):
                 found.append(Merged(part.node, (number,), part.node.op, part))

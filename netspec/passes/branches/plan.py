@@ -137,7 +137,7 @@ def _part(
 ) -> Part:
     for reader in graph.readers[node.name]:
         if reader not in total.nodes:
-            raise Apart(f"{reader} reads it too")
+            raise Apart(f"`{reader}` reads it too")
     if node.name in results:
         raise Apart("it is a result")
     if node.name in kept:
