@@ -21,13 +21,13 @@ def common_subexpressions(model: Model) -> Model:
     go where they are equal in each of the uses, or where the whole of a use equals another one.
     """
     graph = model.graph
-    apart: list[str] = []
+    apart: dict[str, None] = {}
     while True:
         found = _equals(graph, apart)
         replaced = in_all_uses(graph, found)
         if len(replaced) == len(found):
             break
-        apart += (name for name in found if name not in replaced)
+        apart |= dict.fromkeys(name for name in found if name not in replaced)
     notes = [Note(_STEP, name, True, f"gone: equals `{other}`") for name, other in replaced.items()]
     notes += (Note(_STEP, name, False, "stays: differs in another use") for name in apart)
     return carry(model, rewrite(graph, {}, replaced), notes)

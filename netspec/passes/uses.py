@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from netspec.ir import Graph, Node
+from netspec.passes.validate import parents
 from netspec.sharing import Use, in_every_use, mirrors, places
 
 
@@ -26,13 +27,12 @@ def instances(graph: Graph) -> list[tuple[Use, ...]]:
             assert pair is not None, "validate lets no other node share"
             later, first = pair
             paths.setdefault(first, {first: None})[later] = None
-    return [
-        tuple(
-            Use(path, tuple(n for n in graph.nodes if (n.name + ".").startswith(f"{path}.")))
-            for path in found
-        )
-        for found in paths.values()
-    ]
+    nodes: dict[str, list[Node]] = {path: [] for found in paths.values() for path in found}
+    for node in graph.nodes:
+        for path in (*parents(node.name), node.name):
+            if path in nodes:
+                nodes[path].append(node)
+    return [tuple(Use(path, tuple(nodes[path])) for path in found) for found in paths.values()]
 
 
 def in_all_uses(graph: Graph, replaced: Mapping[str, str]) -> dict[str, str]:
