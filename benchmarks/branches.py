@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from ort_speed import run, session
 from paired import Result, main, paired
 
 import netspec
-from netspec.bench.pairing import timed
+from netspec.bench.pairing import Run, timed
 from netspec.weights import random_weights
 
 Arrays = Mapping[str, np.ndarray]
@@ -105,9 +106,7 @@ def against_last(
         np.testing.assert_allclose(
             answer, answers[-1], rtol=0, atol=1e-4 * np.abs(answers[-1]).max()
         )
-    once = timed(lambda: run(sessions[-1], images))()
-    repeat = max(round(0.02 / once), 1)
-    runs = [timed(lambda each=each: run(each, images), repeat) for each in sessions]
+    runs = [spent(lambda each=each: run(each, images)) for each in sessions]
     return [
         paired(
             f"{title} in ONNX Runtime, batch 1: {name} / {names[-1]}",
@@ -118,6 +117,20 @@ def against_last(
         )
         for name, own in zip(names[:-1], runs[:-1], strict=True)
     ]
+
+
+def spent(function: Callable[[], object]) -> Run:
+    """Runs of the function, measured in processor time: one thread computes all."""
+
+    def run() -> float:
+        start = time.process_time()
+        count = 0
+        while time.process_time() < start + 0.02 or not count:
+            function()
+            count += 1
+        return (time.process_time() - start) / count
+
+    return run
 
 
 def merge_by_hand(weights: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:

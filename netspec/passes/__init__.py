@@ -56,7 +56,9 @@ class Listed(NamedTuple):
 
 CATALOGUE: Mapping[str, Listed] = {
     "mc-dropout": Listed("mc_dropout:mc_dropout", "dropout stays on at inference", trains=True),
-    "drop-unused": Listed("drop_unused:drop_unused", "nodes and weights that lead to no result"),
+    "drop-unused": Listed(
+        "drop_unused:drop_unused", "nodes and weights that lead to no result", trains=True
+    ),
     "drop-identity": Listed(
         "drop_identity:drop_identity", "dropout, and what else changes nothing at inference"
     ),
