@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from netspec.arrays import load_arrays
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
-from netspec.pictures import MODES, SUFFIXES, Resizing, pixels
+from netspec.images import MODES, SUFFIXES, Resizing, pixels
 from netspec.weights import Array, np
 
 Sizes: TypeAlias = Sequence[object]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.pictures import MODES, pixels
+from netspec.images import MODES, pixels
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Shard
 from netspec.weights import np

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from zipfile import BadZipFile
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.pictures import SUFFIXES
+from netspec.images import SUFFIXES
 from netspec.scoring import images, numpy_files, parquet_files
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Plan, Shard
