@@ -90,7 +90,12 @@ class Runner:
             Path(path).unlink()
 
     def _results(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        return dict(zip(self.outputs, self.session.run(None, feeds), strict=True))
+        try:
+            values = self.session.run(None, feeds)
+        except _errors() as error:
+            reason = str(error).split(" : ", 2)[-1]
+            raise SpecError(Diagnostic("failed-run", f"ONNX Runtime stopped: {reason}")) from None
+        return dict(zip(self.outputs, values, strict=True))
 
     def _part(
         self, feeds: Mapping[str, Array], start: int, stop: int, missing: int
@@ -190,7 +195,7 @@ def _create(model: bytes | str, provider: str, options: Any) -> Any:
     """An `InferenceSession` without the fallback, which it would print on stdout."""
     try:
         return ort.InferenceSession(model, options, providers=[provider], enable_fallback=0)
-    except _load_errors() as error:
+    except _errors() as error:
         origin = "the model" if isinstance(model, bytes) else model
         reason = str(error).split(" : ")[-1]
         raise SpecError(
@@ -198,7 +203,7 @@ def _create(model: bytes | str, provider: str, options: Any) -> Any:
         ) from None
 
 
-def _load_errors() -> tuple[type[Exception], ...]:
+def _errors() -> tuple[type[Exception], ...]:
     state = ort.capi.onnxruntime_pybind11_state
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile")
     return tuple(getattr(state, name) for name in (*names, "NotImplemented", "RuntimeException"))

@@ -8,6 +8,11 @@ PAGES = {
         "All runs gave the same numbers, so their deviation says nothing of how certain the network is. "
         "Either it has no dropout, or it was compiled without `--mc-dropout`, which keeps it on at inference.",
     ),
+    "failed-run": Page(
+        "ONNX Runtime stopped in the middle of a run",
+        "The message has its reason. Mostly the numbers do not suit the network, such as a token that its embedding "
+        "does not have; else memory has run out.",
+    ),
     "no-data": Page(
         "`score` finds no data",
         "Data are Parquet, `.npy` and `.npz` files and images, folders of them, or patterns, which stand in "

@@ -12,10 +12,9 @@ from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.runtime import Provider, Runner, open_session
 from netspec.scoring import sources
-from netspec.scoring.batches import Batch, Reading
+from netspec.scoring.batches import Reading
 from netspec.scoring.plan import Plan, Shard, read_plan
 from netspec.scoring.results import table
-from netspec.weights import Array, np
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,25 +57,14 @@ class Scorer:
         try:
             with _Part(self.folder, shard) as part:
                 for batch in sources.read(self.plan, shard, self.reading):
-                    part.add(table(batch, self._run(batch), self.plan.choices))
-        except (
-            OSError
-        ) as error:  # of the disk: what is wrong with a file of the data is told by its reader
+                    part.add(
+                        table(batch, self.runner.run(batch.inputs, self.fixed), self.plan.choices)
+                    )
+        except OSError as error:
+            # Of the disk: what is wrong with a file of the data is told by its reader.
             message = f"{self.folder / shard.part} cannot be made: {error.strerror or error}"
             raise SpecError(Diagnostic("unwritable-file", message)) from None
         return part.rows
-
-    def _run(self, batch: Batch) -> dict[str, Array]:
-        """A model whose batch is fixed gets its last rows with copies of the last one behind them."""
-        missing = (self.fixed or len(batch.rows)) - len(batch.rows)
-        if not missing:
-            return self.runner.run(batch.inputs)
-        padded = {
-            name: np.concatenate([array, array[-1:].repeat(missing, axis=0)])
-            for name, array in batch.inputs.items()
-        }
-        results = self.runner.run(padded)
-        return {name: values[: len(batch.rows)] for name, values in results.items()}
 
 
 @lru_cache(maxsize=1)
