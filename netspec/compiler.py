@@ -18,16 +18,21 @@ from netspec.limits import DEFAULT, Limits, Memory, exceeded
 from netspec.source import Source
 
 if TYPE_CHECKING:
+    from netspec.passes import Note
     from netspec.weights import Array, Weights
 
 
 class Artifact(NamedTuple):
-    """What compiling gives: the target's file, the graph it realises, and the weights that fit it, if any."""
+    """What compiling gives: the target's file, the graph it realises, and the weights that fit it, if any.
+
+    And what the passes did, a `netspec.passes.Note` for each node that they changed or left.
+    """
 
     content: bytes
     suffix: str
     graph: Graph
     weights: Mapping[str, Array] | None
+    notes: tuple[Note, ...] = ()
 
     @property
     def text(self) -> str:
@@ -126,12 +131,13 @@ def compile(  # noqa: A001 (the public name: netspec.compile)
     """
     if seed is None and target == "onnx":
         seed = 0
-    graph, chosen = prepare(graph, weights, seed, passes)
+    graph, chosen, notes = prepare(graph, weights, seed, passes)
     if target == "ir":
-        return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen)
+        return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen, notes)
     backend = load_backend(target)
     backend.ROWS.check(graph)
-    return Artifact(backend.emit(graph, chosen, **options), backend.SUFFIX, graph, chosen)
+    content = backend.emit(graph, chosen, **options)
+    return Artifact(content, backend.SUFFIX, graph, chosen, notes)
 
 
 def build(
@@ -146,7 +152,7 @@ def build(
 
     Weights are those given, or drawn from `seed`; `passes` rewrite both. Raises `SpecError`.
     """
-    graph, chosen = prepare(graph, weights, seed, passes)
+    graph, chosen, _ = prepare(graph, weights, seed, passes)
     backend = load_backend(target)
     backend.ROWS.check(graph)
     assert chosen is not None
@@ -188,8 +194,8 @@ def trainable(target: str) -> Trainable:
 
 def prepare(
     graph: Graph, weights: Weights | None, seed: int | None, passes: Sequence[str]
-) -> tuple[Graph, Weights | None]:
-    """Weights checked or drawn, and passes run. Without weights nothing here needs NumPy."""
+) -> tuple[Graph, Weights | None, tuple[Note, ...]]:
+    """Weights checked or drawn, and passes run, with what they did. Without either nothing here needs NumPy."""
     if weights is not None:
         from netspec.weights import check_weights
 
@@ -199,8 +205,7 @@ def prepare(
 
         weights = init_weights(graph, seed)
     if not passes:
-        return graph, weights
+        return graph, weights, ()
     from netspec.passes import optimize
 
-    model = optimize(graph, weights, passes)
-    return model.graph, model.weights
+    return optimize(graph, weights, passes)

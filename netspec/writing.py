@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from netspec.files import write_atomically
 from netspec.ir import Graph
 
 if TYPE_CHECKING:
+    from netspec.passes import Note
     from netspec.weights import Weights
 
 CANONICAL = ".safetensors"
@@ -55,11 +56,13 @@ def write(
     weights: Weights | None = None,
     seed: int | None = None,
     passes: Sequence[str] = (),
+    observe: Callable[[Sequence[Note]], None] | None = None,
     **options: Any,
 ) -> list[str]:
     """Write what the file's name asks for, `compile`'s file where it says nothing else; the files written.
 
-    Weights are those given, or drawn from `seed`; `passes` rewrite graph and weights. Files that hold some take seed 0
+    Weights are those given, or drawn from `seed`; `passes` rewrite graph and weights, and what they did is told to
+    `observe`. Files that hold some take seed 0
     where neither is given; a source or a graph gets those that fit it beside it, as safetensors. Each file is replaced
     in one step. Raises `SpecError`.
     """
@@ -67,11 +70,15 @@ def write(
     backend = None if target == "ir" else load_backend(target)
     suffix = suffix_of(path) or ("" if backend is None else backend.SUFFIX)
     if suffix in HOLDING and isinstance(backend, Filing):
-        graph, chosen = prepare(graph, weights, seed or 0, passes)
+        graph, chosen, notes = prepare(graph, weights, seed or 0, passes)
         assert chosen is not None
         backend.ROWS.check(graph)
+        if observe is not None:
+            observe(notes)
         return list(backend.write_file(graph, chosen, path, suffix, **options))
     made = compile_graph(graph, target=target, weights=weights, seed=seed, passes=passes, **options)
+    if observe is not None:
+        observe(made.notes)
     written = [path]
     if made.weights is not None:
         from netspec.weights import dump_weights

@@ -55,6 +55,28 @@ def test_the_command_line_orders_and_adds_up_what_is_asked_for(tmp_path):
     assert run(main, ["passes"]).output.split()[0] == OPTIMIZE[0]
 
 
+def test_what_the_passes_did_is_told_of_each_node(tmp_path):
+    text = NET.replace("conv 4 1 bias=false", "bn -> dropout -> conv 4 3 padding=1 -> relu")
+    (tmp_path / "small.net").write_text(text)
+    arguments = ["compile", str(tmp_path / "small.net"), "-t", "ir", "-O", "--explain-passes"]
+    result = CliRunner().invoke(main, arguments)
+    lines = [
+        "`dropout1` gone: changes nothing (drop-identity)",
+        "`bn1` into `conv1` (affine-backward)",
+        "`bn2` its scale into `conv2`, and a shift stays: `conv2` pads with zeros (affine-forward); "
+        "stays: `relu1` is not linear (affine-backward); `conv2` pads with zeros (affine-forward)",
+        "`bn3` stays: `relu2` is not linear (affine-backward); "
+        "`bn3` is a result of the network (affine-forward)",
+    ]
+    assert result.stderr.splitlines() == lines
+    file = ["-o", str(tmp_path / "small.json")]
+    assert CliRunner().invoke(main, [*arguments, *file]).stderr.splitlines() == lines
+    graph = netspec.load(tmp_path / "small.net")
+    notes = netspec.compile(graph, target="ir", passes=OPTIMIZE).notes
+    assert notes == netspec.optimize(graph).notes
+    assert [note.node for note in notes if note.changed] == ["dropout1", "bn1", "bn2"]
+
+
 def test_a_rewritten_network_says_so_and_does_not_train():
     graph = netspec.parse(NET)
     for names, inference_only in (([], False), (["mc-dropout"], False), (OPTIMIZE, True)):

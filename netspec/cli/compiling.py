@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,15 +19,22 @@ from netspec.cli.shared import (
     write_output,
 )
 
+if TYPE_CHECKING:
+    from netspec.passes import Note
+
 
 @click.command("compile")
 @spec_options
 @weight_options
 @click.option("--target", "-t", metavar="torch|keras|onnx|ir", help="What to write.")
 @click.option("--opset", type=click.IntRange(17, 24), help="ONNX operator set (default 20).")
+@click.option(
+    "--explain-passes", is_flag=True, help="Tell on stderr what the passes did with each layer."
+)
 @click.option("-o", "output", metavar="FILE", help="Where to write it; stdout if not given.")
 def compile_(
     target: str | None,
+    explain_passes: bool,
     output: str | None,
     weights: str | None,
     seed: int | None,
@@ -55,12 +63,22 @@ def compile_(
     options: dict[str, Any] = {} if opset is None else {"opset": opset}
     options |= {"weights": read_weights(graph, weights, seed, target), "seed": seed}
     options |= {"passes": passes}
+
+    def observe(notes: Sequence[Note]) -> None:
+        if explain_passes:
+            from netspec.passes.notes import told
+
+            for line in told(notes):
+                click.echo(line, err=True)
+
     if path is None:
         from netspec.compiler import compile as compile_graph
 
-        write_output(None, compile_graph(graph, target=target, **options).content)
+        artifact = compile_graph(graph, target=target, **options)
+        write_output(None, artifact.content)
+        observe(artifact.notes)
         return
-    for beside in write(graph, path, target=target, **options)[1:]:
+    for beside in write(graph, path, target=target, observe=observe, **options)[1:]:
         note = ": import it before Keras loads the model, which has its classes"
         click.echo(f"wrote {beside}, too{note if beside.endswith('.py') else ''}", err=True)
 

@@ -149,6 +149,8 @@ def _is_blind(draft: Draft, reader: str, source: str, change: Map) -> bool:
 
 
 def _forward(layer: Layer, changes: Sequence[Map | None]) -> Map:
+    if layer.op.batchless:  # reads how many examples there are, and nothing else
+        return Map.identity(len(layer.output.sizes))
     whole = [
         Map.identity(len(x.sizes)) if change is None else change
         for change, x in zip(changes, layer.inputs, strict=True)
