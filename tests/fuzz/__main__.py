@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--targets", default="", help="compare numbers, too: torch,onnx,keras")
+    parser.add_argument("--gradients", action="store_true", help="compare training steps, too")
     parser.add_argument("--save", type=Path, default=Path("fuzz-failures"))
     options = parser.parse_args()
     targets = [target for target in options.targets.split(",") if target]
@@ -38,7 +39,7 @@ def main() -> None:
         counts["programs"] += 1
         checks: dict[str, Callable[[str], str | None]] = {"property": _judged}
         for target, worker in workers.items():
-            checks[target] = partial(worker.ask, seed=seed)
+            checks[target] = partial(worker.ask, seed=seed, gradients=options.gradients)
         for name, check in checks.items():
             fault = check(text)
             if fault == "unsupported":

@@ -14,14 +14,20 @@ from fuzz.networks import graph_of
 from netspec.backend import load_backend
 from netspec.diagnostics import SpecError
 from netspec.feeds import vocabulary
-from netspec.weights import init_weights
+from netspec.ir import Graph
+from netspec.weights import Weights, init_weights
 
 TOLERANCE = {"torch": 1e-9, "keras": 2e-3, "onnx": 2e-3}
 """Of the largest value of an output: torch computes in float64, the others in float32."""
+STEP_TOLERANCE = 1e-6
+"""Of the largest number of a gradient in float64; Keras holds some constants in float32."""
 
 
-def disagreement(target: str, text: str, seed: int) -> str | None:
-    """How a target's outputs differ from the reference's, `unsupported`, or None where they agree."""
+def disagreement(target: str, text: str, seed: int, gradients: bool = False) -> str | None:
+    """How a target's outputs differ from the reference's, `unsupported`, or None where they agree.
+
+    With `gradients` a training step in float64 is compared, too, where the target trains.
+    """
     graph = graph_of(text)
     draws = np.random.default_rng(seed)
     weights = init_weights(graph, seed)
@@ -61,6 +67,33 @@ def disagreement(target: str, text: str, seed: int) -> str | None:
         error = float(np.abs(found[name] - value).max(initial=0))
         if not error <= TOLERANCE[target] * largest + 10 * rounding.get(name, 0.0):
             return f"{name} differs by {error:.3g} of {largest:.3g}"
+    return _step_disagreement(target, graph, weights, feeds, seed) if gradients else None
+
+
+def _step_disagreement(
+    target: str, graph: Graph, weights: Weights, feeds: dict[str, Any], seed: int
+) -> str | None:
+    """How the gradients and statistics of a training step differ from the reference's."""
+    draws = np.random.default_rng(seed + 1)
+    cotangents = {
+        output.name: draws.normal(size=(2, *graph.by_name[output.node].shape.sizes))
+        for output in graph.outputs
+    }
+    try:
+        session = load_backend(target).open_session(graph, weights, "float64")
+        found = session.train_step(feeds, cotangents)
+    except (NotImplementedError, SpecError):  # it does not train, or not in float64
+        return None
+    oracle = load_backend("reference").open_session(graph, weights, "float64")
+    wanted = oracle.train_step(feeds, cotangents)
+    for kind in ("gradients", "statistics"):
+        for name, value in getattr(wanted, kind).items():
+            if not np.isfinite(value).all() or np.abs(value).max(initial=0) > 1e30:
+                continue  # where a function has no slope there is nothing to compare
+            largest = max(1.0, float(np.abs(value).max(initial=0)))
+            error = float(np.abs(getattr(found, kind)[name] - value).max(initial=0))
+            if not error <= STEP_TOLERANCE * largest:
+                return f"{kind} of {name} differ by {error:.3g} of {largest:.3g}"
     return None
 
 
@@ -78,11 +111,11 @@ class Worker:
             text=True,
         )
 
-    def ask(self, text: str, seed: int) -> str | None:
+    def ask(self, text: str, seed: int, gradients: bool = False) -> str | None:
         """As `disagreement` answers; a process that has died disagrees."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([text, seed]), file=self._process.stdin, flush=True)
+        print(json.dumps([text, seed, gradients]), file=self._process.stdin, flush=True)
         for line in self._process.stdout:
             if line.startswith("answer "):
                 answer: str | None = json.loads(line.removeprefix("answer "))
@@ -94,9 +127,9 @@ class Worker:
         self._process.communicate()
 
 
-def _answer(target: str, text: str, seed: int) -> str | None:
+def _answer(target: str, text: str, seed: int, gradients: bool) -> str | None:
     try:
-        return disagreement(target, text, seed)
+        return disagreement(target, text, seed, gradients)
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
 
