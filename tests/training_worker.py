@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from graphs import graph_of
 
 import netspec
 from netspec.passes import Model
@@ -33,14 +34,23 @@ class Stop(Observer):
             raise KeyboardInterrupt
 
 
+TOKENS = "input 6 dtype=int -> embedding 9 5 -> flatten -> dense 3"
+
+
 def graph_of_example(name):
-    """N1 or N2 for digits, N3 for diabetes; nothing is dropped."""
+    """N1 or N2 for digits, N3 for diabetes, where nothing is dropped; or one of tokens."""
+    if name == "tokens":
+        return graph_of(TOKENS)
     options = {"overrides": {"features": 10}} if name == "n3" else {"input_shape": (1, 8, 8)}
     return deterministic(Model(netspec.load(EXAMPLES / f"{name}.net", **options))).graph
 
 
 def data_of_example(name):
     """160 examples to learn from, five batches of 32, and 45 that are held out."""
+    if name == "tokens":
+        draws = np.random.default_rng(0)
+        part = Part({"x": draws.integers(0, 9, (160, 6))}, draws.integers(0, 3, 160))
+        return Data(name, part, part.take(np.arange(45)))
     given = load_data("diabetes" if name == "n3" else "digits")
     x, y = given.train.x["x"], given.train.y
     if name == "n3":
@@ -88,8 +98,6 @@ FIELDS = {
 
 def share(folder, place):
     """A network with batch norms, on 45 examples: batches of 8, and a last one of 5."""
-    from graphs import graph_of
-
     graph = graph_of(
         "input 2 6 6 -> conv 4 3 bias=false -> bn -> relu -> flatten -> dense 6 bias=false -> bn -> dense 3"
     )

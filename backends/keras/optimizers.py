@@ -86,7 +86,15 @@ class Sgd(keras.optimizers.SGD):  # type: ignore[misc]
 
 
 def _with_l2(optimizer: Any, gradient: Any, variable: Any) -> Any:
-    """The gradient of loss and half the squared weight together, for a variable that decays."""
+    """The gradient of loss and half the squared weight together, for a variable that decays.
+
+    TensorFlow keeps the gradient of an embedding as rows, of which those of one token are to be added up
+    before anything is squared.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gradient = tf.convert_to_tensor(gradient)
     gradient = ops.cast(gradient, variable.dtype)
     if not optimizer.l2 or not optimizer._use_weight_decay(variable):
         return gradient

@@ -67,7 +67,9 @@ def save(path: Path | str, checkpoint: Checkpoint, run: Mapping[str, object]) ->
         "best": {} if best is None else best.weights,
     }
     tensors = {
-        f"{group}/{name}": np.ascontiguousarray(array)
+        f"{group}/{name}": np.asarray(
+            array, order="C"
+        )  # `ascontiguousarray` gives a number an axis
         for group, arrays in groups.items()
         for name, array in arrays.items()
     }
