@@ -159,7 +159,7 @@ def accuracy(seeds: range | list[int], epochs: int) -> Iterator[Result]:
     error = stdev(before) / len(before) ** 0.5
     yield Result("digits, accuracy in float32", 100 * mean(before), "%")
     yield Result("digits, accuracy in INT8", 100 * mean(after), "%")
-    drop = mean(before) - mean(after)
+    drop = round(mean(before) - mean(after), 9)
     yield Result(
         f"digits, what INT8 loses, in standard errors ({100 * error:.2f} points)",
         max(drop / error, 0) if error else float(drop > 0),

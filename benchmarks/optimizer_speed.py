@@ -1,8 +1,7 @@
 """How fast ONNX Runtime runs our optimized graphs, against what others make of the same networks.
 
 The rivals: the graph as it is, PyTorch's own export, and what onnxslim and onnxsim make of the graph as it
-is. Ratios are to the fastest of them at that size. RepVGG and MobileOne as they are trained are held to the same
-networks merged by hand.
+is. Ratios are to the fastest of them at that size.
 """
 
 from __future__ import annotations
@@ -57,18 +56,13 @@ ZOO = [
     Case("zoo/convnext", "convnext_tiny", (3, 224, 224)),
     Case("zoo/vit", "vit_b_32", (3, 224, 224)),
 ]
-MERGED = [
-    Case("zoo/repvgg", "repvgg_a0", (3, 224, 224)),
-    Case("zoo/mobileone", "mobileone_s0", (3, 224, 224)),
-]
 
 
 def measure(quick: bool) -> list[Result]:
     if quick:
-        return [*rivals(TUTORIALS[1], [1], 2), *by_hand(MERGED[1]._replace(size=(3, 32, 32)), 2)]
+        return [result for case in TUTORIALS[1:3] for result in rivals(case, [1, 2], 2)]
     found = [result for case in TUTORIALS for result in rivals(case, [1, 32], 40)]
-    found += [result for case in ZOO for result in rivals(case, [1], 20)]
-    return [*found, *(result for case in MERGED for result in by_hand(case, 20))]
+    return [*found, *(result for case in ZOO for result in rivals(case, [1], 20))]
 
 
 def rivals(case: Case, batches: list[int], rounds: int) -> Iterator[Result]:
@@ -101,27 +95,11 @@ def rivals(case: Case, batches: list[int], rounds: int) -> Iterator[Result]:
         yield against(title, found["optimized"], found[best], 1.02)
 
 
-def by_hand(case: Case, rounds: int) -> Iterator[Result]:
-    """The optimized graph of a network as it is trained against the one that is merged by hand."""
-    trained, weights = network(case)
-    merged, other = network(case, deploy=True)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        write(folder / "optimized.onnx", trained, weights, OPTIMIZE)
-        write(folder / "by hand.onnx", merged, other)
-        write(folder / "as it is.onnx", trained, weights)
-        names = ["optimized", "by hand", "as it is"]
-        rows = {row.name: row for row in timed_in(folder, names, trained, [1], rounds)}
-    title = f"{case.net} as it is trained, in ONNX Runtime, batch 1: optimized"
-    yield against(f"{title} / merged by hand", rows["optimized"], rows["by hand"], 1.03)
-    yield against(f"{title} / as it is", rows["optimized"], rows["as it is"], 1.0)
-
-
-def network(case: Case, **settings: object) -> tuple[netspec.Graph, dict[str, np.ndarray]]:
+def network(case: Case) -> tuple[netspec.Graph, dict[str, np.ndarray]]:
     """The graph of a case, and weights as a trained network has them."""
     given = {"input_shape": case.size} if case.size else {}
     path = EXAMPLES / f"{case.file}.net"
-    graph = netspec.load(path, net=case.net, overrides=settings, **given)
+    graph = netspec.load(path, net=case.net, **given)
     return graph, random_weights(graph, 0)
 
 
@@ -152,8 +130,9 @@ def timed_in(
 
     def judge(name: str, batch: int, answer: Arrays) -> str | None:
         pairs = [(answer[output], wanted) for output, wanted in truth[batch].items()]
+        del name
         right = all(np.abs(a - b).max() <= 1e-3 * np.abs(b).max() for a, b in pairs)
-        return None if right or name == "by hand" else "its answer is another"
+        return None if right else "its answer is another"
 
     entrants = [Entrant(name, FILES, "ort", folder / f"{name}.onnx") for name in names]
     done = race(entrants, feeds, judge=judge, rounds=rounds, clock="processor")
