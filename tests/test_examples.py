@@ -63,5 +63,7 @@ def test_every_target_gives_the_same_numbers(names):
     """Side by side: most of a verification is the start of its processes."""
     graphs = [example(name) for name in names]
     graph = joined(graphs) if len(graphs) > 1 else graphs[0]
-    report = netspec.verify(graph, targets=["torch", "keras", "onnx"], passes=["fold-bn"])
+    report = netspec.verify(
+        graph, targets=["torch", "keras", "onnx"], passes=["fold-bn"], batches=[2]
+    )
     assert report.passed, report.table()
