@@ -30,8 +30,9 @@ PAGES = {
         "often help INT8; `--max-drop`, `--min-agreement` and `--max-error` say what may be lost.",
     ),
     "bad-labels": Page(
-        "the labels that a conversion is to be judged by do not fit",
-        "Labels are whole numbers from 0, one for each example, or for each position where the network says a "
+        "labels do not fit the network, the loss or the examples",
+        "In training, cross-entropy takes whole numbers from 0 to the number of classes less one; `bce` takes numbers "
+        "from 0 to 1. Where a conversion is to be judged, labels are whole numbers from 0, one for each example, or for each position where the network says a "
         "class for each. They are named by file and array: `--labels-in digits.npz:y`. Without labels there is no "
         "accuracy to bound: outputs are compared.",
     ),

@@ -16,10 +16,6 @@ PAGES = {
         "examples or targets have another shape than the network's",
         "Arrays count examples along their first axis; the others are the spec's, channels first.",
     ),
-    "bad-labels": Page(
-        "targets do not go with the loss",
-        "Cross-entropy takes whole numbers from 0 to the number of classes less one; `bce` takes numbers from 0 to 1.",
-    ),
     "small-batch": Page(
         "a batch has too few examples",
         "In training, batch norm takes mean and variance of the batch: of one example there is no variance. With "
