@@ -32,7 +32,8 @@ PAGES = {
     "bad-labels": Page(
         "labels do not fit the network, the loss or the examples",
         "In training, cross-entropy takes whole numbers from 0 to the number of classes less one; `bce` takes numbers "
-        "from 0 to 1. Where a conversion is to be judged, labels are whole numbers from 0, one for each example, or for each position where the network says a "
+        "from 0 to 1. Where a conversion is to be judged, labels are whole "
+        "numbers from 0, one for each example, or for each position where the network says a "
         "class for each. They are named by file and array: `--labels-in digits.npz:y`. Without labels there is no "
         "accuracy to bound: outputs are compared.",
     ),
