@@ -39,7 +39,6 @@ def run(*arguments: str) -> str:
         ("compile", RESNET, "--target", "torch"),
         ("compile", RESNET, "--target", "keras"),
         ("compile", RESNET, "--target", "ir"),
-        ("compile", RESNET, "--target", "torch", "--fold-bn"),
         ("fmt", "--check", RESNET),
         ("schema",),
     ],
@@ -49,6 +48,11 @@ def test_the_front_half_needs_no_framework_and_no_numpy(arguments):
     found = imported(run(*arguments))
     assert {"netspec", "pydantic"} <= found
     assert not found & {*HEAVY, "lark"}
+
+
+def test_passes_compute_with_numpy_and_no_framework():
+    found = imported(run("compile", RESNET, "--target", "torch", "-O"))
+    assert found & {*HEAVY} == {"numpy"}
 
 
 def test_checking_a_clean_file_imports_no_more_than_compiling_it_and_the_rules(tmp_path):

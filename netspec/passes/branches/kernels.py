@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
 from netspec.passes.branches.taps import Taps
@@ -28,7 +28,7 @@ def add_up(
     `channels` are those out and in. `groups` divides the groups of each kernel, between which it is zero.
     """
     outputs, inputs = channels
-    counts = [each.count for each in taps]
+    counts = [each.places for each in taps]
     total = np.zeros((groups, outputs // groups, inputs // groups, *counts))
     bias: Array | None = None
     for factor, own, kernel in kernels:
@@ -38,9 +38,8 @@ def add_up(
         parted = total.reshape(groups, blocks, rows, blocks, columns, *counts)
         places = [a.within(b) for a, b in zip(own, taps, strict=True)]
         given = kernel.weight.reshape(groups, blocks, rows, columns, *window).swapaxes(0, 1)
-        parted[(slice(None), each, slice(None), each, slice(None), *places)] += np.multiply(
-            given, factor, dtype=np.float64
-        )
+        where: tuple[Any, ...] = (slice(None), each, slice(None), each, slice(None), *places)
+        parted[where] += np.multiply(given, factor, dtype=np.float64)
         if kernel.bias is not None:
             bias = factor * kernel.bias if bias is None else bias + factor * kernel.bias
     return Kernel(total, bias)

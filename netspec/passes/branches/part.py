@@ -49,7 +49,7 @@ class Part(NamedTuple):
     @property
     def cost(self) -> int:
         """Multiply-adds at each position: how many numbers the kernel has."""
-        window = prod(each.count for each in self.taps)
+        window = prod(each.places for each in self.taps)
         return 0 if self.free else self.x.axis("c") // self.groups * self.outputs * window
 
     @property
@@ -109,7 +109,7 @@ def read_part(graph: Graph, node: Node, weights: Weights | None) -> Part:
 
 def read_part_kernel(graph: Graph, part: Part, weights: Weights) -> Kernel:
     """What the branch multiplies by, over its own window, and what it adds."""
-    windows = [each.count for each in part.taps]
+    windows = [each.places for each in part.taps]
     if part.node is None or isinstance(part.node.op, AveragePool):
         share = np.full((part.groups, 1, 1, *windows), 1 / prod(windows))
         return Kernel(share, None)
@@ -140,7 +140,7 @@ def as_layer(seed: Node, part: Part) -> Layer:
     spare = [each.last - each.end for each in taps]
     before = [-each.first for each in taps]
     update |= {
-        "kernel": tuple(each.count for each in taps),
+        "kernel": tuple(each.places for each in taps),
         "dilation": tuple(each.step for each in taps),
         "groups": part.groups,
         "padding": join_pads([(b, max(a, 0)) for b, a in zip(before, spare, strict=True)]),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from netspec.ir import Graph, Node
@@ -69,8 +70,8 @@ def _plan(
     graph: Graph,
     total: Sum,
     weights: Weights | None,
-    results: Collection[str],
-    kept: Collection[str],
+    results: AbstractSet[str],
+    kept: AbstractSet[str],
 ) -> Plan:
     reasons: dict[str, str] = {}
     layers: list[tuple[Merged, tuple[Branch, ...]]] = []
@@ -97,8 +98,8 @@ def _branches(
     graph: Graph,
     total: Sum,
     weights: Weights | None,
-    results: Collection[str],
-    kept: Collection[str],
+    results: AbstractSet[str],
+    kept: AbstractSet[str],
     reasons: dict[str, str],
 ) -> Iterator[list[Branch]]:
     """The branches of each tensor that a layer of the sum reads; of those that stay the reason is added."""
@@ -132,8 +133,8 @@ def _part(
     node: Node,
     total: Sum,
     weights: Weights | None,
-    results: Collection[str],
-    kept: Collection[str],
+    results: AbstractSet[str],
+    kept: AbstractSet[str],
 ) -> Part:
     for reader in graph.readers[node.name]:
         if reader not in total.nodes:

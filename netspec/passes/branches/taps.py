@@ -11,7 +11,7 @@ class Apart(Exception):
 
 
 class Taps(NamedTuple):
-    """A window along one axis: `count` places, `step` apart, the first at `first` from where the window stands.
+    """A window along one axis: `places` of them, `step` apart, the first at `first` from where the window stands.
 
     `end` tells how far the window may go on: it stands at every `stride`-th place from which `end`
     more are within the input. For a transposed layer these are the places that it writes, and `end`
@@ -19,7 +19,7 @@ class Taps(NamedTuple):
     """
 
     first: int
-    count: int
+    places: int
     step: int
     stride: int
     end: int
@@ -27,23 +27,23 @@ class Taps(NamedTuple):
     @classmethod
     def single(cls) -> Taps:
         """The place itself, at each place."""
-        return cls(first=0, count=1, step=1, stride=1, end=0)
+        return cls(first=0, places=1, step=1, stride=1, end=0)
 
     @property
     def last(self) -> int:
         """The place of the last tap."""
-        return self.first + (self.count - 1) * self.step
+        return self.first + (self.places - 1) * self.step
 
     def joined(self, other: Taps) -> Taps:
         """The least window with the taps of both, wherever either stands. Raises `Apart`."""
         if self.stride != other.stride:
             raise Apart(f"one steps by {self.stride}, the other by {other.stride}")
         first, last = min(self.first, other.first), max(self.last, other.last)
-        steps = [taps.step for taps in (self, other) if taps.count > 1]
+        steps = [taps.step for taps in (self, other) if taps.places > 1]
         step = gcd(*steps, self.first - other.first) or 1
         return Taps(first, (last - first) // step + 1, step, self.stride, max(self.end, other.end))
 
     def within(self, other: Taps) -> slice:
         """Where its taps are among those of a larger window."""
         start, by = (self.first - other.first) // other.step, max(self.step // other.step, 1)
-        return slice(start, start + (self.count - 1) * by + 1, by)
+        return slice(start, start + (self.places - 1) * by + 1, by)
