@@ -46,7 +46,7 @@ class Listed(NamedTuple):
     """A pass that can be asked for by name."""
 
     place: str
-    """Its module below `netspec.passes` and its function: `fold_batchnorm:fold_batchnorm`."""
+    """Its module below `netspec.passes` and its function: `merge_linear:merge_linear`."""
     summary: str
     trains: bool = False
     """Whether the network that it gives trains as the spec says."""
