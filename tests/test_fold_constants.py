@@ -56,7 +56,7 @@ def test_what_another_reader_needs_stays_beside_it():
     [
         (f"input 2; param {SPARE + 1} 1 init=ones() -> dense 3 -> gap", None),
         (f"input 2; add {{ dense {SPARE + 8} | const [[2]] -> dense {SPARE + 8} bias=false -> take 0 }}", None),
-        (f"input 2; const [[2]] -> upsample {SPARE + 1} -> relu", f"{SPARE + 1} x 1 is more than it is computed from"),
+        (f"input 2; param 1 1 -> upsample {SPARE + 2} -> relu", f"{SPARE + 2} x 1 is more than it is computed from"),
         ("input 4; share f = add { @ | param 4 -> exp }; f -> f", "another use of its instance has one of its own"),
     ],
 )  # fmt: skip
@@ -66,6 +66,13 @@ def test_what_would_cost_more_stays_with_a_reason(text, reason):
     assert {note.text for note in notes if not note.changed} == (
         {f"stays: {reason}"} if reason else set()
     )
+
+
+def test_the_numbers_of_a_spec_need_weights_to_be_kept_in():
+    graph = graph_of("input 3; add { @ | ramp: const [1, 2, 3] -> squared: square }")
+    (note,) = netspec.optimize(graph, None, PASSES).notes
+    assert note.text.startswith("stays: it is made of the spec's numbers alone")
+    assert netspec.optimize(graph, {}, PASSES).weights["squared"].tolist() == [[1, 4, 9]]
 
 
 def test_what_draws_numbers_or_reads_an_input_is_left_alone():

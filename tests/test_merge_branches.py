@@ -242,6 +242,14 @@ def test_what_cannot_join_is_still_added():
     assert minus.graph.nodes[-1].inputs == ("relu1", "dense1", "tanh1")
 
 
+def test_branches_of_several_tensors_become_a_layer_for_each_in_their_order():
+    branches = [f"@{name} -> conv 4 {k} padding=half" for name in "dacb" for k in (1, 3)]
+    inputs = "; ".join(f"@{name} = input 4 6 6" for name in "abcd")
+    model = optimized(f"{inputs}; add {{ {' | '.join(branches)} }}", PASSES)
+    assert kinds(model) == ["input"] * 4 + ["conv"] * 4 + ["add"]
+    assert model.graph.nodes[-1].inputs == ("conv2", "conv4", "conv6", "conv8")
+
+
 def test_a_sum_may_have_several_readers_and_be_a_result():
     text = """
     input 4 6 6

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from netspec.backend import load_backend, need
 from netspec.dim import Dim
 from netspec.ir import Graph, Node, Output, weight_path
+from netspec.ops import Weight
 from netspec.ops.input import Input
 from netspec.ops.param import Param
 from netspec.passes import Model, Note
@@ -32,7 +33,8 @@ def fold_constants(model: Model) -> Model:
     """The model with a `param` in place of what constants and learned tensors alone make.
 
     The reference computes it, in float64. An op stays where the network would become larger by more
-    than `SPARE` numbers, and where it is part of a shared instance.
+    than `SPARE` numbers, and where it is part of a shared instance. Without weights there must be some
+    that it is computed from: the numbers of a spec that no weight holds would be lost.
     """
     graph = model.graph
     sources = _sources(graph)
@@ -45,7 +47,14 @@ def fold_constants(model: Model) -> Model:
         leaves = node.name in results or any(r not in sources for r in graph.readers[node.name])
         if node.op.batchless or not own or not leaves:
             continue
-        if (reason := _reason(graph, node, own, len(uses[graph.owner(node).name]))) is not None:
+        held = sum(prod(weight.shape) for weight in _weights(graph, own).values())
+        if len(uses[graph.owner(node).name]) > 1:
+            reason = "another use of its instance has one of its own"
+        elif model.weights is None and not held:
+            reason = "it is made of the spec's numbers alone, and there are no weights to hold it"
+        else:
+            reason = _reason(node.shape, held)
+        if reason:
             notes.append(Note(_STEP, node.name, False, f"stays: {reason}"))
             continue
         param = Param(sizes=node.shape.sizes, axes=node.shape.axes)
@@ -78,17 +87,18 @@ def _sources(graph: Graph) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sources) for name, sources in found.items()}
 
 
-def _reason(graph: Graph, node: Node, sources: Sequence[str], uses: int) -> str | None:
-    """Why a node cannot be a learned tensor instead."""
-    if uses > 1:
-        return "another use of its instance has one of its own"
-    if node.shape.dtype != "float" or node.shape.unknowns:
+def _reason(shape: Shape, held: int) -> str | None:
+    """Why a tensor that is computed from so many weights cannot be one itself."""
+    if shape.dtype != "float" or shape.unknowns:
         return "it is no tensor of floats of a known size"
-    held = {name: w for source in sources for name, w in graph.weights_of(graph.by_name[source])}
-    numbers = sum(prod(weight.shape) for weight in held.values())
-    if node.shape.elements > numbers + SPARE:
-        return f"{node.shape} is more than it is computed from"
+    if shape.elements > held + SPARE:
+        return f"{shape} is more than it is computed from"
     return None
+
+
+def _weights(graph: Graph, names: Sequence[str]) -> dict[str, Weight]:
+    """The weights of these nodes."""
+    return {name: w for each in names for name, w in graph.weights_of(graph.by_name[each])}
 
 
 def _values(

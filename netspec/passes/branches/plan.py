@@ -104,7 +104,7 @@ def _branches(
 ) -> Iterator[list[Branch]]:
     """The branches of each tensor that a layer of the sum reads; of those that stay the reason is added."""
     nodes = [graph.by_name[term.name] for term in total.terms]
-    read = {node.inputs[0] for node in nodes if isinstance(node.op, LAYERS)}
+    read = dict.fromkeys(node.inputs[0] for node in nodes if isinstance(node.op, LAYERS))
     found: dict[str, dict[str, Branch]] = {name: {} for name in read}
     stays: dict[str, dict[str, str]] = {name: {} for name in read}
     for place, (term, node) in enumerate(zip(total.terms, nodes, strict=True)):
