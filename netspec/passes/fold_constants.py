@@ -48,6 +48,7 @@ def fold_constants(model: Model) -> Model:
         if node.op.batchless or not own or not leaves:
             continue
         held = sum(prod(weight.shape) for weight in _weights(graph, own).values())
+        reason: str | None
         if len(uses[graph.owner(node).name]) > 1:
             reason = "another use of its instance has one of its own"
         elif model.weights is None and not held:
