@@ -13,9 +13,9 @@ class Apart(Exception):
 class Taps(NamedTuple):
     """A window along one axis: `places` of them, `step` apart, the first at `first` from where the window stands.
 
-    `end` tells how far the window may go on: it stands at every `stride`-th place from which `end`
-    more are within the input. For a transposed layer these are the places that it writes, and `end`
-    is what the output is longer by than the way of the window.
+    `end` is its last tap less the padding behind: the window stands at every `stride`-th place from
+    which `end` is still within the input. A transposed layer writes these places, and `end` counts
+    the output padding, too.
     """
 
     first: int
