@@ -137,6 +137,7 @@ GONE = {
     "a border that is not counted": "input 4 6 6 -> relu -> bn -> avgpool 3 stride=1 padding=same -> conv 3 1",
     "a flip and a resize": "input 4 6 6 -> relu -> bn -> flip w -> upsample 2 bilinear -> conv 3 3",
     "constants of the input": "input 3 6 6 -> rescale 1/255 -> normalize [0.4, 0.5, 0.6] 0.2 -> conv 4 3",
+    "channels that are dropped": "input 4 6 6 -> relu -> concat { @ | bn } -> slice c 0 4 -> relu",
     "arithmetic": "input 6 -> times 2 -> plus 1 -> neg -> dense 4",
     "layer scale": "input 4 6 6 -> residual { conv 4 3 padding=1 -> scale 0.1 } -> relu",
     "a norm whose readers are norms": "input 4 6 6 -> relu -> bn -> concat { bn -> conv 2 1 | conv 2 1 }",
@@ -271,6 +272,12 @@ def test_the_scale_goes_alone_where_zeros_are_padded():
     weights |= {f"bn1.{name}": np.zeros(4) for name in ("bias", "running_mean")}
     model = affine_forward(Model(graph, weights))
     assert [node.op.kind for node in model.graph.nodes] == ["input", "relu", "conv"]
+
+
+def test_without_weights_no_map_is_special():
+    graph = graph_of("input 4 -> add { @ | bn affine=false } -> dense 3")
+    (note,) = affine_forward(Model(graph)).notes
+    assert note.text == "stays: `add1` adds a branch that is scaled in another way"
 
 
 def test_maxima_pass_increasing_maps_where_signs_are_known():

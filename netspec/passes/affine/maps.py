@@ -127,11 +127,13 @@ def _numbers(op: Op, x: Shape, weights: Weights | None, stem: str) -> tuple[Any,
     def weight(name: str = "") -> Array:
         path = f"{stem}.{name}" if name else stem
         if weights is None:
-            return np.random.default_rng(crc32(path.encode())).normal(size=x.axis("c"))
+            return _stand_in(path, x)
         return weights[path].astype(np.float64).reshape(-1)
 
     match op:
         case BatchNorm():
+            if weights is None:
+                return weight("running_var"), weight("running_mean")
             scale, shift = (weight("weight"), weight("bias")) if op.affine else (1.0, 0.0)
             rate = _inverse_deviation(op, weights, stem)
             return scale * rate, shift - weight("running_mean") * scale * rate
@@ -155,9 +157,12 @@ def _numbers(op: Op, x: Shape, weights: Weights | None, stem: str) -> tuple[Any,
             return -1.0, 0.0
 
 
-def _inverse_deviation(op: BatchNorm, weights: Weights | None, stem: str) -> Array:
-    if weights is None:
-        return np.ones(())
+def _stand_in(path: str, x: Shape) -> Array:
+    """Numbers for weights that nobody knows: the same for one path, and nothing special."""
+    return np.random.default_rng(crc32(path.encode())).normal(size=x.axis("c"))
+
+
+def _inverse_deviation(op: BatchNorm, weights: Weights, stem: str) -> Array:
     variance = weights[f"{stem}.running_var"].astype(np.float64)
     if not _finite(variance):
         raise Blocked("has a variance that is not finite")

@@ -34,7 +34,7 @@ def fold_batchnorm(model: Model) -> Model:
 
     def move(draft: Draft, movers: dict[str, Map]) -> tuple[Plan, str]:
         plan = go_back(draft, movers, lambda op: isinstance(op, LINEAR), is_direct=True)
-        return plan, f"into {plan.where}"
+        return plan, _told(plan)
 
     return _moved(model, "fold-bn", lambda op: isinstance(op, BatchNorm), move)
 
@@ -61,7 +61,7 @@ def affine_backward(model: Model) -> Model:
         if all(change.is_identity for change in movers.values()):
             return Plan({}, tuple(movers)), "gone: changes nothing"
         plan = go_back(draft, movers, takes_from_behind)
-        return plan, f"into {plan.where}"
+        return plan, _told(plan)
 
     return _moved(model, "affine-backward", _is_map, move)
 
@@ -84,9 +84,13 @@ def affine_forward(model: Model) -> Model:
             plan = go_on(draft, movers, takes_in_front)
         except Stuck as stuck:
             return _scale_alone(draft, movers, stuck)
-        return plan, f"into {plan.where}"
+        return plan, _told(plan)
 
     return _moved(model, "affine-forward", _is_map, move)
+
+
+def _told(plan: Plan) -> str:
+    return f"into {plan.where}" if plan.changed else "gone: nothing reads what it changes"
 
 
 def _is_map(op: Op) -> bool:
