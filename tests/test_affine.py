@@ -226,6 +226,10 @@ LEFT = {
         "input 4 6 6 -> wsconv 4 3 -> bn -> relu",
         "`wsconv1` is not linear",
     ),
+    "counted zeros that are dropped": (
+        "input 4 6 6 -> relu -> concat { @ | bn -> avgpool 3 stride=1 padding=1 } -> slice c 0 4 -> relu",
+        "`avgpool1` counts its padding as zeros",
+    ),
     "a tied weight": (
         "input 4\nshare d = dense 4\nd -> bn -> relu -> tied d",
         "`d` shares its weights with `tied1`",

@@ -136,6 +136,8 @@ def _scale_alone(draft: Draft, movers: dict[str, Map], stuck: Stuck) -> tuple[Pl
         plan = go_on(draft, scales, takes_in_front, stay=True)
     except Stuck:
         raise stuck from None
+    if not plan.changed:  # what reads it is dropped further on
+        raise stuck
     if not all(change.scale.all() for change in maps):
         raise Stuck(f"{stuck}, and a scale that could go alone is 0")
     shifts = {
