@@ -16,7 +16,7 @@ from netspec.bench.pairing import timed
 
 def measure(quick: bool) -> list[Result]:
     torch.set_num_threads(1)
-    resnet = (EXAMPLES / "resnet18.net").read_text()
+    resnet = (EXAMPLES / ("n2.net" if quick else "resnet18.net")).read_text()
     layers = 20 if quick else 1000
     chain = f"input 8 8 8\nrepeat {layers // 2} {{ conv 8 1 -> relu }}"
     pairs = 1 if quick else 5

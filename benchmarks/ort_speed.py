@@ -17,13 +17,13 @@ from netspec.bench.pairing import timed
 
 
 def measure(quick: bool) -> list[Result]:
-    size = 32 if quick else 224
-    pairs = 3 if quick else 60
-    resnet = netspec.load(EXAMPLES / "resnet18.net", input_shape=(3, size, size))
     n2 = netspec.load(EXAMPLES / "n2.net")
+    if quick:
+        return compare("N2", n2, {1: 3, 8: 3, 64: 3}, repeat=3)
+    resnet = netspec.load(EXAMPLES / "resnet18.net")
     return [
-        *compare("ResNet-18", resnet, {1: pairs, 8: max(pairs // 3, 3)}, repeat=1),
-        *compare("N2", n2, {1: pairs, 64: pairs}, repeat=3 if quick else 50),
+        *compare("ResNet-18", resnet, {1: 60, 8: 20}, repeat=1),
+        *compare("N2", n2, {1: 60, 64: 60}, repeat=50),
     ]
 
 

@@ -9,18 +9,26 @@ from test_keras import NETWORKS
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
-def keras(request):
-    with process(request.param) as call:
+def backend(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def keras(backend):
+    with process(backend) as call:
         yield call
 
 
 @pytest.mark.parametrize("op", tuple(dict.fromkeys(op for op, _ in REALISED)), ids=lambda o: o.kind)
-def test_every_op_agrees_with_the_reference(keras, op):
-    """All its examples in one model; in float32, which both have without settings of their own.
+def test_every_op_agrees_with_the_reference(backend, keras, op):
+    """Its examples in one model; in float32, which both have without settings of their own.
 
-    JAX compiles every operation for every size, so there is one batch.
+    JAX compiles every operation for every size, so there is one batch, and on JAX two examples: the first
+    and the last. The code is the same as on the others, which run them all.
     """
     graphs = [example_graph(*case) for case in REALISED if case[0] is op]
+    if backend == "jax":
+        graphs = graphs[:: max(len(graphs) - 1, 1)]
     check(keras, joined(graphs), "float32", 1e-5, training=1e-3, sizes=[7])
 
 

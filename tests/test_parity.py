@@ -14,7 +14,7 @@ from netspec.backend import TARGETS
 from netspec.compiler import load
 from netspec.diagnostics import SpecError
 from netspec.parity import harness, verify
-from netspec.passes import fold_batchnorm
+from netspec.passes.affine import propagate
 from netspec.weights import random_weights
 
 NET = """
@@ -296,8 +296,8 @@ def test_a_wrong_fold_is_found(monkeypatch):
         name = "first.conv1.bias"
         return folded._replace(weights={**folded.weights, name: folded.weights[name] * 1.001})
 
-    true_fold = fold_batchnorm.fold_batchnorm
-    monkeypatch.setattr(fold_batchnorm, "fold_batchnorm", forgetful)
+    true_fold = propagate.fold_batchnorm
+    monkeypatch.setattr(propagate, "fold_batchnorm", forgetful)
     report = verify(SMALL, targets=["reference"], passes=["fold-bn"])
     assert [row.passed for row in report.rows] == [False, False]
 

@@ -386,7 +386,7 @@ def test_source_is_deterministic_and_free_of_netspec():
 
 def test_own_tensors_are_spread_without_copies():
     code = body_of(OWN)
-    assert code.count(".expand(len(") == 1
+    assert code.count(".expand(x.size(0)") == 1
     assert 'x + getattr(self, "0") + getattr(self.late["pos"], "0")' in code
     assert 'x * self.late["pos"].scale' in code
 
