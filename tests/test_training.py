@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from graphs import graph_of
+from training_worker import Stop
 
 import netspec
 from netspec.diagnostics import SpecError
@@ -17,7 +18,6 @@ from netspec.training import Data, Part, Recipe, load_data, train
 from netspec.training.examples import examples_of, objective_of
 from netspec.training.order import Order
 from netspec.training.recipe import declare
-from netspec.training.run import Observer
 
 F = torch.nn.functional
 
@@ -47,20 +47,6 @@ def labels(draws, count):
 
 def losses(result):
     return [row["loss"] for row in result.history.rows]
-
-
-class Stop(Observer):
-    """Ctrl-C within an epoch."""
-
-    steps = True
-
-    def __init__(self, after):
-        self.left = after
-
-    def step(self):
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 def by_hand(graph, data, recipe, loss, optimizer):

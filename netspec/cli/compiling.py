@@ -10,6 +10,7 @@ import click
 
 from netspec.cli.shared import (
     STDIN,
+    format_option,
     load_graph,
     read_spec,
     read_weights,
@@ -122,9 +123,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
 
 @click.command()
 @spec_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
-)
+@format_option
 def summary(form: str, **spec: Any) -> None:
     """Show the layers of SPEC with shapes, parameters and multiply-adds."""
     from netspec.summary import summarize, to_json, to_table

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netspec.cli.shared import (
+    drawn_options,
+    format_option,
     load_graph,
     pass_options,
     read_weights,
@@ -20,16 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @spec_options
-@click.option(
-    "--weights", metavar="FILE", help="Weights from a file in any format instead of random ones."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    default=0,
-    show_default=True,
-    help="Of weights and inputs.",
-)
+@drawn_options
 @click.option(
     "--target", "-t", "targets", multiple=True, metavar="NAME", help="Only this target; repeatable."
 )
@@ -50,9 +43,7 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @pass_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
-)
+@format_option
 def verify(
     weights: str | None,
     seed: int,

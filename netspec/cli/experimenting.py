@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.shared import STDIN, load_graph, spec_options, write_output
+from netspec.cli.shared import (
+    STDIN,
+    format_option,
+    load_graph,
+    spec_options,
+    write_output,
+)
 from netspec.cli.training import framework_option, given, recipe_options
 
 if TYPE_CHECKING:
@@ -22,9 +28,6 @@ _data = click.option(
 )
 _jobs = click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes that train."
-)
-_form = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
 )
 
 
@@ -62,7 +65,7 @@ _form = click.option(
 @framework_option
 @recipe_options
 @_jobs
-@_form
+@format_option
 @click.option("--curves", metavar="FILE", help="Draw the runs: .png, .svg or .pdf.")
 def ablate(
     data: str,
@@ -136,7 +139,7 @@ def ablate(
 @framework_option
 @recipe_options
 @_jobs
-@_form
+@format_option
 @click.option("--csv", metavar="FILE", help="Write all trials.")
 def tune(
     data: str,

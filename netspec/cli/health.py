@@ -6,11 +6,11 @@ import sys
 
 import click
 
+from netspec.cli.shared import format_option
+
 
 @click.command()
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
-)
+@format_option
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.shared import load_graph, read_weights, report, spec_options, write_output
+from netspec.cli.shared import (
+    drawn_options,
+    format_option,
+    load_graph,
+    read_weights,
+    report,
+    spec_options,
+    write_output,
+)
 
 if TYPE_CHECKING:
     from netspec.bench.race import Progress
@@ -41,16 +49,7 @@ def end_of_progress() -> None:
 
 @click.command()
 @spec_options
-@click.option(
-    "--weights", metavar="FILE", help="Canonical weights (safetensors) instead of random ones."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    default=0,
-    show_default=True,
-    help="Of weights and inputs.",
-)
+@drawn_options
 @click.option(
     "--runtime",
     "runtimes",
@@ -79,9 +78,7 @@ def end_of_progress() -> None:
     show_default=True,
     help="What passes, or what is computed: for busy machines.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
-)
+@format_option
 @click.option("-o", "output", metavar="FILE", help="Draw a picture, too: .png, .svg or .pdf.")
 def bench(
     weights: str | None,
@@ -187,9 +184,7 @@ class Fraction(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     show_default=True,
     help="Turns to time it in; 0 times nothing.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
-)
+@format_option
 @click.option("-o", "output", metavar="FILE", required=True, help="Where to write the model.")
 def quantize(
     weights: str,

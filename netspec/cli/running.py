@@ -10,9 +10,11 @@ import click
 from netspec.cli.shared import (
     STDIN,
     load_graph,
+    provider_option,
     read_labels,
     read_weights,
     report,
+    selection_options,
     weight_options,
     write_output,
 )
@@ -69,13 +71,8 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since click
     "--batch", type=click.IntRange(1), help="Run so many rows at a time; all at once if not given."
 )
 @click.option("--profile", is_flag=True, help="Show which nodes and ops the time went to.")
-@click.option(
-    "--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True
-)
-@click.option("--net", metavar="NAME", help="The net to take, where a spec holds several.")
-@click.option(
-    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
-)
+@provider_option
+@selection_options
 @weight_options
 @click.option(
     "--samples",

@@ -9,9 +9,11 @@ import click
 
 from netspec.cli.shared import (
     load_graph,
+    provider_option,
     read_labels,
     read_weights,
     report,
+    selection_options,
     spec_options,
     weight_options,
 )
@@ -83,13 +85,8 @@ def _named(values: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     show_default=True,
     help="Rows of a part: what a worker that dies may lose and does again.",
 )
-@click.option(
-    "--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True
-)
-@click.option("--net", metavar="NAME", help="The net to take, where a spec holds several.")
-@click.option(
-    "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
-)
+@provider_option
+@selection_options
 @weight_options
 def score(
     model: str,

@@ -79,19 +79,54 @@ def spec_options(command: Command) -> Command:
     return click.argument("spec", metavar="SPEC")(net_options(command))
 
 
+def format_option(command: Command) -> Command:
+    """A report for people or for programs, as `form`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="How to report.",
+    )(command)
+
+
+def provider_option(command: Command) -> Command:
+    """Where ONNX Runtime computes."""
+    return click.option(
+        "--provider", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True
+    )(command)
+
+
+def drawn_options(command: Command) -> Command:
+    """Weights from a file, or random ones, and inputs from a seed."""
+    seed = click.option(
+        "--seed",
+        type=click.IntRange(0, 2**63 - 1),
+        default=0,
+        show_default=True,
+        help="Of weights and inputs.",
+    )
+    return click.option(
+        "--weights",
+        metavar="FILE",
+        help="Weights from a file in any format instead of random ones.",
+    )(seed(command))
+
+
+def selection_options(command: Command) -> Command:
+    """What selects a net, and sets its parameters."""
+    chosen = click.option(
+        "--set", "settings", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the net."
+    )(command)
+    return click.option(
+        "--net", metavar="NAME", help="The net to take, where a spec holds several."
+    )(chosen)
+
+
 def net_options(command: Command) -> Command:
     """What selects a net, and sets and sizes it."""
     options = [
-        click.option(
-            "--net", metavar="NAME", help="The net to take, where the file holds several."
-        ),
-        click.option(
-            "--set",
-            "settings",
-            metavar="NAME=VALUE",
-            multiple=True,
-            help="Set a parameter of the net.",
-        ),
+        selection_options,
         click.option(
             "--input",
             "input_shape",
