@@ -133,7 +133,8 @@ def _faults(found: Feeds, wanted: Feeds, tolerance: float) -> list[tuple[str, fl
 
 
 def _distance(one: Any, other: Any) -> float:
-    return float(np.abs(one - other).max(initial=0))
+    distance = float(np.abs(one - other).max(initial=0))
+    return distance if np.isfinite(distance) else np.inf
 
 
 def _is_finite(graph: Graph, weights: Weights, feeds: Feeds, precision: str) -> bool:
@@ -167,8 +168,7 @@ def _swing(
             }
 
         for name, value in oracle(stirred(weights), stirred(feeds)).items():
-            distance = _distance(value, wanted[name])
-            moved[name] = max(moved[name], distance if np.isfinite(distance) else np.inf)
+            moved[name] = max(moved[name], _distance(value, wanted[name]))
     return moved
 
 
