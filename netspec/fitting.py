@@ -24,7 +24,7 @@ def check_inputs(op: Op, shapes: Sequence[Shape]) -> None:
     for shape in shapes:
         if shape.dtype == "int" and "int" not in op.dtypes:
             message = f"`{op.kind}` does not take whole numbers (`dtype=int`)"
-            raise Rejected("wrong-dtype", message)
+            raise Rejected("wrong-dtype", message, help="`embed` makes a vector of each token")
         if shape.dtype == "float" and "float" not in op.dtypes:
             message = f"`{op.kind}` takes whole numbers"
             raise Rejected("wrong-dtype", message, help="declare them: `input 16 dtype=int`")
@@ -37,10 +37,19 @@ def check_kinds(op: Op, shapes: Sequence[Shape]) -> None:
             raise Rejected(
                 "wrong-kind",
                 f"`{op.kind}` takes {_either(op.accepts)}, not {_article(shape.kind)} of {shape}",
-                help="`flatten` or `gap` make a vector of an image"
-                if op.accepts[0] == "vector"
-                else None,
+                help=_way(shape.kind, op.accepts),
             )
+
+
+def _way(given: str, accepted: Sequence[str]) -> str | None:
+    """What makes a tensor of one kind one of another, where there is a usual way."""
+    if accepted[0] == "vector":
+        return "`flatten` or `gap` make a vector of an image"
+    if given in ("image", "volume") and "sequence" in accepted:
+        return f"`tokens` makes a sequence of {_article(given)}"
+    if given == "sequence" and "image" in accepted:
+        return "`untokens h w` makes an image of a sequence"
+    return None
 
 
 def check_memory(

@@ -106,7 +106,9 @@ def _one(diagnostic: Diagnostic) -> list[tuple[str, str]]:
             lines += _snippet(span.source, marks, len(margin))
     margin = margin or " "
     elsewhere = [note for note in diagnostic.notes if not _in_snippet(note, span)]
-    for note in (*elsewhere, *diagnostic.trace):
+    for note in dict.fromkeys(
+        (*elsewhere, *diagnostic.trace)
+    ):  # each once: a block may call itself
         lines.append(("tail", f"{margin} = note: {_safe(note.message)}{_at(note.span)}"))
     if diagnostic.help:
         lines.append(("tail", f"{margin} = help: {_safe(diagnostic.help)}"))

@@ -201,6 +201,9 @@ def test_a_loop_over_tensors_leaves_other_names_alone():
         ("take 0 axis=c", "one element of 6 alone is no tensor"),
         ("roll", "`roll` needs an axis and a shift"),
         ("roll h=1", "unknown-axis"),
+        ("expand", "`expand` needs an axis and its size"),
+        ("expand c=12", "axis `c` of 6 is not of size 1"),
+        ("expand c=0", "`c` must be at least 1, got 0"),
         ("untokens 2 3", "wrong-kind"),
     ],
 )

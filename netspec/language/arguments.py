@@ -160,7 +160,7 @@ def bind_block(step: tree.Invoke, closure: Closure, evaluator: Evaluator, caller
         if argument.name is None and position >= len(names):
             fail(
                 "too-many-arguments",
-                f"`{call}` takes {len(names)} argument{'s'[: len(names) != 1]}, got {len(step.arguments)}",
+                f"`{call}` takes {len(names) or 'no'} argument{'s'[: len(names) != 1]}, got {len(step.arguments)}",
                 argument.span,
                 help=_missing_arrow(argument, evaluator, caller),
             )

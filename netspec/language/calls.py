@@ -11,6 +11,7 @@ from netspec.diagnostics import Note, did_you_mean
 from netspec.language import sharing, tree
 from netspec.language.arguments import OpArguments, bind_block, plain_arguments
 from netspec.language.evaluate import Evaluator, callable_names
+from netspec.language.habits import STEPS
 from netspec.language.placing import Placer
 from netspec.language.reports import Reports, fail
 from netspec.language.values import (
@@ -93,7 +94,9 @@ class Calls(ABC):
         if name in frame.tensors:
             help_: str | None = f"a pipeline starts from a tensor as `@{name} -> ...`"
         else:
-            help_ = did_you_mean(name, [*callable_names(frame.home), "residual", "repeat"])
+            help_ = STEPS.get(name) or did_you_mean(
+                name, [*callable_names(frame.home), "residual", "repeat"]
+            )
         fail("unknown-op", f"unknown op `{name}`", step.name.span, help=help_)
 
     def _block(self, frame: Frame, step: tree.Invoke, closure: Closure, label: str | None) -> Walk:

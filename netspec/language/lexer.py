@@ -5,9 +5,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, Note, SpecError
+from netspec.language.habits import SIGNS
 from netspec.limits import Limits, exceeded
 from netspec.source import Source, Span
 
+# What is one mistake: a text in quotes that are none, and an operator of two characters.
+_STRAY = re.compile(r"'[^'\n]*'|&&")
 PARTNER = {"(": ")", "[": "]", "{": "}"}
 OPEN = {"LPAR", "LSQB", "LBRACE", "_CALL", "_INDEX"}
 CLOSE = {"RPAR", "RSQB", "RBRACE"}
@@ -164,6 +167,8 @@ def unreadable(source: Source, position: int) -> Diagnostic:
             span,
             help="numbers are written `64`, `0.5`, `1e-3`, and sizes `1x7`",
         )
-    span = Span(source, position, position + 1)
-    shown = character if character.isprintable() else f"U+{ord(character):04X}"
-    return Diagnostic("unknown-character", f"`{shown}` means nothing here", span)
+    run = _STRAY.match(text, position)
+    span = Span(source, position, run.end() if run else position + 1)
+    shown = span.text[:40] if character.isprintable() else f"U+{ord(character):04X}"
+    message = f"`{shown}` means nothing here"
+    return Diagnostic("unknown-character", message, span, help=SIGNS.get(character))

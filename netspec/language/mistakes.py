@@ -1,8 +1,10 @@
 """What to say where the grammar stops. Knows the habits that people bring from other languages."""
 
+import re
 from collections.abc import Collection, Mapping
 
 from netspec.diagnostics import Diagnostic
+from netspec.language.functions import FUNCTIONS
 from netspec.language.lexer import Token
 from netspec.source import Source, Span
 
@@ -10,6 +12,8 @@ _OPERATORS = {
     "PLUS", "MINUS", "LESS", "GREATER", "ATMOST", "ATLEAST", "EQUAL", "UNEQUAL", "AND", "OR", "NOT",
 }  # fmt: skip
 
+_LONGEST = 40
+_LEFT, _RIGHT = re.compile(r"[\w.@*/%]+$"), re.compile(r"[\w.@*/%]+")
 _DECLARATIONS = {"NET", "BLOCK", "USE"}
 
 # What a set of terminals is called where the first of them is expected.
@@ -70,7 +74,11 @@ def unexpected(
             "bare-operator",
             f"`{token.text}` in an argument needs parentheses",
             span,
-            help="write `conv (c - 1) 3`; `conv c -1` is two arguments",
+            help=_enclosed(source.text, token),
+        )
+    if token.type == "_ASSIGN" and _is_arrow(source.text, token):
+        return Diagnostic(
+            "unexpected-token", "`=>` means nothing here", span, help="an arrow is written `->`"
         )
     if token.type == "_ASSIGN" and "_ARROW" in expected and before is not None:
         return Diagnostic(
@@ -108,7 +116,19 @@ def unexpected(
         help_ = "a comment begins with `#`"
     elif token.type == "TENSOR" and before is not None and before.type == "_ARROW":
         help_ = f"`{token.text} = ...` names what a pipeline gives, and `{token.text} -> ...` begins one"
-    elif "LBRACE" in expected and "_ARROW" not in expected and token.type in ("NAME", "_END"):
+    elif before is not None and before.type == "RBRACE" and token.type in _STATEMENT:
+        help_ = "a statement begins on a line of its own or after `;`, the next step after `->`"
+    elif token.type == "_ASSIGN" and "EQUAL" in expected:
+        help_ = "`==` compares"
+    elif before is not None and before.text in FUNCTIONS and token.type in ("INT", "NAME", "LSQB"):
+        help_ = f"a function takes its arguments in brackets: `{before.text}(...)`"
+    elif "LPAR" in expected and "LBRACE" in expected and token.type == "NAME":
+        help_ = "parameters stand in brackets: `block unit(c, k=3) { ... }`"
+    elif (
+        "LBRACE" in expected
+        and "_ARROW" not in expected
+        and token.type in ("NAME", "_END", "_ASSIGN")
+    ):
         help_ = "the steps of a body stand in braces: `{ conv 32 3 -> relu }`"
     found = {"$END": "the end of the text", "_END": "the end of the line"}.get(token.type)
     if token.type == "_END" and token.text == ";":
@@ -122,6 +142,23 @@ def unexpected(
         label=f"after this, {wanted}" if found else "not expected here",
         help=help_,
     )
+
+
+def _enclosed(text: str, token: Token) -> str:
+    """How the operator and what stands around it is an argument."""
+    if token.type == "MINUS" and _is_arrow(text, token):
+        return "an arrow is written `->`"
+    first = _LEFT.search(text[: token.start].rstrip(" ")[-_LONGEST:])
+    second = _RIGHT.match(text[token.end :].lstrip(" ")[:_LONGEST])
+    if first is None or second is None:
+        return "write `conv (c - 1) 3`; `conv c -1` is two arguments"
+    words = f"write `({first[0]} {token.text} {second[0]})`"
+    return f"{words}; `c -1` is two arguments" if token.type == "MINUS" else words
+
+
+def _is_arrow(text: str, token: Token) -> bool:
+    """Whether a sign is the first half of what is meant as an arrow."""
+    return text[token.end : token.end + _LONGEST].lstrip(" ").startswith(">")
 
 
 def _wanted(expected: Collection[str], spellings: Mapping[str, str]) -> str:

@@ -131,7 +131,8 @@ class Steps(Calls):
                     )
                 if result.name in self.results:
                     name = f"`{result.name}`" if result.name else "without a name"
-                    fail("duplicate-name", f"a second result {name}", result.span)
+                    help_ = None if result.name else "write `out first=@a, second=@b`"
+                    fail("duplicate-name", f"a second result {name}", result.span, help=help_)
                 if is_list(value):
                     fail("wrong-type", "a result is one tensor, not a list", result.span)
                 if isinstance(value, Flowing):

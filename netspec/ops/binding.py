@@ -13,6 +13,13 @@ from netspec.ops.initial import Init
 
 OpType = TypeVar("OpType", bound=Op)
 
+_ELSEWHERE = {
+    "activation": "an activation is a step of its own: `-> relu`",
+    "bias_initializer": "did you mean `bias_init`?",
+    "kernel_initializer": "did you mean `init`?",
+}
+"""Arguments of the frameworks' layers whose likeness to ours would mislead."""
+
 
 def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, object]) -> OpType:
     """The op with these arguments; positional ones fill the fields in their order.
@@ -59,7 +66,7 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
                 "unknown-argument",
                 f"`{op.kind}` has no argument `{name}`",
                 param=name,
-                help=did_you_mean(name, fields) or known,
+                help=_ELSEWHERE.get(name) or did_you_mean(name, fields) or known,
             )
         if name in given:
             raise Rejected("repeated-argument", f"`{name}` is given twice", param=name)
@@ -121,6 +128,10 @@ def _explain(op: type[Op], given: Mapping[str, object], error: ValidationError) 
         message = f"`{name}` {words} {plain(context[key])}, got {plain(value)}"
     else:
         message = f"`{name}` must be {wanted(op, name)}, got {plain(value)}"
+        if isinstance(value, float) and value.is_integer() and "whole" in wanted(op, name):
+            message = f"`{name}` must be {wanted(op, name)}, got the fraction {value:.1f}"
+            cure = "`/` gives a fraction, `//` a whole number"
+            return Rejected("bad-argument", message, param=name, help=cure)
     return Rejected("bad-argument", message, param=name, help=op.model_fields[name].description)
 
 
@@ -172,7 +183,9 @@ def plain(value: object) -> str:
         return "none"
     if isinstance(value, int) and value.bit_length() > 128:
         return f"a number of about {int(value.bit_length() * 0.30103) + 1} digits"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and len(value) == 1:
+        text = f"[{plain(value[0])}]"
+    elif isinstance(value, tuple):
         text = f"({', '.join(map(plain, value[:8]))}{', ...' if len(value) > 8 else ''})"
     elif isinstance(value, str):
         text = f'"{value}"'

@@ -15,7 +15,8 @@ def _mapped(op: Op, x: Shape, features: int) -> Shape:
         raise Rejected(
             "wrong-kind",
             f"`{op.kind}` takes a tensor whose last axis is `c`, not `{' '.join(x.axes)}` of {x}",
-            help="`permute` puts the features last",
+            help='`permute` puts the features last; `rearrange "steps channels -> channels steps"` '
+            "makes the steps of a sequence the features",
         )
     return x.with_sizes(*x.sizes[:-1], features)
 

@@ -38,9 +38,21 @@ class _Elementwise(_Merge):
                 raise Rejected(
                     "unequal-branches",
                     f"`{self.kind}` needs branches of one shape: the first is {inputs[0]}, branch {number} is {shape}",
-                    help="make the shapes equal, with a 1 x 1 convolution on one branch for instance",
+                    help=_to_equal(inputs[0], shape, number),
                 )
         return inputs[0]
+
+
+def _to_equal(first: Shape, other: Shape, number: int) -> str:
+    """What makes a branch as the first one is: written repetition, where that is enough."""
+    for whole, small, branch in ((first, other, number), (other, first, 1)):
+        sizes = list(zip(whole.sizes, small.sizes, strict=False))
+        if whole.axes == small.axes and all(b in (1, a) for a, b in sizes):
+            longer = [
+                f"{axis}={a}" for axis, (a, b) in zip(whole.axes, sizes, strict=True) if a != b
+            ]
+            return f"`-> expand {' '.join(longer)}` at the end of branch {branch} repeats it"
+    return "make the shapes equal, with a 1 x 1 convolution on one branch for instance"
 
 
 _PAIR: tuple[tuple[int, ...], ...] = ((3, 4, 5), (3, 4, 5))

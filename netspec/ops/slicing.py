@@ -184,6 +184,55 @@ class Roll(Op):
         return all(shift == 0 or inputs[0].axis(letter) == 1 for letter, shift in self.shifts)
 
 
+@register
+class Expand(Op):
+    """Axes of size 1 repeated: no op repeats them by guess, so `expand c=8` says it where branches are to be alike.
+
+    A vector repeated for each step (Keras's `RepeatVector`) is `unsqueeze t -> expand t=8`.
+    """
+
+    kind = "expand"
+    naming = "sizes"
+    dtypes = ("float", "int")
+    layout = "any"
+    examples = (
+        Example("expand c=3", ((1,),), (3,)),
+        Example("expand h=2 w=5", ((3, 1, 1),), (3, 2, 5)),
+        Example("expand t=4", ((1, 5),), (4, 5)),
+        Example("expand d=3 c=2", ((1, 1, 2, 4),), (2, 3, 2, 4)),
+    )
+
+    sizes: Annotated[NamedSizes, Field(description="the new size of each axis: `h=8 w=8`")] = ()
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The axes are longer."""
+        (x,) = inputs
+        if not self.sizes:
+            raise Rejected(
+                "missing-argument", "`expand` needs an axis and its size", help="write `expand c=8`"
+            )
+        sizes = list(x.sizes)
+        for letter, size in self.sizes:
+            place = place_of(x, letter, letter)
+            if size < 1:
+                message = f"`{letter}` must be at least 1, got {size}"
+                raise Rejected("bad-argument", message, param=letter)
+            if x.sizes[place] != 1:
+                raise Rejected(
+                    "bad-sizes",
+                    f"axis `{letter}` of {x} is not of size 1",
+                    param=letter,
+                    help="`concat` repeats longer axes as a whole, `upsample` position by position",
+                )
+            sizes[place] = size
+        return x.with_sizes(*sizes)
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """To size 1."""
+        del inputs
+        return all(size == 1 for _, size in self.sizes)
+
+
 MOST = 4096
 """Parts of one tensor, beyond which a spec is refused."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.backends.keras.layer import Layer, expression
 from netspec.backends.keras.rows import ROWS, held_axes, held_axis, in_order
 from netspec.emit.source import Expr, Subscript, arg, call, index_along, range_text
-from netspec.ops.slicing import Flip, Roll, Slice, Take
+from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 from netspec.shape import Shape
 
 
@@ -44,3 +44,12 @@ def roll(op: Roll, x: Shape) -> Layer:
     if len(op.shifts) == 1:
         axes, shifts = held_axis(x, op.shifts[0][0]), op.shifts[0][1]
     return expression(call("ops.roll", arg(0), shifts, axis=axes))
+
+
+@ROWS.row(Expand)
+def expand(op: Expand, x: Shape) -> Layer:
+    """One position is repeated, so tiles and copies of each are the same."""
+    sizes = dict(op.sizes)
+    return expression(
+        call("ops.tile", arg(0), (1, *(sizes.get(letter, 1) for letter in held_axes(x.axes))))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.onnx.rows import ROWS, Constant, Operand, Site, axis_of, integers, node
-from netspec.ops.slicing import Flip, Roll, Slice, Take
+from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 
 _FIRST = -(2**63)
 
@@ -49,3 +49,11 @@ def roll(op: Roll, site: Site) -> Operand:
             parts = (_slice(rolled, cut, size, axis), _slice(rolled, 0, cut, axis))
             rolled = node("Concat", *parts, axis=axis)
     return rolled
+
+
+@ROWS.row(Expand)
+def expand(op: Expand, site: Site) -> Operand:
+    """`Tile`: one position is repeated, so tiles and copies of each are the same."""
+    sizes = dict(op.sizes)
+    times = (sizes.get(letter, 1) for letter in site.shapes[0].axes)
+    return node("Tile", *site.inputs, integers(1, *times))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
-from netspec.ops.slicing import Flip, Roll, Slice, Take
+from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 from netspec.weights import Array
 
 
@@ -40,3 +40,12 @@ def _roll(op: Roll, at: Applied) -> Result:
     return Result(
         np.roll(at.inputs[0], there, axes), lambda dy: Gradients((np.roll(dy, back, axes),))
     )
+
+
+@ROWS.row(Expand)
+def _expand(op: Expand, at: Applied) -> Result:
+    (x,) = at.inputs
+    sizes = dict(op.sizes)
+    times = (1, *(sizes.get(letter, 1) for letter in at.shapes[0].axes))
+    axes = tuple(axis for axis, count in enumerate(times) if count != 1)
+    return Result(np.tile(x, times), lambda dy: Gradients((dy.sum(axes, keepdims=True),)))

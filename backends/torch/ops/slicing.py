@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.backends.torch.layer import Layer, X, method
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.source import Subscript, index_along, range_text
-from netspec.ops.slicing import Flip, Roll, Slice, Take
+from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 from netspec.shape import Shape
 
 
@@ -34,3 +34,10 @@ def roll(op: Roll, x: Shape) -> Layer:
     if len(axes) == 1:
         return method("roll", *shifts, dims=axes[0])
     return method("roll", shifts, dims=axes)
+
+
+@ROWS.row(Expand)
+def expand(op: Expand, x: Shape) -> Layer:
+    """-1 keeps the batch and the other axes."""
+    sizes = dict(op.sizes)
+    return method("expand", -1, *(sizes.get(letter, -1) for letter in x.axes))
