@@ -21,7 +21,7 @@ from graphs import (
 
 import netspec
 from netspec.backend import load_backend
-from netspec.backends.torch.class_source import RESERVED
+from netspec.backends.torch.class_source import DICT_NAMES, RESERVED
 from netspec.backends.torch.module import emit_module
 from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
@@ -316,6 +316,11 @@ def test_layers_that_repeat_are_written_once():
     )
     assert "self.body = nn.Sequential(*[Unit() for _ in range(9)])" in counted
     assert '(f"layer{i + 1}", Grow(6 + 2 * i)) for i in range(4)' in code
+    named = body_of(
+        "block twin(c, i) { conv c 1 -> r: { layer1: conv c i -> layer2: conv c i -> layer3: conv c i } }\n"
+        "net n { input 3 9 9\ntwin 4 1 -> twin 5 3 }"
+    )
+    assert '(f"layer{i + 1}", nn.Conv2d(c, c, i2)) for i in range(3)' in named
 
 
 def test_a_block_that_is_one_function_needs_no_class():
@@ -400,13 +405,22 @@ def test_names_that_modules_use_themselves_are_refused(label):
     assert diagnostic.position is not None
 
 
+def test_keys_that_a_dictionary_of_modules_uses_itself_are_refused():
+    interrupted = "input 3 4 4 -> g.{0}: conv 3 1 -> relu -> {0}: conv 3 1 -> g.last: conv 3 1"
+    with pytest.raises(
+        SpecError, match=r"`values` in `g.values` is a name that torch.nn.ModuleDict"
+    ):
+        source_of(interrupted.format("values"))
+    source_of("input 3 4 4 -> g: { values: conv 3 1 -> values2: conv 3 1 } -> values: relu")
+
+
 def test_reserved_names_are_those_of_torch():
-    public = {
-        name
-        for cls in (torch.nn.Module, torch.nn.Sequential)
-        for name, _ in inspect.getmembers(cls)
-    }
-    assert {name for name in public | {"training"} if not name.startswith("_")} <= RESERVED
+    def public(*classes):
+        names = {name for each in classes for name, _ in inspect.getmembers(each)}
+        return {name for name in names if not name.startswith("_")}
+
+    assert public(torch.nn.Module, torch.nn.Sequential) | {"training"} <= RESERVED
+    assert public(torch.nn.ModuleDict) <= RESERVED | DICT_NAMES
 
 
 def test_unsupported_ops_are_refused_before_anything_is_written():

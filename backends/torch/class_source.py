@@ -48,6 +48,8 @@ zero_grad
 """
 RESERVED = frozenset(_MODULE_NAMES.split())
 """Names that `nn.Module` and `nn.Sequential` use themselves."""
+DICT_NAMES = frozenset(("clear", "items", "keys", "update", "values"))
+"""Names that `nn.ModuleDict` uses besides."""
 
 
 def class_lines(graph: Graph, plan: Plan, definition: Definition) -> list[str]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from netspec.backends.torch.class_source import BUILT_IN, IMPORTED, RESERVED, class_lines
+from netspec.backends.torch.class_source import (
+    BUILT_IN,
+    DICT_NAMES,
+    IMPORTED,
+    RESERVED,
+    class_lines,
+)
 from netspec.backends.torch.layer import APPLIED, is_tensor
 from netspec.backends.torch.nodes import layer_of
 from netspec.backends.torch.parting import part_at_once
@@ -20,7 +26,7 @@ from netspec.emit.outline import Item, Leaf, Part, outline
 from netspec.emit.prelude import needed
 from netspec.emit.proof import names_of, prove
 from netspec.emit.sketch import Sketch
-from netspec.emit.source import Expr
+from netspec.emit.source import INDEX, Expr
 from netspec.ir import Graph
 from netspec.passes import Model
 from netspec.passes.sequence_layout import sequence_layout
@@ -40,6 +46,7 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     ROWS.check(graph)
     _check_names(graph)
     plan = _plan(graph)
+    _check_keys(graph, plan)
     own = ["\n".join(class_lines(graph, plan, each)) for each in plan.definitions]
     classes = "\n\n\n".join([*needed(SOURCES, "\n".join(own)), *own])
     code = f"{_imports(classes)}\n\n\n{classes}\n"
@@ -67,18 +74,35 @@ def _check_names(graph: Graph) -> None:
         for part in node.name.split(".")
         if part in RESERVED
     }
-    if taken:
-        raise SpecError(
-            *(
-                Diagnostic(
-                    "reserved-name",
-                    f"`{part}` in `{path}` is a name that torch.nn.Module uses itself",
-                    help="choose another label",
-                    position=graph.positions.get(path),
-                )
-                for part, path in sorted(taken)
-            )
+    _refuse(graph, taken, "torch.nn.Module")
+
+
+def _check_keys(graph: Graph, plan: Plan) -> None:
+    """A group that the graph interrupts is an `nn.ModuleDict`, whose keys are attributes, too."""
+    taken = {
+        (key, item.path)
+        for definition in plan.definitions
+        for item in definition.part.items
+        if definition.sketches[item.local].calls
+        for key in item.local.split(".")[1:]
+        if key in DICT_NAMES
+    }
+    _refuse(graph, taken, "torch.nn.ModuleDict")
+
+
+def _refuse(graph: Graph, taken: Iterable[tuple[str, str]], owner: str) -> None:
+    """Raise a `SpecError` for these parts of paths, if there are any."""
+    mistakes = [
+        Diagnostic(
+            "reserved-name",
+            f"`{part}` in `{path}` is a name that {owner} uses itself",
+            help="choose another label",
+            position=graph.positions.get(path),
         )
+        for part, path in sorted(taken)
+    ]
+    if mistakes:
+        raise SpecError(*mistakes)
 
 
 def _plan(graph: Graph) -> Plan:
@@ -88,7 +112,7 @@ def _plan(graph: Graph) -> Plan:
         return Sketch((*calls, *layer.initials), use=layer.forward)
 
     names = Names((*IMPORTED, *SOURCES))
-    reserved = ("self", *BUILT_IN, *IMPORTED, *SOURCES)
+    reserved = ("self", INDEX, *BUILT_IN, *IMPORTED, *SOURCES)
     root = outline(graph, groups=True)
     part_at_once(root, graph)
     places = _places(root)

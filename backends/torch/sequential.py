@@ -11,6 +11,7 @@ from netspec.emit.outline import Part
 from netspec.emit.sketch import Sketch
 from netspec.emit.source import (
     INDENT,
+    INDEX,
     Call,
     Code,
     Expr,
@@ -43,7 +44,7 @@ def sequential(elements: Mapping[str, Expr]) -> tuple[Call, bool]:
         and names == [f"{ends[0][1]}{first + i}" for i in range(len(names))]  # type: ignore[index]
     ):
         pair = Pair(Numbered(ends[0][1], first), together)  # type: ignore[index]
-        return _ordered({"0": Run(pair, len(names), "i")}), True
+        return _ordered({"0": Run(pair, len(names), INDEX)}), True
     if any(not name.isidentifier() for name in names):
         pairs = tuple(Pair(name, value) for name, value in elements.items())
         return _ordered({"0": Items(pairs)}), False
@@ -116,7 +117,7 @@ def _numbered(values: Sequence[Expr]) -> dict[str, Expr]:
 
 
 def _repeated(values: Sequence[Expr]) -> Expr:
-    """What all are, at the index `i`: a call whose whole numbers may grow with it, or None."""
+    """What all are, at the index: a call whose whole numbers may grow with it, or None."""
     first = values[0]
     if len(values) < FEWEST or not isinstance(first, Call):
         return None
@@ -146,4 +147,4 @@ def _progression(column: Sequence[Expr]) -> Expr:
     step = steps.pop()
     if steps or step < 0:
         return Code()
-    return Infix("+", (first, Code("i" if step == 1 else f"{step} * i")))
+    return Infix("+", (first, Code(INDEX if step == 1 else f"{step} * {INDEX}")))

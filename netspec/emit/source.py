@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 WIDTH = 88
 INDENT = "    "
+INDEX = "i"
+"""What the number of an element in a run is called, so nothing else that is read there."""
 
 
 class Code(str):
@@ -222,7 +224,7 @@ def _quoted(text: str) -> str:
 def _named(name: str | Numbered) -> str:
     if isinstance(name, str):
         return _quoted(name)
-    return f'f"{name.prefix}{{i{f" + {name.first}" if name.first else ""}}}"'
+    return f'f"{name.prefix}{{{INDEX}{f" + {name.first}" if name.first else ""}}}"'
 
 
 def _clause(run: Run) -> str:
