@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.weights import Array, np
+
+BROKEN = (ValueError, EOFError, BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+"""What NumPy and `zipfile` raise for a file that is none, is damaged, encrypted or compressed in another way."""
 
 
 def load_arrays(paths: Sequence[str]) -> Array | dict[str, Array]:
@@ -42,7 +46,7 @@ def _read(path: str) -> Array | dict[str, Array]:
     except OSError as error:
         reason = error.strerror or "it is no .npy or .npz file"
         raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {reason}")) from None
-    except (ValueError, EOFError) as error:
+    except BROKEN as error:
         raise SpecError(
             Diagnostic("bad-array-file", f"{path} is no .npy or .npz file: {error}")
         ) from None

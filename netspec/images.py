@@ -33,6 +33,8 @@ def pixels(
     pillow = need("PIL.Image", "images")
     try:
         with pillow.open(path) as image:
+            if image.mode[0] in "IF":  # which Pillow would cut off at 255
+                raise ValueError(f"its pixels have more than 8 bits ({image.mode})")
             upright = need("PIL.ImageOps", "images").exif_transpose(image)
             converted = upright.convert(MODES[channels])
             if size is not None and resize is not None:

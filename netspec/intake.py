@@ -168,13 +168,10 @@ def _table(path: str, sizes: Sizes | None, columns: Sequence[str]) -> Array:
     head: list[str] | None = None
     if rows and not all(map(_is_number, rows[0][1])):
         head = [word.strip() for word in rows.pop(0)[1]]
-    places = _places(path, head, columns, len(rows[0][1]) if rows else 0)
-    numbers = np.array([_numbers(path, line, row, places) for line, row in rows])
-    if (
-        numbers.size
-        and (numbers == numbers.astype(np.int64)).all()
-        and (abs(numbers) < 2**53).all()
-    ):
+    width = len(rows[0][1]) if head is None else len(head)
+    places = _places(path, head, columns, width)
+    numbers = np.array([_numbers(path, line, row, width, places) for line, row in rows])
+    if numbers.size and (abs(numbers) < 2**53).all() and (numbers == np.trunc(numbers)).all():
         numbers = numbers.astype(np.int64)
     if sizes is None or not all(isinstance(size, int) for size in sizes):
         return numbers
@@ -213,7 +210,7 @@ def _is_number(word: str) -> bool:
 def _places(path: str, head: list[str] | None, columns: Sequence[str], width: int) -> list[int]:
     """Which columns are taken."""
     if not columns:
-        return list(range(len(head) if head is not None else width))
+        return list(range(width))
     if head is None:
         raise SpecError(Diagnostic("bad-table", f"{path} names no columns in its first line"))
     missing = [name for name in columns if name not in head]
@@ -224,15 +221,19 @@ def _places(path: str, head: list[str] | None, columns: Sequence[str], width: in
     return [head.index(name) for name in columns]
 
 
-def _numbers(path: str, line: int, row: Sequence[str], places: Sequence[int]) -> list[float]:
+def _numbers(
+    path: str, line: int, row: Sequence[str], width: int, places: Sequence[int]
+) -> list[float]:
+    """Those of a line, which may have empty columns behind the last."""
+    if len(row) < width or any(map(str.strip, row[width:])):
+        message = f"{path}:{line}: the line has {len(row)} columns, not {width}"
+        raise SpecError(Diagnostic("bad-table", message))
     try:
         return [float(row[place]) for place in places]
     except ValueError:
         word = next(row[place] for place in places if not _is_number(row[place]))
         message = f"{path}:{line}: `{word[:40]}` is no number"
-    except IndexError:
-        message = f"{path}:{line}: the line has {len(row)} columns, not {max(places) + 1}"
-    raise SpecError(Diagnostic("bad-table", message))
+        raise SpecError(Diagnostic("bad-table", message)) from None
 
 
 def _said(sizes: Sizes) -> str:

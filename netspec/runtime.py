@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from weakref import finalize
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
@@ -72,7 +72,7 @@ class Runner:
         """
         fixed = batch is not None and all(spec.sizes[:1] == (batch,) for spec in self.inputs)
         feeds = self._fit(inputs, fixed)
-        rows = len(next(iter(feeds.values()), ()))
+        rows = next((len(array) for array in feeds.values() if array.ndim), 0)
         if batch is None or not rows:
             return self._results(feeds)
         parts = []
@@ -83,11 +83,7 @@ class Runner:
 
     def end_profile(self) -> Profile:
         """Where the time of all runs went. The session must have been opened with `profile`, and runs no more."""
-        path = self.session.end_profiling()
-        try:
-            return read_profile(path)
-        finally:
-            Path(path).unlink()
+        return read_profile(self.session.end_profiling())
 
     def _results(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         try:
@@ -103,6 +99,8 @@ class Runner:
         """What some of the rows give, the last of them repeated for the missing ones."""
         some = {
             name: np.concatenate([array[start:stop], *[array[stop - 1 : stop]] * missing])
+            if array.ndim
+            else array
             for name, array in feeds.items()
         }
         found = self._results(some)
@@ -158,9 +156,19 @@ def open_session(
     falls back to the CPU. Raises `SpecError` for what is not a model that ONNX Runtime can load.
     """
     content = model if isinstance(model, bytes) else _path(model)
-    options = _options(threads, profile)
     if seed is not None:
         ort.set_seed(seed)
+    if not profile:
+        return _open(content, provider, _options(threads))
+    with ExitStack() as stack:
+        kept = TemporaryDirectory(prefix="netspec-", ignore_cleanup_errors=True)
+        runner = _open(content, provider, _options(threads, stack.enter_context(kept)))
+        # ONNX Runtime writes the profile when the session goes, too.
+        finalize(runner, stack.pop_all().close)
+    return runner
+
+
+def _open(content: bytes | str, provider: Provider, options: Any) -> Runner:
     if provider == "cpu":
         return Runner(_create(content, _CPU, options), "cpu")
     try:
@@ -181,13 +189,14 @@ def _path(model: Path | str) -> str:
     return str(model)
 
 
-def _options(threads: int, profile: bool) -> Any:
-    """A session that logs nothing."""
+def _options(threads: int, profiles: str | None = None) -> Any:
+    """A session that logs nothing, and writes its profile to a folder, if there is one."""
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     options.intra_op_num_threads = threads
-    options.enable_profiling = profile
-    options.profile_file_prefix = str(Path(gettempdir(), f"netspec-{os.getpid()}"))
+    if profiles is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(profiles, "profile"))
     return options
 
 

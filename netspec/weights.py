@@ -165,8 +165,13 @@ def origin_of(path: Path | str) -> dict[str, str]:
     """The name and the fingerprint of the spec that a canonical file was written for; nothing in other safetensors."""
     safetensors = need("safetensors", "weights")
     with safetensors.safe_open(str(path), "np") as file:
-        about = json.loads((file.metadata() or {}).get("netspec", "{}"))
-    return {word: str(about[word]) for word in ("name", "fingerprint") if word in about}
+        said = (file.metadata() or {}).get("netspec", "{}")
+    try:
+        about = json.loads(said)
+    except (ValueError, RecursionError):
+        return {}
+    known = about if isinstance(about, dict) else {}
+    return {word: str(known[word]) for word in ("name", "fingerprint") if word in known}
 
 
 def dump_weights(weights: Weights, graph: Graph) -> bytes:

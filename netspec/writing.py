@@ -31,6 +31,10 @@ def suffix_of(path: str) -> str | None:
 
 def target_of(path: str | None, target: str | None) -> str:
     """The target that is named or that the file's name asks for. Raises `SpecError` where there is none, or two."""
+    if path is not None and path.endswith(CANONICAL):
+        message = f"`{Path(path).name}` is the name of a file of weights alone"
+        help_ = "`netspec weights init` and `netspec weights convert` write those"
+        raise SpecError(Diagnostic("other-target", message, help=help_))
     asked = None if path is None else _TARGETS.get(suffix_of(path) or "")
     if target is None and asked is None:
         known = ", ".join(f"`{each}`" for each in _TARGETS)

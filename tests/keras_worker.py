@@ -232,4 +232,14 @@ def alone(graph, weights, x):
             env={**os.environ, "PYTHONPATH": folder},
         )
         assert done.returncode == 0, done.stderr
+        source = Path(folder, "m.py")
+        kept = source.read_bytes()
+        source.write_text("import m2\n")
+        try:
+            write(graph, f"{folder}/m.keras", weights=weights)
+        except SpecError as error:
+            names += [each.id for each in error.diagnostics]
+        assert source.read_text() == "import m2\n"
+        source.write_bytes(kept)
+        write(graph, f"{folder}/m.keras", weights=weights)
         return json.loads(done.stdout.splitlines()[-1]), names

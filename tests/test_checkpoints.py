@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 from click.testing import CliRunner
 from graphs import OPS_BY_EXAMPLE, chain, example_graph, graph_of, joined
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import netspec
 from netspec.backend import load_backend
@@ -125,6 +126,7 @@ def test_what_is_written_follows_the_name(tmp_path):
     assert target_of("a.py", "keras") == "keras"
     assert mistake(lambda: target_of("a.py", None)).id == "no-target-named"
     assert mistake(lambda: target_of("a.keras", "onnx")).id == "other-target"
+    assert mistake(lambda: target_of("a.safetensors", "torch")).id == "other-target"
     files = write(GRAPH, str(tmp_path / "a.py"), target="torch", seed=0)
     assert [os.path.basename(file) for file in files] == ["a.py", "a.safetensors"]
 
@@ -268,6 +270,15 @@ def test_files_that_are_not_there_or_are_something_else(tmp_path):
     assert mistake(lambda: read_checkpoint(path, "model")).id == "unknown-key"
 
 
+@pytest.mark.parametrize("said", ["none", "[1]", "5", '{"name": 7}'])
+def test_what_a_file_says_of_its_spec_need_not_be_true(tmp_path, said):
+    safetensors.numpy.save_file(
+        {"a": np.ones(2, "f4")}, tmp_path / "a.safetensors", {"netspec": said}
+    )
+    about = read_checkpoint(tmp_path / "a.safetensors").about
+    assert about == ({"name": "7"} if "name" in said else {})
+
+
 # ---- ONNX ----
 
 
@@ -305,6 +316,17 @@ def gemm(turned, location=None):
     node = helper.make_node("Gemm", ["x", "w"], ["y"], transB=int(turned))
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
     return helper.make_model(helper.make_graph([node], "g", infos[:1], infos[1:], [weight]))
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 3), (3,)])
+def test_a_recurrent_weight_without_its_gates_is_told(tmp_path, shape):
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
+    weight = numpy_helper.from_array(np.zeros(shape, "f4"), "W")
+    node = helper.make_node("LSTM", ["x", "W", "W"], ["y"], hidden_size=2)
+    model = helper.make_model(helper.make_graph([node], "g", values[:1], values[1:], [weight]))
+    onnx.save(model, tmp_path / "a.onnx")
+    found = mistake(lambda: read_checkpoint(tmp_path / "a.onnx"))
+    assert "has not the gates of LSTM" in found.message
 
 
 def test_a_gemm_holds_its_weight_either_way(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -94,6 +96,12 @@ def test_grey_and_turned_pictures(tmp_path):
     exif[0x0112] = 6  # a quarter turn
     image.save(tmp_path / "a.jpg", exif=exif)
     assert load_inputs([str(tmp_path / "a.jpg")], {"x": (1, 6, 4)}, RAW)[0].shape == (1, 1, 6, 4)
+    Image.fromarray(np.full((6, 4), 30_000, np.uint16)).save(tmp_path / "deep.png")
+    found = mistake(lambda: load_inputs([str(tmp_path / "deep.png")], {"x": (1, 6, 4)}))
+    assert found == (
+        "unreadable-file",
+        f"cannot read {tmp_path}/deep.png: its pixels have more than 8 bits (I;16)",
+    )
     (tmp_path / "b.png").write_bytes(b"none")
     assert mistake(lambda: load_inputs([str(tmp_path / "b.png")], IMAGE))[0] == "unreadable-file"
 
@@ -108,6 +116,8 @@ def test_a_tables_rows_are_examples(tmp_path):
     (tmp_path / "b.tsv").write_text("1.5\t-2e3\n")
     assert load_inputs([f"x={tmp_path / 'b.tsv'}"], {"x": (2,)})[0]["x"].tolist() == [[1.5, -2000]]
     assert load_inputs([str(tmp_path / "b.tsv")], None)[0].shape == (1, 2)
+    path.write_text("a,b\n1,inf\n1e300,4,\n")
+    assert load_inputs([str(path)], {"x": (2,)})[0].tolist() == [[1, float("inf")], [1e300, 4]]
 
 
 @pytest.mark.parametrize(
@@ -115,11 +125,12 @@ def test_a_tables_rows_are_examples(tmp_path):
     [
         ("a,b\n1,x\n", (), "a.csv:2: `x` is no number"),
         ("a,b\n1,2\n3\n", (), "a.csv:3: the line has 1 columns, not 2"),
+        ("a,b\n1,2,\n3,4,5\n", ("b",), "a.csv:3: the line has 3 columns, not 2"),
         ("a,b\n1,2\n", ("c",), "has no column `c`"),
         ("1,2\n", ("a",), "names no columns"),
         ("\n", (), "has no rows"),
         ("1,2,3\n", (), "has 3 columns of numbers, and the input takes 2"),
-        ("1,nan\n\0\n", (), "is no number"),
+        ("1,nan\n1,\0\n", (), "is no number"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path, text, columns, words):
@@ -181,6 +192,10 @@ def test_a_model_of_a_fixed_batch_gets_its_last_part_filled_up():
             session.run(x, batch)
 
 
+def test_a_single_number_has_no_rows():
+    assert open_session(fixed("Neg", ())).run(np.float32(3), 2)["y"] == -3
+
+
 def test_results_that_are_not_by_row_are_not_joined():
     session = open_session(fixed("ReduceSum", ("N", 2)))
     with pytest.raises(SpecError, match="has not one value for each row"):
@@ -230,6 +245,18 @@ def test_a_profile_is_summed_by_node_and_op(tmp_path):
         ["Conv", "3", "0.090", "90.0%"],
         ["and", "1", "more,", "0.010", "ms"],
     ]
+
+
+def test_a_profile_leaves_no_file(tmp_path, monkeypatch, model):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for x in (np.zeros((1, 3, 8, 8), "f4"), np.zeros((1, 3, 8), "f4")):
+        session = open_session(model, profile=True)
+        with suppress(SpecError):
+            session.run(x)
+            assert session.end_profile().nodes
+        assert len(list(tmp_path.iterdir())) == 1
+        del session
+        assert not list(tmp_path.iterdir())
 
 
 def test_run_shows_classes_of_pictures_and_the_profile(tmp_path):

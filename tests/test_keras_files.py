@@ -67,7 +67,7 @@ def test_a_tutorials_model_is_matched_by_order_and_gives_the_same_numbers(keras,
 def test_a_keras_file_loads_where_netspec_is_not(keras):
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("f4")
     y, names = keras(keras_worker.alone, GRAPH, WEIGHTS, x)
-    assert names == ["m.keras", "m.py"]
+    assert names == ["m.keras", "m.py", "foreign-file"]
     wanted = reference.open_session(GRAPH, WEIGHTS, "float64")
     feeds = {"input": x.transpose(0, 3, 1, 2)}
     np.testing.assert_allclose(y, wanted.predict(feeds)["output"], atol=1e-5)

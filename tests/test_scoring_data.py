@@ -24,6 +24,7 @@ from test_scoring import (
 )
 
 import netspec
+from netspec.arrays import load_arrays
 from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.runtime import open_session
@@ -46,10 +47,11 @@ def test_npz_feeds_several_inputs(tmp_path):
 
 
 def test_npy_feeds_the_only_input(tmp_path):
-    np.save(tmp_path / "x.npy", X[:50])
-    score(MODEL, [str(tmp_path / "*.npy")], tmp_path / "out", None, SMALL)
-    found = result(tmp_path / "out")
-    np.testing.assert_allclose(numbers(found["output"]), WANTED[:50], rtol=1e-5, atol=1e-6)
+    np.save(tmp_path / "x[1].npy", X[:50])
+    for number, data in enumerate(("*.npy", "x[1].npy")):
+        score(MODEL, [str(tmp_path / data)], tmp_path / f"out{number}", None, SMALL)
+        found = result(tmp_path / f"out{number}")
+        np.testing.assert_allclose(numbers(found["output"]), WANTED[:50], rtol=1e-5, atol=1e-6)
 
 
 def test_images_feed_their_pixels(tmp_path):
@@ -213,6 +215,23 @@ def test_a_result_without_a_value_for_each_row_is_refused(parquet, tmp_path):
     with pytest.raises(SpecError) as error:
         score(model.SerializeToString(), [parquet], tmp_path / "out")
     assert ids_of(error) == ["not-by-row"]
+
+
+@pytest.mark.parametrize("place", [45, 6], ids=["damaged", "encrypted"])
+def test_an_archive_that_cannot_be_read_is_told(tmp_path, place):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, input=X[:3])
+    content = bytearray(path.read_bytes())
+    if place == 6:  # the flag, in both headers
+        content[place] |= 1
+        content[content.find(b"PK\1\2") + 8] |= 1
+    else:
+        content[place : place + 15] = b"\xff" * 15
+    path.write_bytes(content)
+    for read in (load_arrays, lambda paths: score(MODEL, paths, tmp_path / "out")):
+        with pytest.raises(SpecError) as error:
+            read([str(path)])
+        assert ids_of(error) == ["bad-array-file"]
 
 
 def test_rows_of_npz_arrays_must_agree(tmp_path):

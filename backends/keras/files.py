@@ -15,6 +15,8 @@ from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.weights import all_layers, slots
 from netspec.checkpoints.matching import Matched, match
 from netspec.checkpoints.tensors import Checkpoint, Place, widened
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.emit.header import is_emitted
 from netspec.files import replacing, write_atomically
 from netspec.ir import Graph
 from netspec.weights import Weights, init_weights, np
@@ -26,16 +28,35 @@ def write(graph: Graph, weights: Weights, path: str, suffix: str) -> list[str]:
     """A model that Keras loads, or its weights alone.
 
     A model with classes of its own needs them when it is loaded: the source that has them is written beside it.
+    Raises `SpecError` where a file is there that netspec did not write.
     """
+    source, _ = emit_module(graph)
+    beside = None
+    if suffix == WHOLE and "register_keras_serializable" in source:
+        beside = str(Path(path).with_suffix(".py"))
+        _check_own(beside)
     model = build_model(graph, weights)
     with replacing(path, suffix) as written:
         (model.save if suffix == WHOLE else model.save_weights)(written)
-    source, _ = emit_module(graph)
-    if suffix != WHOLE or "register_keras_serializable" not in source:
+    if beside is None:
         return [path]
-    beside = str(Path(path).with_suffix(".py"))
     write_atomically(beside, source.encode())
     return [path, beside]
+
+
+def _check_own(path: str) -> None:
+    """Nobody asked for this file by its name."""
+    try:
+        with open(path, "rb") as file:
+            own = is_emitted(file.read(1024))
+    except OSError:
+        return  # it is not there, or writing it says what is wrong
+    if not own:
+        message = (
+            f"{path} is not netspec's, and would be replaced by the source of the model's classes"
+        )
+        help_ = "choose another name for the model, or move that file"
+        raise SpecError(Diagnostic("foreign-file", message, help=help_))
 
 
 def match_to(

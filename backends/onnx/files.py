@@ -138,7 +138,11 @@ def read(path: str) -> Checkpoint:
         for place, name in enumerate(node.input):
             if name in stored and name not in seen and stored[name].dims:
                 seen.add(name)
-                tensors.extend(_used(node, place, name, _array(stored[name], path)))
+                try:
+                    tensors.extend(_used(node, place, name, _array(stored[name], path)))
+                except (ValueError, IndexError) as error:
+                    reason = f"holds `{name}`, which has not the gates of {node.op_type}: {error}"
+                    raise bad_file(path, reason) from None
     return Checkpoint(path, "onnx", "onnx", tuple(tensors))
 
 

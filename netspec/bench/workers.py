@@ -42,7 +42,7 @@ class Worker:
         self.name = entrant.name
         self._folder = home / entrant.name
         self._folder.mkdir()
-        self._words = (self._folder / "stderr").open("w+")
+        self._words = (self._folder / "stderr").open("w+", errors="replace")
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "netspec.bench.worker", entrant.room, entrant.engine),

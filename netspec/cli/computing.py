@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,6 @@ from netspec.cli.shared import (
     read_weights,
     spec_options,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.shared import load_graph, net_options, spec_options, write_output
+from netspec.cli.shared import (
+    format_option,
+    load_graph,
+    net_options,
+    spec_options,
+    write_output,
+)
 
 if TYPE_CHECKING:
     from netspec.checkpoints.tensors import Checkpoint
@@ -17,9 +23,6 @@ _key = click.option(
     "--key",
     metavar="NAME",
     help="The state dict to take, where a PyTorch checkpoint holds several.",
-)
-_form = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report."
 )
 
 
@@ -53,7 +56,7 @@ def init(seed: int, output: str, **spec: Any) -> None:
 @weights_group.command("inspect")
 @click.argument("file", metavar="FILE")
 @_key
-@_form
+@format_option
 def inspect(file: str, key: str | None, form: str) -> None:
     """Show the tensors of FILE: shapes, types, what the numbers are like, and a fingerprint of all of them."""
     from netspec.checkpoints.formats import read_checkpoint
@@ -144,7 +147,7 @@ def convert(
     show_default=True,
     help="How far numbers may be apart.",
 )
-@_form
+@format_option
 def diff(
     first: str, second: str, spec: str | None, tolerance: float, form: str, **options: Any
 ) -> None:

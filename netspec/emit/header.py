@@ -28,6 +28,11 @@ def header(graph: Graph, *, channels_last: bool) -> str:
     return "\n".join([f'"""{title}', "", *rows, '"""', ""])
 
 
+def is_emitted(content: bytes) -> bool:
+    """Whether a file begins as all do that netspec emits."""
+    return re.match(rb'"""[^\n]*, compiled by netspec', content) is not None
+
+
 def _plain(text: str) -> str:
     """Text that cannot end the docstring or escape from it."""
     return re.sub(r"[^\w .,()-]", "_", text)

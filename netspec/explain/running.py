@@ -139,6 +139,11 @@ PAGES = {
         "a file is called like one of another target",
         "`-o model.keras --target onnx` would be no file of Keras's. Leave `--target` out, or change the name.",
     ),
+    "foreign-file": Page(
+        "a file is in the way of one that is written beside a model",
+        "A `.keras` model with classes of its own has their source beside it, `model.py` for `model.keras`. A file of "
+        "that name that netspec did not write stays as it is. Choose another name for the model, or move the file.",
+    ),
     "missing-weight": Page(
         "weights lack one that the network has",
         "They belong to another network, or to other labels or parameters of this one.",

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
+from netspec.arrays import BROKEN
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.scoring.batches import Batch, Reading, feeding, placed, shaped
@@ -52,7 +53,7 @@ def _arrays(path: str, stack: ExitStack) -> dict[str, _Stored]:
     except OSError as error:
         reason = error.strerror or "it is no .npy or .npz file"
         raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {reason}")) from None
-    except (ValueError, EOFError, BadZipFile) as error:
+    except BROKEN as error:
         message = f"{path} is no .npy or .npz file that can be read in rows: {error}"
         raise SpecError(Diagnostic("bad-array-file", message)) from None
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
+from netspec.arrays import BROKEN
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.images import SUFFIXES
 from netspec.scoring import images, numpy_files, parquet_files
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Plan, Shard
 
-_DAMAGE = (OSError, EOFError, ValueError, BadZipFile, zlib.error)
+_DAMAGE = (OSError, *BROKEN)
 """What libraries raise for a file that is not what it seemed; Arrow's own is a `ValueError`."""
 
 
@@ -45,7 +44,8 @@ def find_files(patterns: Sequence[str], output: Path) -> list[str]:
     """
     found, own = dict[str, None](), output.resolve()
     for pattern in patterns:
-        paths = glob(pattern, recursive=True) if has_magic(pattern) else [pattern]
+        is_path = os.path.exists(pattern) or not has_magic(pattern)
+        paths = [pattern] if is_path else glob(pattern, recursive=True)
         before = len(found)
         for path in sorted(paths):
             below = _below(path) if os.path.isdir(path) else [path]
