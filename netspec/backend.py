@@ -195,13 +195,13 @@ class Rows(Generic[RowT]):
         package, _, family = op.__module__.rpartition(".")
         if package != "netspec.ops" or self.target not in _SHIPPED or family in self._families:
             return
-        self._families.add(family)
         name = f"netspec.backends.{self.target}.ops.{family}"
         try:
-            import_module(name)
+            import_module(name)  # another thread that is at it already is waited for
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
+        self._families.add(family)
 
     def reason_against(self, graph: Graph, node: Node) -> str | None:
         """Why the target cannot realise a node, or None."""

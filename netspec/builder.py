@@ -297,10 +297,15 @@ class GraphBuilder:
         named: list[Output] = []
         for name, value in outputs:
             number = len(named) + 1
-            default = "output" if unnamed == 1 else f"output{number}"
-            if name is not None:
-                self.check_result(name, value)
-            named.append(Output.model_construct(name=name or default, node=value.name))
+            name = name or ("output" if unnamed == 1 else f"output{number}")
+            self.check_result(name, value)
+            if any(name == other.name for other in named):
+                raise Rejected(
+                    "duplicate-name",
+                    f"two results are called `{name}`",
+                    help="give each of them a name of its own",
+                )
+            named.append(Output.model_construct(name=name, node=value.name))
         results = [output.node for output in named] if prune else [n.name for n in self._nodes]
         needed = self._needed(set(results))
         nodes = tuple(node for node in self._nodes if node.name in needed)

@@ -89,8 +89,8 @@ class Dim(_Number):
                     return value(left) - value(right)
                 case ast.BinOp(left=left, op=ast.Mult(), right=right):
                     return value(left) * value(right)
-                case ast.BinOp(left=left, op=ast.FloorDiv(), right=ast.Constant(value=int(by))):
-                    return value(left) // by
+                case ast.BinOp(left=left, op=ast.FloorDiv(), right=ast.Constant() as by):
+                    return value(left) // value(by)
             raise ValueError
 
         try:
@@ -134,16 +134,16 @@ class Dim(_Number):
     # ---- what it can do ----
 
     def __add__(self, other: int) -> int:
-        return _sum(self._terms, _terms(other)) if _is_size(other) else NotImplemented
+        return _sum(self._terms, _terms(other)) if self._takes(other) else NotImplemented
 
     def __sub__(self, other: int) -> int:
-        return self + -other if _is_size(other) else NotImplemented
+        return self + -other if self._takes(other) else NotImplemented
 
     def __rsub__(self, other: int) -> int:
-        return -self + other if _is_size(other) else NotImplemented
+        return -self + other if self._takes(other) else NotImplemented
 
     def __mul__(self, other: int) -> int:
-        return _product(self._terms, _terms(other)) if _is_size(other) else NotImplemented
+        return _product(self._terms, _terms(other)) if self._takes(other) else NotImplemented
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -154,16 +154,22 @@ class Dim(_Number):
         return self
 
     def __floordiv__(self, other: int) -> int:
+        if not self._takes(other):
+            return NotImplemented
         if isinstance(other, Dim):
             return _exact_quotient(self, other)
-        if type(other) is not int:
-            return NotImplemented
         if other == 0:
             raise ZeroDivisionError("division by zero")
         return _quotient(self._terms, other) if other > 0 else _quotient((-self)._terms, -other)  # type: ignore[attr-defined]
 
     def __mod__(self, other: int) -> int:
-        return self - self // other * other if _is_size(other) else NotImplemented
+        return self - self // other * other if self._takes(other) else NotImplemented
+
+    def _takes(self, other: object) -> bool:
+        """Whether it computes with another value; what a fraction makes of it is no size."""
+        if isinstance(other, float):
+            self._refuse()
+        return type(other) is int or isinstance(other, Dim)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dim) and self._text == other._text
@@ -265,10 +271,6 @@ def written(value: object) -> object:
 
 
 # ---- sums of products ----
-
-
-def _is_size(value: object) -> bool:
-    return type(value) is int or isinstance(value, Dim)
 
 
 def _terms(size: int) -> _Terms:

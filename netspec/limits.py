@@ -1,5 +1,6 @@
 """How much a spec may ask for, and how a refusal reads. Knows nothing of who counts."""
 
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -32,6 +33,9 @@ class Limits(NamedTuple):
 
 DEFAULT = Limits()
 
+_LEAST, _MOST = {"errors": 1}, {"digits": 4000}
+"""Nothing would be said of a mistake, and Python writes no longer numbers."""
+
 
 def exceeded(limit: str, limits: Limits, message: str, span: Span | None) -> Diagnostic:
     """The refusal: `message` states what was asked for, the help names the limit."""
@@ -54,6 +58,10 @@ def with_settings(settings: Iterable[str], limits: Limits = DEFAULT) -> Limits:
         if (name := name.strip()) not in Limits._fields:
             help_ = did_you_mean(name, Limits._fields) or f"limits are {', '.join(Limits._fields)}"
             raise SpecError(Diagnostic("bad-limit", f"no limit is called `{name}`", help=help_))
+        if not _LEAST.get(name, 0) <= int(digits) <= _MOST.get(name, sys.maxsize):
+            bounds = [f"at least {_LEAST[name]}"] if name in _LEAST else []
+            bounds += [f"at most {_MOST[name]:,}"] if name in _MOST else []
+            raise SpecError(Diagnostic("bad-limit", f"`{name}` is {' and '.join(bounds)}"))
         limits = limits._replace(**{name: int(digits)})
     return limits
 

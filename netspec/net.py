@@ -8,7 +8,8 @@ from typing import Any
 
 from netspec.builder import GraphBuilder, Instance, Value
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.dim import Unknowns
+from netspec.dim import Dim, Unknowns
+from netspec.interop import plain
 from netspec.ir import Graph
 from netspec.ops import Parting, Rejected, find, unknown_op
 from netspec.ops.binding import bind
@@ -34,12 +35,13 @@ class Tensor:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         op = find(name)
         if op is None:
-            raise AttributeError(f"there is no op `{name}`")
+            raise AttributeError(f"there is no op `{name}`{_or_another(name)}")
 
         def apply(*arguments: object, label: str | None = None, **keywords: object) -> Any:
             tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
-            plain = [argument for argument in arguments if not isinstance(argument, Tensor)]
-            return self._net._add(name, [self, *tensors], plain, keywords, label)
+            others = [argument for argument in arguments if not isinstance(argument, Tensor)]
+            named = None if label is None else str(label)
+            return self._net._add(name, [self, *tensors], others, keywords, named)
 
         return apply
 
@@ -70,6 +72,7 @@ class Layers:
     def __call__(self, x: Tensor) -> Tensor:
         """One more use. Raises `SpecError` where it cannot have the layers and weights of the first."""
         try:
+            self._net._check_own(x)
             with self._net._builder.use(self._instance) as label:
                 return self._apply(x, label)
         except Rejected as rejected:
@@ -104,9 +107,16 @@ class Net:
         return tensor
 
     @contextmanager
-    def block(self, name: str, *, label: str | None = None, **arguments: object) -> Iterator[None]:
-        """What is added inside belongs to one call of the block `name` with these arguments."""
-        with self._scope(label, name, arguments):
+    def block(
+        self, name: str, /, *, label: str | None = None, **arguments: object
+    ) -> Iterator[None]:
+        """What is added inside belongs to one call of the block `name` with these arguments.
+
+        The graph keeps those that are numbers, strings, `None` or lists of them, from which emitted code may get
+        its parameters.
+        """
+        given = {word: plain(value) for word, value in arguments.items()}
+        with self._scope(label, name, {w: value for w, value in given.items() if _is_plain(value)}):
             yield
 
     @contextmanager
@@ -146,12 +156,15 @@ class Net:
 
     def graph(self, *unnamed: Tensor, **named: Tensor) -> Graph:
         """The finished graph with these results, as the language's `out` gives them."""
-        outputs: list[tuple[str | None, Value]] = [(None, tensor._value) for tensor in unnamed]
-        outputs += [(name, tensor._value) for name, tensor in named.items()]
-        if not outputs:
+        given: list[tuple[str | None, Tensor]] = [(None, tensor) for tensor in unnamed]
+        given += named.items()
+        if not given:
             raise SpecError(Diagnostic("no-output", "a network needs at least one result"))
         try:
-            return self._builder.finish(outputs)
+            for name, tensor in given:
+                self._check_own(tensor)
+                _check_word(name or "output", "a result")
+            return self._builder.finish([(name, tensor._value) for name, tensor in given])
         except Rejected as rejected:
             raise _failure(rejected) from None
 
@@ -168,11 +181,11 @@ class Net:
         try:
             if op is None:
                 raise unknown_op(name)
-            foreign = next((tensor for tensor in inputs if tensor._net is not self), None)
-            if foreign is not None:
-                raise Rejected("foreign-tensor", f"{foreign!r} belongs to another network")
+            for tensor in inputs:
+                self._check_own(tensor)
             values = [tensor._value for tensor in inputs]
-            bound = bind(op, positional, keywords)
+            named = {word: plain(value) for word, value in keywords.items()}
+            bound = bind(op, [plain(value) for value in positional], named)
             if isinstance(bound, Parting):
                 return [Tensor(self, v) for v in self._builder.part(bound, values, label=label)]
             return Tensor(self, self._builder.add(bound, values, label=label))
@@ -185,6 +198,8 @@ class Net:
     ) -> Iterator[None]:
         scope = self._builder.scope(label, block=block, arguments=arguments)
         try:
+            for word in (*([] if block is None else [block]), *arguments):
+                _check_word(word, "a block or its parameter")
             scope.__enter__()
         except Rejected as rejected:
             raise _failure(rejected) from None
@@ -192,6 +207,29 @@ class Net:
             yield
         finally:
             scope.__exit__(None, None, None)
+
+    def _check_own(self, tensor: Tensor) -> None:
+        if tensor._net is not self:
+            raise Rejected("foreign-tensor", f"{tensor!r} belongs to another network")
+
+
+def _check_word(word: str, what: str) -> None:
+    """Raise `Rejected` for what no spec could write in its place."""
+    if not (word.isascii() and word.isidentifier()):
+        help_ = "a name is letters, digits and `_`, and does not begin with a digit"
+        raise Rejected("bad-name", f"`{word}` cannot name {what}", help=help_)
+
+
+def _or_another(name: str) -> str:
+    """What the name of an op may have meant. What begins with `_` is Python's own question."""
+    help_ = None if name.startswith("_") else unknown_op(name).help
+    return f": {help_}" if help_ else ""
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str | Dim)
 
 
 def _failure(rejected: Rejected) -> SpecError:

@@ -42,6 +42,13 @@ def value(formula, names):
     return names[formula] if isinstance(formula, str) else formula
 
 
+@pytest.mark.parametrize("sign", STEPS)
+def test_a_fraction_of_a_size_is_no_size(sign):
+    for pair in ((T, 0.5), (0.5, T)):
+        with pytest.raises(UnknownSize):
+            STEPS[sign](*pair)
+
+
 @settings(max_examples=300, deadline=None)
 @given(formulas)
 def test_a_formula_is_what_it_gives_for_every_size(formula):

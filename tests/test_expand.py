@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 
 from netspec.diagnostics import Diagnostic, SpecError
@@ -210,6 +211,10 @@ def test_nets_and_overrides() -> None:
         nodes("net n(act=relu) { input 8 -> act }", overrides={"act": "tanh"}) == "tanh1(input) 8"
     )
     assert nodes("let c = 4\ninput 8 -> dense c", overrides={"c": 2}) == "dense1(input) 2"
+    assert nodes(NETS, net="large", overrides={"c": np.int64(3)}) == "dense1(input) 6"
+    assert ids(NETS, net="large", overrides={"c": {}}) == ["bad-override"]
+    assert ids(NETS, net="large", overrides={"c": float("nan")}) == ["bad-override"]
+    assert ids("let (a) = [4]\ninput 8", overrides={"a": 2}) == ["unknown-parameter"]
     assert ids(NETS, net="large") == ["missing-argument"]
     assert ids(NETS) == ["several-nets"]
     assert ids("let c = 4\ninput 8", overrides={"d": 2}) == ["unknown-parameter"]
@@ -225,13 +230,40 @@ def test_nets_and_overrides() -> None:
         ("flag=true", ("flag", True)),
         ("k=2*3", ("k", 6)),
         ("size=1x7", ("size", (1, 7))),
+        ("t=?T", ("t", "?T")),
+        ("sizes=[?, half]", ("sizes", ("?", "half"))),
     ],
 )
 def test_override_texts(text: str, expected: tuple[str, object]) -> None:
     assert parse_override(text) == expected
 
 
-@pytest.mark.parametrize("text", ["classes", "=3", "a b=3", "k=", "k=1 2", "k=@", "k=[", "k=(1"])
+def test_every_nameless_size_of_an_override_is_one_of_its_own() -> None:
+    text = "net n(t, u) { @a = input t 8; @b = input ? 8; @c = input u 8; add { @a | @b | @c } }"
+    given = dict(map(parse_override, ("t=?", "u=?")))
+    assert ids(text, overrides=given) == ["unequal-branches"]
+    shapes = [
+        node.shape
+        for node in graph(text.replace("?", "?T"), overrides={"t": "?T", "u": "?T"}).nodes
+    ]
+    assert len(set(map(str, shapes))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "classes",
+        "=3",
+        "a b=3",
+        "k=",
+        "k=1 2",
+        "k=@",
+        "k=[",
+        "k=(1",
+        "k=2*?",
+        f"k=[{'[' * 20}1{']' * 20}, 2*[1]]",
+    ],
+)
 def test_bad_override_texts(text: str) -> None:
     with pytest.raises(SpecError):
         parse_override(text)
@@ -265,6 +297,9 @@ def test_the_input_comes_from_the_file_or_the_caller() -> None:
         ("net a { input 8 -> dense 2 }\nnet a { }", ["duplicate-definition"]),
         ("block f(a, a) { relu }\ninput 8", ["duplicate-definition"]),
         ("input 8\nout a=@, a=@", ["duplicate-name"]),
+        ("input 8\n@x = relu\nout @x, output=@", ["duplicate-name"]),
+        ("output: input 8\nrelu", ["duplicate-name"]),
+        ("input 8\nresidual when=true when=false { relu }", ["repeated-argument"]),
         ("input 8\na-b: relu", ["bare-operator"]),
         ("input 8\n_x: relu", ["bad-name"]),
         ("let x = missing\ninput 8", ["unknown-name"]),

@@ -70,6 +70,18 @@ HOSTILE = {
         "let x = range(100000)\nblock f(x) { relu }\nrepeat 20000 { f x }",
         "over-limit",
     ),
+    "a list summed again and again": (
+        "let x = range(100000)\nlet y = [sum(x) for i in range(100000)]",
+        "over-limit",
+    ),
+    "a list named again and again": (
+        "let x = range(100000)\nfor i in range(100000) { let y = x }",
+        "over-limit",
+    ),
+    "a list seen by many shared layers": (
+        "@x = relu\nlet x = range(100000)\nrepeat 20000 { share f = relu }",
+        "over-limit",
+    ),
     "a long range": ("for i in range(10**12) { relu }", "over-limit"),
     "long ranges": ("for i in range(100000) { let x = range(100000) }", "over-limit"),
     "a table": ("let x = [[i*j for i in range(10000)] for j in range(10000)]", "over-limit"),

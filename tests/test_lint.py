@@ -82,6 +82,27 @@ def test_the_ops_that_rules_speak_of_exist() -> None:
     assert named <= {op.kind for op in all_ops()}
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("input 3 ?H ?W\nconv 8 3 stride=2 padding=same -> relu\n", []),
+        ("block idle { for i in range() { relu } }\n", []),
+        ("input 8\nlet n = 1 - 2\nfor i in range(n) { dense 8 }\ndense 2\n", ["unused-variable"]),
+    ],
+)
+def test_what_no_rule_can_judge_or_mend_is_left_alone(text: str, found: list[str]) -> None:
+    report, fixes = fix_source(Source("t.net", text), ALL)
+    assert ([each.id for each in report.diagnostics], fixes) == (found, 0)
+
+
+def test_what_the_caller_sets_is_not_removed() -> None:
+    options = Options(overrides={"hidden": 4})
+    report, fixes = fix_source(
+        Source("t.net", "let hidden = 3\ninput 8\nrelu\n"), ALL, None, options
+    )
+    assert ([each.id for each in report.diagnostics], fixes) == (["unused-variable"], 0)
+
+
 # ---- what is shipped ----
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from graphs import graph_of
 
@@ -82,7 +83,14 @@ def test_a_built_graph_equals_the_parsed_one(built, text):
         (lambda x, _: x.add(x.gap()), "unequal-branches"),
         (lambda x, _: x.relu(x), "wrong-arity"),
         (lambda x, _: x.add(Net("other").input(1, 8, 8)), "foreign-tensor"),
+        (lambda x, _: x.dropout(10**400), "bad-argument"),
         (lambda _, net: net.graph(), "no-output"),
+        (lambda _, net: net.graph(Net("other").input(1)), "foreign-tensor"),
+        (lambda _, net: net.share("f", lambda y: y.relu())(Net("a").input(1)), "foreign-tensor"),
+        (lambda x, net: net.graph(x.relu(), output=x.tanh()), "duplicate-name"),
+        (lambda x, net: net.graph(**{"a b": x.relu()}), "bad-name"),
+        (lambda _, net: net.block("a\nb").__enter__(), "bad-name"),
+        (lambda _, net: net.block("a", **{"b c": 1}).__enter__(), "bad-name"),
         (lambda x, net: net.graph(input=x.relu()), "duplicate-name"),
         (lambda _, net: net.input(1, 2, 3, 4, 5), "wrong-rank"),
         (lambda _, net: net.input(2**20, 2**20, 2**20), "too-large"),
@@ -100,8 +108,18 @@ def test_mistakes_are_diagnostics(mistake, id_):
 
 def test_an_unknown_op_is_an_attribute_error():
     x = Net("test").input(3)
-    with pytest.raises(AttributeError, match="no op `covn`"):
+    with pytest.raises(AttributeError, match="no op `covn`: did you mean `conv`"):
         x.covn(3)
+
+
+def test_numpys_numbers_are_numbers():
+    net = Net("test")
+    with net.block("unit", c=np.int64(4), x=net.input(3), rates=[np.float64(0.5)]):
+        x = net.input(np.int32(3), np.int64(8), 8).conv(np.int64(4), np.array([3, 3]), label=0)
+    graph = net.graph(x.dropout(np.float32(0.5)))
+    assert graph.scopes[0].arguments == {"c": 4, "rates": (0.5,)}
+    assert [str(node.shape) for node in graph.nodes[1:3]] == ["3 x 8 x 8", "4 x 6 x 6"]
+    assert netspec.Graph.from_json(graph.to_json()) == graph
 
 
 def test_what_leads_to_no_output_is_not_part_of_the_graph():

@@ -28,6 +28,30 @@ def run(*arguments: str) -> str:
     return f"from netspec.cli import main; main({list(arguments)}, standalone_mode=False)"
 
 
+THREADS = """
+import sys, threading
+from netspec import compile, parse
+sys.setswitchinterval(1e-5)
+begin = threading.Barrier(16)
+done = []
+
+def work(number):
+    begin.wait()
+    lines = ["conv 8 3 -> bn -> gap", "pool 2", "tokens -> attention 1", "upsample 2"]
+    graph = parse("input 3 8 8\\n" + lines[number % 4])
+    done.append(compile(graph, target=("torch", "keras")[number % 2]))
+
+threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert len(done) == 16
+"""
+
+
+def test_threads_may_be_the_first_to_ask_for_an_op_together():
+    imported(THREADS)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -23,12 +23,12 @@ from netspec.weights import random_weights
         ),
         ("input 3 4 -> conv 4 9 padding=4 mode=circular", "padding-too-large", "finds 3 positions"),
         ("input 9 4 -> pool 2 padding=2", "padding-too-large", "padding alone"),
-        ("input 9 4 -> conv 4 3 padding=(1, 2, 3)", "wrong-rank", "1 spatial axes"),
+        ("input 9 4 -> conv 4 3 padding=(1, 2, 3)", "wrong-rank", "1 spatial axis"),
         ("input c=1 w=5", "unknown-axis", "no tensor has the axes `c w`"),
         ("input 3 t=5", "repeated-argument", "with and without names"),
         ('input 5 3 -> permute "c h"', "unknown-axis", "`t c` once"),
         ('input 5 3 -> permute "c t" -> conv 4 3', "wrong-kind", "takes a sequence"),
-        ("input 5 3 -> adaptive_pool 2x2", "wrong-rank", "1 spatial axes"),
+        ("input 5 3 -> adaptive_pool 2x2", "wrong-rank", "1 spatial axis"),
     ],
 )
 def test_mistakes_are_refused_with_the_reason(text, id, message):  # noqa: A002

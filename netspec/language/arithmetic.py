@@ -48,8 +48,9 @@ def _equal(first: Any, second: Any) -> bool:
             raise unknown
         return True
     sizes = [value for value in (first, second) if isinstance(value, Dim)]
-    others = [value for value in (first, second) if type(value) is int]
-    if len(sizes) + len(others) == 2 and isinstance(first - second, Dim):
+    numbers = [value for value in (first, second) if type(value) in (int, float)]
+    is_open = sizes and len(sizes) + len(numbers) == 2
+    if is_open and isinstance(first - second, Dim):
         raise UnknownSize(str(sizes[0]))
     return bool(first == second)
 

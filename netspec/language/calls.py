@@ -168,7 +168,9 @@ class Calls(ABC):
     def _residual(self, frame: Frame, step: tree.Invoke, label: str | None) -> Walk:
         """`residual { body }` is `add { body | @ }`; where `when=` fails it is the body alone."""
         shortcut = True
-        for argument in step.arguments:
+        for number, argument in enumerate(step.arguments):
+            if number and argument.name == "when":
+                fail("repeated-argument", "`when` is given twice", argument.span)
             if argument.name != "when":
                 fail(
                     "unknown-argument",

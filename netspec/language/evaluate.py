@@ -224,7 +224,7 @@ class Evaluator(Arithmetic):
     def bind(self, targets: tree.Targets, value: object, frame: Frame) -> None:
         """Give a value's parts to names: `i, (c, n)`."""
         if len(targets.items) == 1 and isinstance(targets.items[0], tree.Name):
-            frame.give(targets.items[0].name, value)
+            self._give(targets.items[0], value, frame)
             return
         wanted = len(targets.items)
         if not is_list(value):
@@ -239,9 +239,14 @@ class Evaluator(Arithmetic):
             fail("wrong-count", message, targets.span)
         for target, part in zip(targets.items, value, strict=True):
             if isinstance(target, tree.Name):
-                frame.give(target.name, part)
+                self._give(target, part, frame)
             else:
                 self.bind(target, part, frame)
+
+    def _give(self, target: tree.Name, value: object, frame: Frame) -> None:
+        """Bind a name, for which a list is searched for tensors."""
+        self.charge_list(value, target.span)
+        frame.give(target.name, value)
 
     def _call(self, node: tree.Call, frame: Frame) -> object:
         name = node.function.name
@@ -252,6 +257,7 @@ class Evaluator(Arithmetic):
                 help_ = f"`{name}` is a step of its own: `{name} 32 3`"
             fail("unknown-function", f"unknown function `{name}`", node.function.span, help=help_)
         arguments = [self.value(argument, frame) for argument in node.arguments]
+        self.charge(sum(len(each) for each in arguments if is_list(each)) // 4, node.span)
         given = ", ".join(map(show, arguments))
         try:
             if not function.fewest <= len(arguments) <= function.most:

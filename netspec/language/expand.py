@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.interop import plain
 from netspec.ir import Graph
 from netspec.language import tree
-from netspec.language.evaluate import Evaluator, bound_names
+from netspec.language.evaluate import Evaluator
 from netspec.language.modules import Contents, Reader, link
 from netspec.language.nets import Entry, override_value, parse_override, select
 from netspec.language.placing import Placer
@@ -21,6 +22,7 @@ from netspec.language.values import (
 )
 from netspec.language.walks import Walk, run
 from netspec.limits import DEFAULT, Limits
+from netspec.ops import Rejected
 
 __all__ = ["expand", "parse_override"]
 
@@ -70,7 +72,7 @@ class _Expansion(Steps):
         texts = [entry.source, *(file.source for file in used)]
         evaluator = Evaluator(limits, sum(len(source.text) for source in texts))
         self.overrides = {
-            name: override_value(value, evaluator, entry.module)
+            name: override_value(name, plain(value), evaluator, entry.module)
             for name, value in overrides.items()
         }
         placer = Placer(GraphBuilder(entry.name, limits), evaluator, input_shape)
@@ -88,9 +90,12 @@ class _Expansion(Steps):
         if self.reports.found or not is_whole:
             raise self.reports.error()
         self.placer.settle_schedules()
-        return self.placer.builder.finish(
-            [(name, flow.value) for name, flow in self.results.items()], prune=prune
-        )
+        results = [(name, flow.value) for name, flow in self.results.items()]
+        try:
+            return self.placer.builder.finish(results, prune=prune)
+        except Rejected as error:
+            span = self.results[None].origin  # only what the spec gives no name is wrong here
+            raise SpecError(Diagnostic(error.id, error.message, span, help=error.help)) from None
 
     def _net(self, frame: Frame) -> Walk:
         entry = self.entry
@@ -155,20 +160,20 @@ class _Expansion(Steps):
         """`--set` replaces a `let` of a file without a net header."""
         if frame is not self.net_frame or self.entry.net is not None:
             return False
-        target = let.targets.items[0]
-        if len(let.targets.items) > 1 or not isinstance(target, tree.Name):
+        name = _single_name(let)
+        if name not in self.overrides:
             return False
-        if target.name not in self.overrides:
-            return False
-        frame.names[target.name] = self.overrides[target.name]
+        frame.names[name] = self.overrides[name]
         return True
 
 
 def _replaceable(statements: Sequence[tree.Statement]) -> list[str]:
     """The names that a file gives to single values, which the caller may replace."""
-    return [
-        name
-        for statement in statements
-        if isinstance(statement, tree.Let) and len(bound_names(statement.targets)) == 1
-        for name in bound_names(statement.targets)
-    ]
+    lets = (statement for statement in statements if isinstance(statement, tree.Let))
+    return [name for let in lets if (name := _single_name(let)) is not None]
+
+
+def _single_name(let: tree.Let) -> str | None:
+    """The name of a `let` that has one; None where it takes a list apart."""
+    (first, *others) = let.targets.items
+    return first.name if isinstance(first, tree.Name) and not others else None

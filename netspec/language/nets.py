@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import PurePath
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.dim import Dim, unknowns
 from netspec.language import tree
 from netspec.language.evaluate import Evaluator, own_name
 from netspec.language.modules import Contents
 from netspec.language.syntax import parse_expression
-from netspec.language.values import Callee, Frame, Module, plain
+from netspec.language.values import Callee, Frame, Module, Schedule, plain
 from netspec.limits import DEFAULT
+from netspec.ops.initial import Init
 from netspec.source import Source, Span
 
 
@@ -116,7 +119,7 @@ def _failure(
 
 
 def parse_override(text: str) -> tuple[str, object]:
-    """`classes=10` as a name and a plain value; bare names become strings. Raises SpecError."""
+    """`classes=10` as a name and a plain value; bare names and `?T` become strings. Raises SpecError."""
     name, equals, _ = text.partition("=")
     source = Source("--set", text)
     if not equals or not name.strip().isidentifier():
@@ -126,17 +129,41 @@ def parse_override(text: str) -> tuple[str, object]:
             Span(source, 0, len(text)),
             help="write `--set classes=10`",
         )
-    node = parse_expression(source, len(name) + 1)
+    try:
+        return name.strip(), _written(parse_expression(source, len(name) + 1))
+    except RecursionError:
+        message = f"`{name.strip()}` holds lists too many levels deep"
+        raise _failure("over-limit", message, None) from None
+
+
+def _written(node: tree.Expression) -> object:
+    """What an expression beside the net stands for. Names are judged by the net, which numbers its own `?`."""
     if isinstance(node, tree.Name):
-        return name.strip(), node.name
-    return name.strip(), plain(Evaluator(DEFAULT).value(node, Frame(Module())))
+        return node.name
+    if isinstance(node, tree.Dynamic):
+        return f"?{node.name}"
+    if isinstance(node, tree.Items):
+        return tuple([_written(item) for item in node.items])
+    value = plain(Evaluator(DEFAULT).value(node, Frame(Module())))
+    if any(name.startswith("_") for name in unknowns(value)):
+        help_ = "give it one: `?T`"
+        raise _failure("bad-override", "a size in a formula needs a name", node.span, help=help_)
+    return value
 
 
-def override_value(value: object, evaluator: Evaluator, home: Module) -> object:
-    """A plain Python value as expressions know it: lists are tuples, names of ops are ops."""
+def override_value(name: str, value: object, evaluator: Evaluator, home: Module) -> object:
+    """A plain value as expressions know it: lists are tuples, names of ops are ops, `?T` is a size.
+
+    Raises SpecError for what the language has no such value of.
+    """
     if isinstance(value, str):
         callee: Callee | None = evaluator.callee(value, home)
-        return value if callee is None else own_name(callee)
-    if isinstance(value, Sequence):
-        return tuple([override_value(item, evaluator, home) for item in value])
-    return value
+        return evaluator.unknowns.read(value) if callee is None else own_name(callee)
+    if isinstance(value, tuple):
+        return tuple([override_value(name, item, evaluator, home) for item in value])
+    finite = not isinstance(value, float) or isfinite(value)
+    if value is None or (finite and isinstance(value, bool | int | float | Dim | Init | Schedule)):
+        return value
+    message = f"`{name}` is set to {value!r:.60}, which is no value of the language"
+    help_ = "it takes finite numbers, booleans, strings, `None` and lists of them"
+    raise _failure("bad-override", message, None, help=help_)

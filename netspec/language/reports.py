@@ -42,7 +42,7 @@ class Reports:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.found: dict[tuple[object, ...], Diagnostic] = {}
-        self._names: dict[tuple[str, str], tuple[int, int]] = {}
+        self._names: dict[tuple[str, str], Span] = {}
         self._repeated = 0
         self._trace: list[Callable[[], Note]] = []
 
@@ -54,7 +54,7 @@ class Reports:
                 continue
             trace = tuple([note() for note in reversed(self._trace[-8:])])
             span = diagnostic.span
-            key = (diagnostic.id, diagnostic.message) if span is None else (span.start, span.end)
+            key = (diagnostic.id, diagnostic.message) if span is None else span
             self.found.setdefault(key, diagnostic._replace(trace=trace))
         if len(self.found) + self._repeated >= self.limits.errors and not isinstance(
             error, OverLimit
@@ -66,7 +66,7 @@ class Reports:
         if diagnostic.id not in _OF_NAMES or diagnostic.span is None:
             return False
         name = (diagnostic.id, diagnostic.message)
-        first = self._names.setdefault(name, (diagnostic.span.start, diagnostic.span.end))
+        first = self._names.setdefault(name, diagnostic.span)
         found = self.found.get(first)
         if found is None or found.span == diagnostic.span:
             return False

@@ -21,7 +21,9 @@ from netspec.ops import Rejected, find
 from netspec.source import Span
 
 
-def declare(statement: tree.Share, frame: Frame, builder: GraphBuilder) -> Shared:
+def declare(
+    statement: tree.Share, evaluator: Evaluator, frame: Frame, builder: GraphBuilder
+) -> Shared:
     """The instance that a `share` names. Its pipeline sees the names of this place, but not the tensors."""
     name, span = statement.name.name, statement.name.span
     for what, taken in (("a block", name in frame.home.blocks), ("an op", find(name) is not None)):
@@ -32,11 +34,15 @@ def declare(statement: tree.Share, frame: Frame, builder: GraphBuilder) -> Share
                 span,
                 help="choose another name",
             )
-    seen = {
-        known: value
-        for known, value in frame.names.items()
-        if known != name and (isinstance(value, Poison) or not holds_tensor(value))
-    }
+    evaluator.charge(len(frame.names) // 8, span)
+    seen = {}
+    for known, value in frame.names.items():
+        if known in frame.tensors:  # as all tensors among the names are
+            evaluator.charge_list(value, span)
+            if holds_tensor(value) and not isinstance(value, Poison):
+                continue
+        if known != name:
+            seen[known] = value
     try:
         instance = builder.share(name)
     except Rejected as error:

@@ -69,7 +69,9 @@ class Steps(Calls):
                 case tree.Share():
                     frame.names[statement.name.name] = POISON
                     with self.reports.reporting():
-                        shared = sharing.declare(statement, frame, self.placer.builder)
+                        shared = sharing.declare(
+                            statement, self.evaluator, frame, self.placer.builder
+                        )
                         frame.names[statement.name.name] = shared
 
     def _let(self, frame: Frame, let: tree.Let) -> None:

@@ -73,7 +73,8 @@ def check_source(
         graphs = _expanded(file, read, options)
     except SpecError as error:
         return Report(source, (), tuple(error.diagnostics))
-    subject = Subject(file, graphs, rules, read_ignores(source, options.limits))
+    ignores = read_ignores(source, options.limits)
+    subject = Subject(file, graphs, rules, ignores, options.overrides or ())
     found: list[Diagnostic] = []
     for rule in all_rules():
         if rule.id in rules:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -127,7 +127,10 @@ class Net:
 
 
 class Subject:
-    """A file without mistakes, the nets in it, the rules that apply and the comments that silence some."""
+    """A file without mistakes, the nets in it, the rules that apply and the comments that silence some.
+
+    `given` are the names of the parameters that the caller sets.
+    """
 
     def __init__(
         self,
@@ -135,8 +138,10 @@ class Subject:
         graphs: Sequence[Graph],
         rules: frozenset[str] = frozenset(),
         ignores: Sequence[Ignore] = (),
+        given: Collection[str] = (),
     ) -> None:
         self.file = file
+        self.given = given
         self.rules = rules
         self.nets = [Net(graph) for graph in graphs]
         self.ignores = ignores

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
-from netspec.ops.fields import Number, place_of
+from netspec.ops.fields import Number, as_float, place_of
 from netspec.shape import Shape
 
 
@@ -97,7 +97,7 @@ class Affine(_Affine):
 def _as_numbers(value: Any) -> Any:
     """One number for all channels, or a list; whole numbers are numbers too."""
     values = value if isinstance(value, tuple | list) else (value,)
-    return tuple(float(v) if type(v) is int else v for v in values)
+    return tuple(map(as_float, values))
 
 
 _Numbers = Annotated[tuple[Number, ...], BeforeValidator(_as_numbers), Field(min_length=1)]

@@ -152,7 +152,7 @@ def _words(annotation: Any) -> list[str]:
     if origin is Literal:
         return [f"`{choice}`" for choice in get_args(annotation)]
     if origin is tuple:
-        return ["a whole number", "one for each axis"]
+        return _listed(get_args(annotation))
     if get_args(annotation):
         return [
             word
@@ -169,6 +169,19 @@ def _words(annotation: Any) -> list[str]:
         Init: "an initializer such as `normal(0.02)`",
     }
     return [plain[annotation]] if annotation in plain else []
+
+
+def _listed(elements: tuple[Any, ...]) -> list[str]:
+    """What a list of such elements is called."""
+    if elements == (str, int):
+        return ["sizes by name"]
+    inner = list(dict.fromkeys(_words(elements[0])))
+    if inner in (["a list of numbers"], ["lists of numbers"]):
+        return ["lists of numbers"]
+    if "a number" in inner:
+        return ["a list of numbers"] if len(inner) == 1 else ["a number", "a list of them"]
+    known = {"a name": "letters of axes", "sizes by name": "sizes by name"}
+    return [known[inner[0]]] if inner[0] in known else [*inner, "a list of them"]
 
 
 def _is_constraint(part: Any) -> bool:
@@ -189,6 +202,9 @@ def plain(value: object) -> str:
         text = f"({', '.join(map(plain, value[:8]))}{', ...' if len(value) > 8 else ''})"
     elif isinstance(value, str):
         text = f'"{value}"'
+    elif isinstance(value, float):
+        text = f"{value:g}"
+        text += ".0" if text.lstrip("-").isdecimal() else ""  # 8/2 is no whole number
     else:
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -258,6 +258,13 @@ class ConvTranspose(_Convolution):
         padding = "valid" if self.padding == "same" else self.padding
         pads = explicit_pads(padding, x.spatial, kernel, stride, dilation)
         if self.padding in ("same", "causal"):
+            if any(extra):
+                raise Rejected(
+                    "bad-argument",
+                    f"`padding={self.padding}` gives n * stride, and leaves `output_padding` no choice",
+                    param="output_padding",
+                    help="leave it out, or give `padding` as numbers",
+                )
             surplus = [
                 window_extent(k, d) - s for k, s, d in zip(kernel, stride, dilation, strict=True)
             ]

@@ -15,6 +15,11 @@ from netspec.shape import Shape, join_pads, same_pads, split_pads, window_extent
 LARGEST = 2**31 - 1
 
 
+def as_float(value: Any) -> Any:
+    """A whole number is a number, too."""
+    return float(value) if type(value) is int and abs(value) <= LARGEST else value
+
+
 def _as_tuple(value: Any) -> Any:
     """One number stands for a tuple of one; a JSON array reaches a validator as a list."""
     if isinstance(value, list):
@@ -31,14 +36,8 @@ def _letters(value: Any) -> Any:
 
 
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
-Rate = Annotated[
-    float, BeforeValidator(lambda v: float(v) if type(v) is int else v), Field(ge=0, le=1)
-]
-Number = Annotated[
-    float,
-    BeforeValidator(lambda v: float(v) if type(v) is int and abs(v) <= LARGEST else v),
-    Field(allow_inf_nan=False),
-]
+Rate = Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1)]
+Number = Annotated[float, BeforeValidator(as_float), Field(allow_inf_nan=False)]
 PerAxis = Annotated[
     tuple[Annotated[int, Field(ge=1, le=LARGEST)], ...],
     BeforeValidator(_as_tuple),
@@ -70,18 +69,32 @@ BiasInitial = Annotated[
 Padding = Literal["valid", "same", "half", "causal"] | Pads
 
 
-def per_axis(values: Sequence[int], rank: int, param: str) -> tuple[int, ...]:
-    """One value for each of `rank` spatial axes; a single one serves them all."""
+def per_axis(
+    values: Sequence[int], rank: int, param: str, *, or_sides: bool = False
+) -> tuple[int, ...]:
+    """One value for each of `rank` spatial axes; a single one serves them all.
+
+    Raises `Rejected` for another number of values; `or_sides` tells that it may be one for each side, too.
+    """
     if len(values) == 1:
         return tuple(values) * rank
     if len(values) != rank:
         raise Rejected(
             "wrong-rank",
-            f"`{param}` has {len(values)} values, but the input has {rank} spatial axes",
+            f"`{param}` has {len(values)} values, but the input has {rank} spatial "
+            f"{'axis' if rank == 1 else 'axes'}",
             param=param,
-            help=f"give one value, or {rank}",
+            help=f"give one value, {rank}, or {2 * rank}: all axes' befores, then all afters"
+            if or_sides
+            else f"give one value, or {rank}",
         )
     return tuple(values)
+
+
+def in_order(x: Shape, letters: Sequence[str]) -> tuple[str, ...]:
+    """These axes, each once, in the tensor's order. Raises `Rejected` where it has none of that name."""
+    places = {place_of(x, letter, "axes") for letter in letters}
+    return tuple(x.axes[place] for place in sorted(places))
 
 
 def place_of(x: Shape, letter: str, param: str = "axis") -> int:
@@ -138,7 +151,7 @@ def explicit_pads(
     assert isinstance(padding, tuple)
     if len(padding) == 2 * rank:
         return padding
-    return per_axis(padding, rank, "padding") * 2
+    return per_axis(padding, rank, "padding", or_sides=True) * 2
 
 
 def settled_pads(

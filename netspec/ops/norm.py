@@ -145,6 +145,13 @@ class GroupNorm(_Normalisation):
                 param="groups",
                 help="choose `groups` so that it divides the channels",
             )
+        if channels == self.groups and prod(inputs[0].spatial) == 1:
+            raise Rejected(
+                "nothing-to-normalise",
+                f"each of {self.groups} groups of {inputs[0]} is one number, of which the norm is 0",
+                param="groups",
+                help="use fewer groups, or `ln`",
+            )
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:

@@ -30,7 +30,9 @@ class Recurrent(Op):
     biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
 
     units: Annotated[Count, Field(description="features of the state")]
-    layers: Annotated[Count, Field(description="layers, each over the states of the one below")] = 1
+    layers: Annotated[
+        Count, Field(le=1000, description="layers, each over the states of the one below")
+    ] = 1
     bidirectional: Annotated[
         bool, Field(description="whether a second state runs from the end to the start")
     ] = False

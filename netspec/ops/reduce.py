@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from netspec.ops.base import Example, Op, Rejected, register
-from netspec.ops.fields import Letters, place_of
+from netspec.ops.fields import Letters, in_order
 from netspec.shape import Shape
 
 
@@ -26,8 +26,7 @@ class _Reduction(Op):
 
     def settle(self, *inputs: Shape) -> Self:
         """The axes in the input's order."""
-        places = {place_of(inputs[0], letter, "axes") for letter in self.axes}
-        return self.model_copy(update={"axes": tuple(inputs[0].axes[i] for i in sorted(places))})
+        return self.model_copy(update={"axes": in_order(inputs[0], self.axes)})
 
     def infer(self, *inputs: Shape) -> Shape:
         """`c h w -> c` over `h w`, or `c h w -> c 1 1`."""

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field
 
 from netspec.ops.base import Example, Op, Parting, Rejected, register
-from netspec.ops.fields import Count, Letters, NamedSizes, place_of
+from netspec.ops.fields import Count, Letters, NamedSizes, in_order, place_of
 from netspec.shape import Shape
 
 
@@ -129,18 +129,19 @@ class Flip(Op):
     layout = "any"
     examples = (
         Example("flip w", ((3, 4, 5),), (3, 4, 5)),
-        Example('flip "c h"', ((3, 4, 5),), (3, 4, 5)),
+        Example("flip h c h", ((3, 4, 5),), (3, 4, 5)),
         Example("flip t", ((4, 5),), (4, 5)),
     )
 
     axes: Annotated[Letters, Field(min_length=1, description="the letters of the axes")]
 
+    def settle(self, *inputs: Shape) -> Self:
+        """The axes in the input's order."""
+        return self.model_copy(update={"axes": in_order(inputs[0], self.axes)})
+
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
-        (x,) = inputs
-        for letter in self.axes:
-            place_of(x, letter, "axes")
-        return x
+        return inputs[0]
 
     def is_identity(self, *inputs: Shape) -> bool:
         """Along axes of one position."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from netspec.diagnostics import Edit, Fix, did_you_mean
 from netspec.language import tree
@@ -106,12 +106,12 @@ def _unused_variable(subject: Subject) -> Iterator[Finding]:
             elif isinstance(node, tree.Let):
                 names = bound_names(node.targets)
                 if read.isdisjoint(names) and not any(map(_is_meant, names)):
-                    yield _unread_let(node, names)
+                    yield _unread_let(node, names, subject.given)
 
 
-def _unread_let(let: tree.Let, names: Sequence[str]) -> Finding:
+def _unread_let(let: tree.Let, names: Sequence[str], given: Collection[str]) -> Finding:
     words = let.targets.span.text
-    edit = remove_statement(let.span)
+    edit = remove_statement(let.span) if set(names).isdisjoint(given) else None
     return Finding(
         f"nothing reads {', '.join(f'`{name}`' for name in names)}",
         let.targets.span,
@@ -127,13 +127,15 @@ def _unread_number(loop: tree.For) -> Iterator[Finding]:
         return
     if not isinstance(counts, tree.Call) or counts.function.name != "range":
         return
-    if len(counts.arguments) > 1:
+    if len(counts.arguments) != 1:
         return
     (rounds,) = counts.arguments
     source, start, end = loop.targets.span
     head = Span(source, source.text.rindex("for", 0, start), counts.span.end)
-    # `range` of a negative number is empty, and `repeat` refuses it: a difference of sizes stays.
-    simple = isinstance(rounds, tree.Literal | tree.Name | tree.Call)
+    # `range` of a negative number is empty, and `repeat` refuses it: what may be one stays.
+    simple = isinstance(rounds, tree.Literal) or (
+        isinstance(rounds, tree.Call) and rounds.function.name == "len"
+    )
     simple = simple and source.text[end : counts.span.start].split() == ["in"]
     edit = Edit(head, f"repeat {rounds.span.text}")
     yield Finding(

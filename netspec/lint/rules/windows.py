@@ -121,9 +121,10 @@ def _skipped_input(subject: Subject) -> Iterator[Finding]:
 )
 def _padding_beyond_window(subject: Subject) -> Iterator[Finding]:
     def beyond(_: Place, instance: Instance) -> tuple[int, int] | None:
-        if instance.op.kind != "conv":
+        padding = instance.field("padding")
+        if instance.op.kind != "conv" or padding == "same":  # which is what it is at no known size
             return None
-        pads = split_pads(instance.field("padding"))
+        pads = split_pads(padding)
         pairs = ((max(pad), reach) for pad, reach in zip(pads, _extents(instance), strict=True))
         return next(((pad, reach) for pad, reach in pairs if pad >= reach), None)
 
