@@ -298,6 +298,17 @@ def test_functions_between_the_layers_of_a_group_belong_to_it():
         assert f'("{name}", nn.' in code
     assert "out=nn.Linear(4, 2)" in code
     assert "ModuleDict" not in code
+    code = body_of('input 3 8 8 -> stem: { 0: conv 4 3 -> permute "h w c" -> 2: ln } -> dense 2')
+    assert "nn.Conv2d(3, 4, 3), Permute((0, 2, 3, 1)), nn.LayerNorm(4)" in code
+
+
+def test_groups_of_one_form_are_a_class_without_a_number():
+    code = body_of(
+        "net n {\ninput 3 8 8\n"
+        "for i in range(2) { stage{i}: { @z = conv: conv 3 1\n@skips += @z -> relu\n@z -> bn } }\n"
+        "add { @ | sum: add { @skips } } }"
+    )
+    assert "self.stage0 = Stage()\n        self.stage1 = Stage()\n" in code
 
 
 def test_layers_that_repeat_are_written_once():
@@ -375,6 +386,12 @@ def test_what_instances_lack_is_optional_in_one_class():
     assert "self.unit2 = Unit(4, 4, act=nn.Tanh)" in code
     assert "self.residual = in_channels == c and stride == 1\n" in code
     assert "return main + x if self.residual else main\n" in code
+    code = body_of(
+        "block unit(c, q) {\n"
+        "if @.c == c { residual { conv q 1 -> conv c 1 } } else { conv q 1 -> conv c 1 } }\n"
+        "net n { input 24 4 4\nunit 40 24 -> unit 40 32 -> unit 40 32 }"
+    )
+    assert "self.residual = in_channels == 40\n" in code  # and not != q, which is right as well
 
 
 def test_the_bodys_variables_tell_their_part():

@@ -248,6 +248,8 @@ class _Class:
         before = self.graph.by_name[item.inputs[0]].shape
         if self.definition.uses > 1 or not after.spatial or after == before:
             return lines
+        if len(item.outputs) > 1:
+            return lines
         if any(name in self.varying for name in item.outputs):
             return lines
         commented = f"{lines[-1]}  # {after}"

@@ -188,7 +188,7 @@ def _parametrise(
 ) -> list[dict[str, Expr]]:
     """Fill in the definition's sketches and parameters; returns the arguments of each instance."""
     known = _known_columns(graph, group.parts, reserved)
-    parameters = Parameters(known, reserved, widths, set(_reshaping(graph, group)))
+    parameters = Parameters(known, reserved, widths, dict(_reshaping(graph, group)))
     found = [
         (local, hint, column, is_used)
         for local, sketch in group.sketches[0].items()
@@ -217,13 +217,13 @@ def _parametrise(
     return [{name: column[i] for name, column in columns.items()} for i in range(len(group.parts))]
 
 
-def _reshaping(graph: Graph, group: Group) -> Iterator[str]:
-    """The optional items without which something has another shape."""
+def _reshaping(graph: Graph, group: Group) -> Iterator[tuple[str, bool]]:
+    """The optional items that are constructed, and whether without them something has another shape."""
     for item in group.parts[0].items:
         calls = group.sketches[0][item.local].calls
-        is_optional = calls and isinstance(calls[0], Option)
-        if is_optional and shape_after(graph, item) != graph.by_name[item.inputs[0]].shape:
-            yield item.local
+        if calls and isinstance(calls[0], Option):
+            before = graph.by_name[item.inputs[0]].shape
+            yield item.local, shape_after(graph, item) != before
 
 
 def _columns(sketch: Sketch, instances: Sequence[Sketch]) -> Iterator[tuple[str, Column, bool]]:

@@ -111,7 +111,7 @@ def _mirrored(path: str, again: Mapping[str, str]) -> str | None:
 
 
 def _adopted(graph: Graph, layers: Sequence[Node]) -> Iterator[tuple[str, str]]:
-    """Where in a group its interruptions belong: layers of one tensor, without label, weights or twins.
+    """Where in a group what has no label belongs: layers of one tensor, without weights or twins, between its own.
 
     They fill the gaps of a group of numbers where they fit in exactly; else they keep their names.
     """
@@ -119,17 +119,20 @@ def _adopted(graph: Graph, layers: Sequence[Node]) -> Iterator[tuple[str, str]]:
     for i, node in enumerate(layers):
         for prefix in _prefixes(node.name):
             spans.setdefault(prefix, []).append(i)
-    blocks = {scope.path for scope in graph.scopes}
+    blocks = {scope.path for scope in graph.scopes if scope.block is not None}
     related = {name for node in layers if node.shares for name in (node.name, node.shares)}
     for path, members in spans.items():
         span = layers[members[0] : members[-1] + 1]
-        if path in blocks or len(span) == len(members) or any(n.name in related for n in span):
+        if path in blocks or any(n.name in related for n in span):
             continue
         outer = path.rpartition(".")[0]
-        guests = [node for node in span if not node.name.startswith(f"{path}.")]
+        strangers = [node for node in span if not node.name.startswith(f"{path}.")]
+        if not all(_is_guest(graph, node, outer) for node in strangers):
+            continue
+        guests = [node for node in span if node in strangers or _is_guest(graph, node, path)]
         own = {node.name[len(path) + 1 :].split(".")[0] for node in span if node not in guests}
         added = {node.name: node.name.rpartition(".")[2] for node in guests}
-        if not all(_is_guest(graph, node, outer) for node in guests) or own & {*added.values()}:
+        if not guests or own & {*added.values()} or len({*added.values()}) < len(guests):
             continue
         names = list(
             dict.fromkeys(

@@ -32,7 +32,7 @@ class Parameters:
 
     `known` are the columns that they may be: the block's own parameters, and the width of its first input.
     `widths` are names of arguments that say how wide something is; names of parameters come to it.
-    `reshaping` items are optional, and without them something has another shape.
+    `reshaping` tells of each optional item whether without it something has another shape.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Parameters:
         known: Columns,
         reserved: Collection[str],
         widths: set[str],
-        reshaping: Collection[str],
+        reshaping: Mapping[str, bool],
     ) -> None:
         self._known = dict(known)
         self._widths = widths
@@ -79,7 +79,9 @@ class Parameters:
 
         One, which arguments are by default, says nothing itself.
         """
-        for name, known in self._used.items() if ABSENT in column and 1 not in column else ():
+        for name, known in self._used.items() if ABSENT in column else ():
+            if 1 in column and not name == hint == IN_CHANNELS:
+                continue
             both_widths = hint in self._widths and name in self._widths and name != IN_CHANNELS
             is_meant = both_widths or name in (hint, hint.removesuffix("s"))
             if is_meant and _columns_equal(known, column):
@@ -163,14 +165,19 @@ class Parameters:
         What is constructed asks whether it is given what it needs, unless it changes the shape; that and what is
         computed ask how shapes change.
         """
-        by_shape = is_used or local in self._reshaping
+        reshapes = False if is_used else self._reshaping.get(local)
+        by_shape = is_used or bool(reshapes)
         opposite = tuple(not value for value in column)
+        # What reshapes is there where a shape changes, what does not where it stays.
+        likely = {True: (column,), False: (opposite,), None: (column, opposite)}[reshapes]
         columns = {**self._used, **{n: c for n, c in self._known.items() if n not in self._used}}
         tests = list(_tests(columns, self._used, self._widths))
         shapes = [test for test in tests if test.of_shape]
-        for test in sorted(tests, key=lambda test: test.of_shape != by_shape):
-            if test.column in (column, opposite):
-                return self._tested([test], test.text if test.column == column else test.negated)
+        fitting = [test for test in tests if test.column in (column, opposite)]
+        for test in sorted(
+            fitting, key=lambda t: (t.of_shape != by_shape, t.of_shape and t.column not in likely)
+        ):
+            return self._tested([test], test.text if test.column == column else test.negated)
         for pair in combinations(shapes, 2):
             either = tuple(map(any, zip(*(test.column for test in pair), strict=True)))
             if either == column:

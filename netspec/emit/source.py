@@ -195,7 +195,7 @@ def flat(expr: Expr) -> str:
         case Call():
             return f"{_callee(expr)}({', '.join(_arguments(expr))})"
         case Infix():
-            return f" {expr.operator} ".join(_operand(each) for each in expr.operands)
+            return f" {expr.operator} ".join(_operands_of(expr))
         case Items():
             return f"[{', '.join(map(flat, expr.elements))}]"
         case Subscript():
@@ -236,8 +236,24 @@ def _choice(expr: Option) -> tuple[str, str]:
     return f"if {flat(expr.condition)}", f"else {flat(expr.otherwise)}"
 
 
-def _operand(expr: Expr) -> str:
-    return f"({flat(expr)})" if isinstance(expr, Infix | Option) else flat(expr)
+def _operand(expr: Expr, least: int = 3) -> str:
+    """In brackets unless it binds at least so tightly: 1 for a sum, 2 for a product, 3 for what is called or indexed."""
+    if isinstance(expr, Infix):
+        least -= _tightness(expr)
+    elif not isinstance(expr, Option):
+        least = 0
+    return f"({flat(expr)})" if least > 0 else flat(expr)
+
+
+def _operands_of(expr: Infix) -> list[str]:
+    """Python reads from the left, so what stands there may bind as the operator does."""
+    first, *others = expr.operands
+    own = _tightness(expr)
+    return [_operand(first, own), *(_operand(each, own + 1) for each in others)]
+
+
+def _tightness(expr: Infix) -> int:
+    return 1 if expr.operator in "+-" else 2
 
 
 def _callee(expr: Call) -> str:
@@ -305,7 +321,7 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             inside = layout(expr.element, indent=indent + 1)
             return [f"{pad}{before}(", *inside, *pads, f"{pad}){after}"]
         case Infix(operands=(left, Call() as right)):
-            start = f"{before}{_operand(left)} {expr.operator} "
+            start = f"{before}{_operand(left, _tightness(expr))} {expr.operator} "
             return layout(right, before=start, after=after, indent=indent)
         case Infix():
             return [f"{pad}{before}(", *_operands(expr, indent + 1), f"{pad}){after}"]
@@ -317,8 +333,8 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
 def _operands(expr: Infix, indent: int) -> list[str]:
     """One operand a line, behind its operator."""
     rows: list[str] = []
-    for i, each in enumerate(expr.operands):
-        operand = Code(_operand(each)) if isinstance(each, Infix) else each
+    for i, (each, text) in enumerate(zip(expr.operands, _operands_of(expr), strict=True)):
+        operand = Code(text) if isinstance(each, Infix) else each
         rows += layout(operand, before=f"{expr.operator} " if i else "", indent=indent)
     return rows
 

@@ -25,12 +25,14 @@ class Titles:
         """What one definition of these parts is called.
 
         `basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides.
-        Groups are called by the last word of their path.
+        Groups are called by the last word of their path, several of one definition without its number.
         """
         part = parts[0]
         if part.block is None:
             words = [segment for segment in part.path.split(".") if not segment.isdigit()]
-            return words[-1] if words[-1:] != [""] else self._network
+            if words[-1:] == [""]:
+                return self._network
+            return words[-1] if len(parts) == 1 else words[-1].rstrip("0123456789")
         own = {*map(_form, parts)}
         shared = frozenset.intersection(*own)
         forms = self._forms[part.block] - own

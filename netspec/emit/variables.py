@@ -136,6 +136,8 @@ def _label(arm: Sequence[str], part: Part, maker: Mapping[str, int]) -> str:
     labels = [item.local for item in items if not _is_numbered(item)]
     letters = zip(*labels, strict=False)
     common = "".join(each[0] for each in takewhile(lambda each: len({*each}) == 1, letters))
+    if any(label[len(common) :][:1].isdigit() for label in labels):
+        common = common.rstrip("0123456789")  # the first digits of several numbers
     return snake(common) if len(common) > 3 and common[0].isalpha() else ""
 
 
