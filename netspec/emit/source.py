@@ -237,7 +237,7 @@ def _choice(expr: Option) -> tuple[str, str]:
 
 
 def _operand(expr: Expr, least: int = 3) -> str:
-    """In brackets unless it binds at least so tightly: 1 for a sum, 2 for a product, 3 for what is called or indexed."""
+    """In brackets unless it binds at least so tightly: 1 for a sum, 2 for a product, 3 for what is called upon."""
     if isinstance(expr, Infix):
         least -= _tightness(expr)
     elif not isinstance(expr, Option):
