@@ -1,17 +1,11 @@
-"""The Keras target: the emitted source as text here, every op's numbers in a process that may hold TensorFlow."""
+"""The Keras target's numbers: every op and whole networks, in a process that may hold TensorFlow."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
-from pathlib import Path
 
 import keras_worker
 import numpy as np
 import pytest
 from graphs import (
-    HOSTILE,
-    NUMBERED,
     chain,
     draw_inputs,
     example_graph,
@@ -21,138 +15,16 @@ from graphs import (
     realises,
     unsized_examples,
 )
+from keras_networks import CNN, FOUND_BY_FUZZING, NETWORKS, UNSIZED
 from keras_process import REALISED, assert_close, check, feeds_for, process, reference, target
 from shared import SHARED
 
-from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
 from netspec.parity.diverge import expose
 from netspec.weights import random_weights
 
-CASES = Path(__file__).parent / "cases"
 INEXACT = ("attention", "geglu", "gelu", "leaky_relu")
 """TensorFlow holds a constant of these in float32, in a float64 network too."""
-
-CNN = """
-input 3 16 16
-conv 8 3 padding=same -> bn -> relu -> pool 2
-residual { conv 8 3 groups=2 padding=1 bias=false -> bn momentum=0.03 -> gelu tanh }
-mul { @ | gap -> dense 8 -> sigmoid }
-conv 16 3 groups=8 stride=2 padding=1 -> bn affine=false
-avgpool 3 stride=2 padding=1 ceil=true -> conv_transpose 4 3 stride=2 padding=1 output_padding=1
-conv_transpose 6 3 groups=2 padding=1 -> pool 3 stride=2 padding=1
-dense 12 -> dropout 0.5 -> dense 5 -> softmax
-"""
-
-INVERTED = """
-block inverted(c, stride=1) {
-  let hidden = @.c * 4
-  residual when=(stride == 1 and @.c == c) {
-    conv hidden 1 bias=false -> bn -> relu6
-    -> conv hidden 3 stride=stride padding=1 groups=hidden bias=false -> bn -> relu6
-    -> mul { @ | gap -> dense hidden -> sigmoid } -> conv c 1 bias=false -> bn
-  }
-}
-net mobile {
-  input 3 16 16
-  conv 6 3 stride=2 padding=1 -> inverted 6 -> inverted 8 2 -> inverted 8 -> inverted 10 2 -> gap -> dense 3
-}
-"""
-
-TWO_SIDED = """
-@left = input 3 6 6
-@right = input 3 6 6
-@words = input 4 5
-@unused = input 2
-@a = @left -> conv 4 3 padding=1 -> relu
-@b = @right -> conv 4 3 padding=1
-add { @a | @b } -> dense 5
-out logits=@, map=@b, again=@b, words=@words
-"""
-
-# Labels, blocks and parameters that mean something in the file itself.
-SHADOWS = """
-block skip(x, name=2) { conv x name padding=1 -> relu }
-block conv2d(main) { add { conv main 3 padding=1 | @ } -> skip main -> skip (main + 1) 4 }
-net layers {
-  ops: input 3 9 9
-  layers: conv 4 3 stride=2 padding=1 -> conv2d 4 -> keras: conv 4 3 stride=2 padding=1
-  x: conv2d 4 -> outputs: dense 3
-}
-"""
-
-VOLUME = """
-input 4 5 6 5
-conv 4 3 stride=2 padding=1 -> bn -> relu -> conv 8 3 groups=4 stride=(1, 2, 1) padding=1
-conv 6 3 stride=2 padding=1 -> conv_transpose 4 2 stride=2 groups=2 -> dense 3
-"""
-
-TEMPORAL = """
-block past(c, dilation) {
-  add { conv c 3 dilation=dilation padding=causal -> bn -> relu | if @.c != c { conv c 1 } }
-}
-net temporal {
-  input c=2 t=17
-  past 6 1 -> past 6 2 -> past 6 4 -> depthwise 4 padding=same stride=2 multiplier=2
-  mul { @ | gap -> dense 12 -> sigmoid } -> wsconv 8 3 padding=1 mode=reflect eps=1e-3
-  conv 8 2 padding=causal stride=2 dilation=3 -> pool 3 stride=1 padding=causal
-  conv_transpose 6 3 stride=2 padding=same groups=2 -> l2pool 2 -> adaptive_avgpool 3
-  dense 5 -> permute "c t"
-}
-"""
-
-# All sizes equal, the batch of 7 too: Keras on TensorFlow mistakes one axis for another in some sums.
-EQUAL = """
-input 7 7 7
-conv 7 3 padding=1 -> bn -> relu -> conv 7 3 groups=7 padding=1 -> conv_transpose 7 1
-conv_transpose 7 3 groups=7 padding=1 -> leaky_relu
-@image = mul { @ | gap -> dense 7 -> sigmoid }
-@words = input 7 7
-@image -> gap -> dense 7 -> sub { @ | relu | sigmoid }
-out vector=@, steps=(@words -> dense 7 -> add { @ | relu }), image=(@image -> max { @ | tanh })
-"""
-
-# A label inside of a block's scope, given outside of it.
-INTERRUPTED = """
-block b(c) { conv c 1 -> relu }
-net n { input 3 4 4 -> b 3 -> conv 4 1 -> b1.more: conv 5 1 -> b 5 }
-"""
-
-UNSIZED = [
-    ("input 1 4*?H 4*?W\nunet 4 depth=2 -> conv 2 1", [{"H": 2, "W": 3}, {"H": 3, "W": 1}]),
-    (
-        "input ?T 16\ndense 12 -> relu -> add { @ | conv 12 3 padding=same } -> dense 5 -> softmax",
-        [{"T": 1}, {"T": 9}],
-    ),
-    (
-        "input 3 ?H ?W\nconv 4 3 stride=2 padding=same -> bn -> pool 3 stride=2 padding=same"
-        "-> pool 3 2 ceil=true -> mul { @ | gap -> dense 4 -> sigmoid } -> gap -> dense 3",
-        [{"H": 33, "W": 18}, {"H": 20, "W": 27}],
-    ),
-]
-"""Networks whose sizes are known only at run time, with some that they may have."""
-
-# Softmax over more than five axes, norms whose channels are not last, numbers in front of the file's own layers.
-FOUND_BY_FUZZING = [
-    "input 3 4 3 2 -> unsqueeze n -> softmax -> log_softmax -> softmax axis=h",
-    "input 5 6 4 -> gelu -> take 1 axis=h -> residual { sin -> rms -> layer_norm }",
-    "input 6 6 8 -> roll h=1 w=-2 -> times 0.5 -> adaptive_avgpool 4 -> times 0.3 -> scale",
-    "input 5 6 -> quick_gelu -> positions 5 -> rescale 0.2 -> sinusoidal -> shift",
-]
-
-NETWORKS = {
-    "residual": (CASES / "residual" / "spec.net").read_text(),
-    "cnn": CNN,
-    "inverted": INVERTED,
-    "two_sided": TWO_SIDED,
-    "shadows": SHADOWS,
-    "hostile": HOSTILE,
-    "numbered": NUMBERED,
-    "volume": VOLUME,
-    "temporal": TEMPORAL,
-    "equal": EQUAL,
-    "interrupted": INTERRUPTED,
-}
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +47,8 @@ def kind_of(op):
 
 
 DOUBLE = [case for case in REALISED if not pools_a_volume(*case)]
+
 SINGLE = [case for case in REALISED if pools_a_volume(*case)]
-
-
-@pytest.mark.parametrize("op", tuple(all_ops()), ids=kind_of)
-def test_every_op_has_a_row(op):
-    assert op.kind == "input" or op in target.ROWS
 
 
 @pytest.mark.parametrize("op", tuple(dict.fromkeys(op for op, _ in DOUBLE)), ids=kind_of)
@@ -247,12 +115,6 @@ def test_networks_agree_at_several_sizes(keras):
             assert_close(found[0], wanted, 1e-9)
             for mine, theirs in zip(after, oracle.train_step(*step), strict=True):
                 assert_close(mine, theirs, 1e-9)
-
-
-def test_an_unknown_size_is_none():
-    source = target.emit(graph_of("input 3 ?H 8 -> conv 4 3 stride=2 padding=same"), None).decode()
-    assert 'keras.Input((None, 8, 3), name="input")' in source
-    assert 'layers.Conv2D(4, 3, strides=2, padding="same", name="conv1")' in source
 
 
 @pytest.mark.parametrize("kind", ["pool", "avgpool"])
@@ -322,17 +184,6 @@ def test_shared_layers_are_made_once(keras):
     _, classes = keras(keras_worker.layers, graph, random_weights(graph))
     assert classes["tower"] == "Functional"
     assert {"tower2", "tower_conv1"}.isdisjoint(classes)
-
-
-def test_shared_layers_that_would_need_other_code_are_refused():
-    graph = graph_of(
-        "share e = conv 4 3 stride=2 padding=(0, 0, 1, 1)\ninput 4 9 8\n"
-        "@a = e\n@b = pool 1 padding=0 -> pool (2, 1) stride=1 -> e\nout a=@a, b=@b"
-    )
-    with pytest.raises(
-        SpecError, match=r"keras cannot realise `conv` \(e2\): it shares `e`, whose"
-    ):
-        target.emit(graph)
 
 
 def test_layers_are_called_as_their_nodes(keras, network):
@@ -440,85 +291,3 @@ def test_a_model_of_another_graph_is_refused(keras):
         "unlike-model: the Keras model has no `kernel` of shape (4, 2) in a layer `dense1`\n"
         "unlike-model: the Keras model has no `bias` of shape (2,) in a layer `dense1`"
     )
-
-
-@pytest.mark.parametrize(
-    "line", ["conv_transpose 4 3 dilation=2", "conv_transpose 4 3 stride=2 dilation=2"]
-)
-def test_what_keras_cannot_do_is_refused_with_the_reason(line):
-    with pytest.raises(SpecError, match=r"\(conv_transpose1\): .* take no dilation on a CPU"):
-        target.emit(chain("input 3 8 8", line, "relu"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "input 3 -> a.b: dense 2 -> a_b: dense 2",
-        "input 3 8 8 -> conv1_pad: conv 3 1 -> conv 3 3 stride=2 padding=1",
-    ],
-)
-def test_two_layers_of_one_name_are_refused(text):
-    with pytest.raises(SpecError, match=r"name-clash: .* would both be the Keras layer"):
-        target.emit(graph_of(text))
-
-
-def source_of(graph):
-    return target.emit(graph).decode()
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_source_is_the_same_every_time(name):
-    first, again = (source_of(graph_of(NETWORKS[name])) for _ in range(2))
-    assert first == again
-
-
-def test_the_source_knows_nothing_of_netspec(network):
-    imports = [line for line in source_of(network).splitlines() if "import" in line]
-    assert all(line.split()[1] == "keras" for line in imports)
-
-
-def assert_clean(graphs, folder):
-    """Ruff, as it is out of the box, finds nothing to say about the sources."""
-    for number, graph in enumerate(graphs):
-        (folder / f"net{number}.py").write_text(source_of(graph))
-    for command in (["check"], ["format", "--diff"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(folder)]
-        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_every_source_is_clean(tmp_path):
-    texts = {**NETWORKS, **{f"shared {name}": text for name, text in SHARED.items()}}
-    networks = [graph_of(text, name) for name, text in texts.items()]
-    assert_clean([*networks, *(example_graph(*case) for case in REALISED)], tmp_path)
-
-
-def test_sources_with_names_of_any_length_are_clean(tmp_path):
-    template = """
-        block a(c) {{ {0}: conv c 1 -> x: mul {{ @ | gap -> {0}2: dense c }} }}
-        net long {{ input 3 4 4 -> a 3 -> {0}: conv 4 2 -> {0}3: add {{ relu | @ }} }}
-    """
-    assert_clean([graph_of(template.format("n" * length)) for length in range(1, 85)], tmp_path)
-
-
-def test_helpers_serve_detours_that_many_layers_take():
-    line = "conv 4 3 stride=2 padding=1"
-    once, twice = (source_of(chain("input 3 16 16", *[line] * count)) for count in (1, 2))
-    assert "def conv2d(" not in once
-    assert "def conv2d(" in twice
-    assert "layers.ZeroPadding2D(1, name=" in once
-    assert 'x = conv2d(inputs, 4, 3, strides=2, name="conv1")' in twice
-
-
-def test_even_padding_is_keras_own():
-    source = source_of(chain("input 3 9 9", "conv 4 3 padding=1", "pool 3 stride=1 padding=1"))
-    assert 'layers.Conv2D(4, 3, padding="same", name="conv1")' in source
-    assert 'layers.MaxPooling2D(3, strides=1, padding="same", name="pool1")' in source
-
-
-def test_the_rows_need_no_framework():
-    code = (
-        "import sys; from netspec.backend import load_backend; load_backend('keras').ROWS; "
-        "sys.exit(bool({'keras', 'tensorflow', 'numpy'} & sys.modules.keys()))"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from graphs import example_graph, graph_of, joined
+from keras_networks import NETWORKS
 from keras_process import REALISED, check, process
-from test_keras import NETWORKS
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])

@@ -8,9 +8,9 @@ import keras_worker
 import numpy as np
 import pytest
 from graphs import chain, graph_of
+from keras_networks import NETWORKS
 from keras_process import check, feeds_for, process, target
 from shared import SHARED
-from test_keras import NETWORKS
 
 from netspec.backends.keras import stages
 from netspec.weights import init_weights, random_weights

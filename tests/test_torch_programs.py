@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from graphs import HOSTILE, NUMBERED, draw_inputs, example_graph, graph_of, joined, realised_by
-from test_torch import OPTIONS, OWN, PARTS, SIZES, TANGLE
+from torch_networks import OPTIONS, OWN, PARTS, SIZES, TANGLE
 
 import netspec
 from netspec.backend import load_backend
