@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from netspec.backends.torch.children import assigned, attribute_of, bound, module_dict
+from netspec.backends.torch.in_place import is_unnamed
 from netspec.backends.torch.initial import placed
 from netspec.backends.torch.layer import applied, depth, is_tensor
 from netspec.backends.torch.nodes import layer_of
@@ -196,7 +197,7 @@ class _Class:
             return None
         (made,) = self.definition.sketches[item.local].calls
         kind = item.node.op.kind
-        if isinstance(made, Option) or not re.fullmatch(rf"{kind}[0-9]+", item.local):
+        if isinstance(made, Option) or not is_unnamed(item):
             return None
         func = str(made.func) if isinstance(made, Call) else ""
         return func if func in self.definition.parameters else kind

@@ -32,6 +32,8 @@ class Layer(NamedTuple):
     `heavy` layers begin a new statement. `fixed` parameters of the module are zero and not the spec's.
     `initials` are statements that follow the construction, with the module's place in them. `bare` is the
     template where a value without its batch axis will do. An `inline` value is written where it is read.
+    A module may work `in_place` on the result of a layer that `gives_up` its own: what is no view, and what
+    the layer's backward pass does not read.
     """
 
     module: Call | None = None
@@ -43,6 +45,8 @@ class Layer(NamedTuple):
     initials: tuple[Call, ...] = ()
     bare: Expr = None
     inline: bool = False
+    in_place: bool = False
+    gives_up: bool = False
 
     @property
     def element(self) -> Call | None:

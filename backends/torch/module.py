@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from netspec.backends.torch.class_source import (
     BUILT_IN,
@@ -12,7 +12,8 @@ from netspec.backends.torch.class_source import (
     RESERVED,
     class_lines,
 )
-from netspec.backends.torch.layer import APPLIED, is_tensor
+from netspec.backends.torch.in_place import in_place
+from netspec.backends.torch.layer import APPLIED, Layer, is_tensor
 from netspec.backends.torch.nodes import layer_of
 from netspec.backends.torch.parting import part_at_once
 from netspec.backends.torch.prelude import SOURCES
@@ -106,8 +107,11 @@ def _refuse(graph: Graph, taken: Iterable[tuple[str, str]], owner: str) -> None:
 
 
 def _plan(graph: Graph) -> Plan:
+    def layer_at(leaf: Leaf) -> Layer:
+        return layer_of(graph, leaf, leaf.path in overwriting)
+
     def describe(leaf: Leaf) -> Sketch:
-        layer = layer_of(graph, leaf)
+        layer = layer_at(leaf)
         calls = (layer.module,) if layer.module is not None else ()
         return Sketch((*calls, *layer.initials), use=layer.forward)
 
@@ -115,6 +119,7 @@ def _plan(graph: Graph) -> Plan:
     reserved = ("self", INDEX, *BUILT_IN, *IMPORTED, *SOURCES)
     root = outline(graph, groups=True)
     part_at_once(root, graph)
+    overwriting = in_place(graph, root)
     places = _places(root)
 
     def absorb(part: Part, sketches: Mapping[str, Sketch]) -> Sketch | None:
@@ -124,7 +129,7 @@ def _plan(graph: Graph) -> Plan:
         """
         if len(places.get(part.block, ())) >= SEVERAL and is_list(part, sketches):
             return None
-        elements = _chain(graph, part, sketches)
+        elements = _chain(part, sketches, layer_at)
         if elements is None:
             return None
         if len(elements) == 1 and not any(graph.weights_of(node) for node in part.nodes()):
@@ -138,7 +143,7 @@ def _plan(graph: Graph) -> Plan:
         if len(item.outputs) > 1:
             return False
         if len(sketch.calls) == 1 and not is_tensor(sketch.calls[0]):
-            applied = isinstance(item, Part) or layer_of(graph, item).forward == APPLIED
+            applied = isinstance(item, Part) or layer_at(item).forward == APPLIED
             return applied and len(item.inputs) == 1
         return not sketch.calls and isinstance(item, Leaf)
 
@@ -159,13 +164,15 @@ def _places(root: Part) -> dict[str | None, set[tuple[str, str]]]:
     return found
 
 
-def _chain(graph: Graph, part: Part, sketches: Mapping[str, Sketch]) -> dict[str, Expr] | None:
+def _chain(
+    part: Part, sketches: Mapping[str, Sketch], layer_at: Callable[[Leaf], Layer]
+) -> dict[str, Expr] | None:
     """The elements of a part in which each is applied to the one before, unless it uses a layer twice."""
     elements: dict[str, Expr] = {}
     value = part.inputs[0] if len(part.inputs) == 1 else None
     for item in part.items:
         if isinstance(item, Leaf):
-            element: Expr = layer_of(graph, item).element
+            element: Expr = layer_at(item).element
         else:
             element = next(iter(sketches[item.local].calls), None)
         plain = item.owner is None and "." not in item.local and len(item.outputs) == 1

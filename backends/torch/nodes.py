@@ -7,12 +7,12 @@ from netspec.backends.torch.layer import Layer, ModuleClass
 from netspec.backends.torch.parting import parted
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.outline import Leaf
-from netspec.emit.source import Call
+from netspec.emit.source import Call, Unanimous
 from netspec.ir import Graph
 
 
-def layer_of(graph: Graph, leaf: Leaf) -> Layer:
-    """The layer of a leaf, which may stand for several nodes."""
+def layer_of(graph: Graph, leaf: Leaf, in_place: bool = False) -> Layer:
+    """The layer of a leaf, which may stand for several nodes. One that is `in_place` writes over its input."""
     if leaf.also:
         return parted(graph, leaf)
     op, shapes = leaf.node.op, graph.input_shapes(leaf.node)
@@ -20,6 +20,13 @@ def layer_of(graph: Graph, leaf: Leaf) -> Layer:
     if layer.bare is not None and graph.is_spread(leaf.node):
         layer = layer._replace(forward=layer.bare)
     made = layer.module
-    if layer.shared and made is not None and not (made.positional or made.written_keywords()):
-        layer = layer._replace(module=Call(ModuleClass(made.func)))
+    if layer.shared and made is not None:
+        bare = not (made.positional or made.written_keywords())
+        module = Call(
+            ModuleClass(made.func) if bare else made.func,
+            made.positional,
+            {**({} if bare else made.keywords), "inplace": Unanimous(in_place)},
+            {**made.defaults, "inplace": Unanimous(False)},
+        )
+        layer = layer._replace(module=module)
     return layer._replace(initials=initials(op.weights(*shapes)))

@@ -6,11 +6,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from netspec.emit.source import Call, Code, Expr, Infix, Items, Option, Pair, Run, Subscript
+from netspec.emit.source import (
+    Call,
+    Code,
+    Expr,
+    Infix,
+    Items,
+    Option,
+    Pair,
+    Run,
+    Subscript,
+    Unanimous,
+)
 
 
 class Class(Code):
-    """A class whose objects are made without arguments: it may differ as a number does, and be a parameter."""
+    """A class whose objects need no arguments: it may differ as a number does, and be a parameter."""
 
     annotation = "type"
 
@@ -23,7 +34,7 @@ ABSENT: Final = Absent()
 PRESENT = "<present>"
 """The hint of the constant that tells whether an instance has what is optional."""
 
-Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
+Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | Unanimous | None"
 Constant: TypeAlias = "Value | Absent"
 
 
@@ -63,6 +74,8 @@ def constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
     match expr:
         case Call(func=Class() as func):
             yield "", func
+            for name, value in expr.keywords.items():
+                yield from constants(value, name)
         case Call():
             if expr.on is not None:
                 yield from constants(expr.on)
@@ -89,7 +102,7 @@ def constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
             yield hint, expr
         case Code() | None:
             return
-        case int() | float() | str() | tuple():
+        case int() | float() | str() | tuple() | Unanimous():
             yield hint, expr
 
 
@@ -97,7 +110,9 @@ def substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
     """The expression with its constants, in the order of `constants`, replaced."""
     match expr:
         case Call(func=Class()):
-            return Call(next(replaced))
+            func = next(replaced)
+            keywords = {name: substitute(e, replaced) for name, e in expr.keywords.items()}
+            return Call(func, {}, keywords, expr.defaults)
         case Call():
             on = None if expr.on is None else substitute(expr.on, replaced)
             positional = {name: substitute(e, replaced) for name, e in expr.positional.items()}

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from netspec.emit.constants import ABSENT, PRESENT, Absent, Class, Constant, Value
 from netspec.emit.names import Names
-from netspec.emit.source import Code, Expr, Infix, codes
+from netspec.emit.source import Code, Expr, Infix, Unanimous, codes
 
 IN_CHANNELS = "in_channels"
 WIDTHS = (
@@ -61,6 +61,8 @@ class Parameters:
         a parameter that was made for another constant.
         """
         given = [value for value in column if not isinstance(value, Absent)]
+        if isinstance(given[0], Unanimous):
+            return Unanimous(all(value == Unanimous(True) for value in given))
         if all(_equal(value, given[0]) for value in given):
             return self._general(hint, column) or given[0]
         if is_used and hint != PRESENT:

@@ -99,8 +99,15 @@ class Option:
     otherwise: Expr = None
 
 
+@dataclass(frozen=True)
+class Unanimous:
+    """`True` where all instances of a definition say so, else `False`: it never is a parameter."""
+
+    value: bool
+
+
 Expr: TypeAlias = (
-    "Code | Call | Infix | Items | Subscript | Pair | Run | Option"
+    "Unanimous | Code | Call | Infix | Items | Subscript | Pair | Run | Option"
     " | str | int | float | bool | tuple[Expr, ...] | None"
 )
 
@@ -211,6 +218,8 @@ def flat(expr: Expr) -> str:
             return f"({', '.join(map(flat, expr))}{',' if len(expr) == 1 else ''})"
         case str():
             return _quoted(expr)
+        case Unanimous(value=value):
+            return repr(value)
         case _:
             return repr(expr)
 

@@ -51,12 +51,12 @@ def _correlation(op: Conv | StandardizedConv, x: Shape, func: str, **more: Expr)
         _CONV_DEFAULTS,
     )
     if even or func == "CausalConv1d":
-        return Layer(module, heavy=True)
+        return Layer(module, heavy=True, gives_up=True)
     sides: Expr = (
         padded_at_run_time(X, op.kernel, op.stride, op.dilation) if pads is None else around(pads)
     )
     mode: dict[str, Expr] = {} if op.mode == "zeros" else {"mode": op.mode}
-    return Layer(module, applied_to(call("F.pad", X, sides, **mode)), heavy=True)
+    return Layer(module, applied_to(call("F.pad", X, sides, **mode)), heavy=True, gives_up=True)
 
 
 @ROWS.row(ConvTranspose)
@@ -79,7 +79,7 @@ def conv_transpose(op: ConvTranspose, x: Shape) -> Layer:
         _CONV_DEFAULTS,
     )
     if symmetric(op.padding):
-        return Layer(module, heavy=True)
+        return Layer(module, heavy=True, gives_up=True)
     cut = [(p - before, p - after) for p, (before, after) in zip(common, pairs, strict=True)]
     sides = tuple(side for pair in reversed(cut) for side in pair)
     return Layer(module, call("F.pad", applied_to(X), sides), heavy=True)

@@ -11,9 +11,10 @@ from netspec.shape import Shape
 
 @ROWS.row(Dense)
 def dense(op: Dense, x: Shape) -> Layer:
-    """`Linear` acts on the last axis, which holds the features."""
+    """`Linear` acts on the last axis, which holds the features; of a sequence it gives a view."""
     positional = {"in_features": x.axis("c"), "out_features": op.units}
-    return Layer(Call("nn.Linear", positional, {"bias": op.bias}, {"bias": True}), heavy=True)
+    module = Call("nn.Linear", positional, {"bias": op.bias}, {"bias": True})
+    return Layer(module, heavy=True, gives_up=len(x.axes) == 1)
 
 
 @ROWS.row(Tied)

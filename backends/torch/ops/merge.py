@@ -28,13 +28,13 @@ def _infix(operator: str, count: int) -> Expr:
 @ROWS.row(Add)
 def add(_op: Add, *xs: Shape) -> Layer:
     """A sum."""
-    return Layer(forward=_infix("+", len(xs)))
+    return Layer(forward=_infix("+", len(xs)), gives_up=True)
 
 
 @ROWS.row(Subtract)
 def subtract(_op: Subtract, *xs: Shape) -> Layer:
     """A difference."""
-    return Layer(forward=_infix("-", len(xs)))
+    return Layer(forward=_infix("-", len(xs)), gives_up=True)
 
 
 def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
@@ -44,7 +44,7 @@ def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
     for i, x in enumerate(xs):
         index = [":", *(":" if letter in x.axes else "None" for letter in whole.axes)]
         operands.append(Subscript(arg(i), ", ".join(index)) if "None" in index else arg(i))
-    return Layer(forward=Infix(operator, tuple(operands)))
+    return Layer(forward=Infix(operator, tuple(operands)), gives_up=True)
 
 
 @ROWS.row(Multiply)
@@ -95,7 +95,8 @@ def mean(_op: Mean, *xs: Shape) -> Layer:
 def concat(op: Concat, *xs: Shape) -> Layer:
     """Axes count from the batch."""
     branches = Items(tuple(arg(i) for i in range(len(xs))))
-    return function("torch.cat", branches, dim=1 + xs[0].axes.index(op.axis))
+    layer = function("torch.cat", branches, dim=1 + xs[0].axes.index(op.axis))
+    return layer._replace(gives_up=True)
 
 
 @ROWS.row(Stack)

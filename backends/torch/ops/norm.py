@@ -23,7 +23,8 @@ def batch_norm(op: BatchNorm, x: Shape) -> Layer:
     keywords = {"eps": op.eps, "momentum": op.momentum, "affine": op.affine}
     defaults = {"eps": 1e-5, "momentum": 0.1, "affine": True}
     dim = max(len(x.spatial), 1)
-    return Layer(Call(f"nn.BatchNorm{dim}d", {"num_features": x.axis("c")}, keywords, defaults))
+    module = Call(f"nn.BatchNorm{dim}d", {"num_features": x.axis("c")}, keywords, defaults)
+    return Layer(module, gives_up=True)
 
 
 _LAYER_NORM = {"eps": 1e-5, "elementwise_affine": True, "bias": True}
@@ -59,7 +60,8 @@ def group_norm(op: GroupNorm, x: Shape) -> Layer:
     """The same as the spec's."""
     positional: dict[str, Expr] = {"num_groups": op.groups, "num_channels": x.axis("c")}
     keywords: dict[str, Expr] = {"eps": op.eps, "affine": op.affine}
-    return Layer(Call("nn.GroupNorm", positional, keywords, {"eps": 1e-5, "affine": True}))
+    module = Call("nn.GroupNorm", positional, keywords, {"eps": 1e-5, "affine": True})
+    return Layer(module, gives_up=True)
 
 
 @ROWS.row(InstanceNorm)
