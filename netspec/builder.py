@@ -19,7 +19,7 @@ from netspec.shape import Shape
 from netspec.sharing import Use, difference, in_every_use, settle_uses
 from netspec.source import Position
 
-_SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]{0,8}")
+_SEGMENT = re.compile(r"[A-Za-z]\w*(?:-\w+)*|0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 def is_segment(text: str) -> bool:
@@ -391,7 +391,7 @@ def _check_label(label: str) -> None:
                 "bad-name",
                 f"`{label}` cannot name a layer",
                 help="a name is letters, digits and `_`, begins with a letter, and is no word of Python's; "
-                "parts joined by dots may be numbers",
+                "behind a `-` it may go on, and parts joined by dots may be numbers",
             )
 
 

@@ -150,6 +150,8 @@ def test_where_statements_end(text: str, statements: int) -> None:
         ("layer{i + 1}: conv", ["layer", ["i", "+", 1]]),
         ("a{i}.b{j}: conv", ["a", "i", ".b", "j"]),
         ("0: conv", ["0"]),
+        ("block{i}-{j}: conv", ["block", "i", "-", "j"]),
+        ("f.a-0: conv", ["f.a-0"]),
     ],
 )
 def test_labels(text: str, parts: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,8 +12,13 @@ from netspec.emit.source import INDENT, Call, Code, Expr, Items, Option, Pair, c
 
 
 def attribute_of(name: str) -> str:
-    """How a module's child is reached, which may be called by a number."""
-    return f'getattr(self, "{name}")' if name[0].isdigit() else f"self.{name}"
+    """How a module's child is reached, which may be called by a number, or have a `-` in its name."""
+    return f"self.{name}" if is_attribute(name) else f'getattr(self, "{name}")'
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a child's name can stand behind a dot."""
+    return not (name[0].isdigit() or "-" in name)
 
 
 def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
@@ -20,7 +26,7 @@ def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
 
     `variable` is free for a list of those.
     """
-    if isinstance(made, Call) and made.func == "nn.Sequential" and not name[0].isdigit():
+    if isinstance(made, Call) and made.func == "nn.Sequential" and is_attribute(name):
         return statements(made, variable, before=f"{attribute} = ")
     if not isinstance(made, Option):
         return _added(attribute, name, made)
@@ -36,16 +42,15 @@ def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
 
 
 def _added(attribute: str, name: str, made: Expr, kind: str = "", indent: int = 2) -> list[str]:
-    if name[0].isdigit() and not is_tensor(made):
+    if not is_attribute(name) and not is_tensor(made):
         return layout(call("self.add_module", name, made), indent=indent)
     return assigned(f"{attribute}: {kind}" if kind else attribute, made, indent)
 
 
 def assigned(attribute: str, made: Expr, indent: int = 2) -> list[str]:
-    """The lines that set an attribute, which may be called by a number."""
-    if attribute.startswith("getattr("):
-        owner, name = attribute.removeprefix("getattr(").removesuffix(")").rsplit(", ", 1)
-        return layout(call("setattr", Code(owner), Code(name), made), indent=indent)
+    """The lines that set an attribute, which may be called by what is no name in Python."""
+    if found := re.fullmatch(r'getattr\((.+), ("[^"]+")\)', attribute):
+        return layout(call("setattr", Code(found[1]), Code(found[2]), made), indent=indent)
     return layout(made, before=f"{attribute} = ", indent=indent)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from netspec.backends.torch.children import assigned, attribute_of, bound, module_dict
+from netspec.backends.torch.children import assigned, attribute_of, bound, is_attribute, module_dict
 from netspec.backends.torch.in_place import is_unnamed
 from netspec.backends.torch.initial import placed
 from netspec.backends.torch.layer import applied, depth, is_tensor
@@ -190,7 +190,9 @@ class _Class:
         if not keys or not calls or not is_tensor(calls[0]):
             return container + "".join(f'["{key}"]' for key in keys)
         owner = container + "".join(f'["{key}"]' for key in keys[:-1])
-        return f'getattr({owner}, "{keys[-1]}")' if keys[-1].isdigit() else f"{owner}.{keys[-1]}"
+        return (
+            f"{owner}.{keys[-1]}" if is_attribute(keys[-1]) else f'getattr({owner}, "{keys[-1]}")'
+        )
 
     def _shareable(self, item: Item) -> str | None:
         if not isinstance(item, Leaf) or item.owner or not self.layers[item.local].shared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
 from netspec.backends.torch.layer import APPLIED
@@ -46,9 +46,34 @@ def sequential(elements: Mapping[str, Expr]) -> tuple[Call, bool]:
         pair = Pair(Numbered(ends[0][1], first), together)  # type: ignore[index]
         return _ordered({"0": Run(pair, len(names), INDEX)}), True
     if any(not name.isidentifier() for name in names):
-        pairs = tuple(Pair(name, value) for name, value in elements.items())
-        return _ordered({"0": Items(pairs)}), False
+        return _ordered({"0": Items(tuple(_pairs(elements)))}), False
     return _ordered({}, elements), False
+
+
+def _pairs(elements: Mapping[str, Expr]) -> Iterator[Expr]:
+    """Names and elements; a run of equal ones, whose names count on, as one."""
+    run: list[tuple[str, str, Expr]] = []  # a name's beginning, its number, the element
+    for name, value in elements.items():
+        found = re.fullmatch(r"(.*?)(0|[1-9][0-9]*)", name)
+        begin, number = (found[1], found[2]) if found else (name, "")
+        if run and not _counts_on(run[-1], (begin, number, value)):
+            yield from _run(run)
+            run = []
+        run.append((begin, number, value))
+    yield from _run(run)
+
+
+def _counts_on(last: tuple[str, str, Expr], following: tuple[str, str, Expr]) -> bool:
+    (begin, number, value), (other, more, another) = last, following
+    return begin == other and value == another and bool(number) and more == str(int(number) + 1)
+
+
+def _run(run: Sequence[tuple[str, str, Expr]]) -> Iterator[Expr]:
+    begin, number, value = run[0]
+    if len(run) >= FEWEST:
+        yield Run(Pair(Numbered(begin, int(number)), value), len(run), "i", spread=True)
+    else:
+        yield from (Pair(begin + number, value) for begin, number, value in run)
 
 
 def is_list(part: Part, sketches: Mapping[str, Sketch]) -> bool:

@@ -258,7 +258,7 @@ def _wanted(local: str, hint: str, is_used: bool) -> str:
 
     What `forward` uses may stand for several equal sizes, so no number of a layer or an axis tells it.
     """
-    name = local.replace(".", "_")
+    name = local.replace(".", "_").replace("-", "_")
     if is_used:
         hint = hint.rstrip(_DIGITS)
     if is_used or len(hint) < 2:

@@ -143,11 +143,13 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def _is_module(node: ast.expr) -> bool:
-    """Whether it is a name, an attribute of it, or an element by a name."""
+    """Whether it is a name, an attribute of it, also by `getattr`, or an element by a name."""
     match node:
         case ast.Name():
             return True
         case ast.Attribute(value=inner) | ast.Subscript(value=inner, slice=ast.Constant()):
+            return _is_module(inner)
+        case ast.Call(func=ast.Name(id="getattr"), args=[inner, ast.Constant()]):
             return _is_module(inner)
         case _:
             return False

@@ -301,6 +301,9 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             for link in others:
                 rows += layout(link, before=".", indent=indent)
             return [*rows, *layout(last, before=".", after=after, indent=indent)]
+        case Call(on=Infix() as whole) if len(f"{pad}{before}{_callee(expr)}(") > WIDTH:
+            rest = flat(replace(expr, on=None))
+            return [f"{pad}{before}(", *_operands(whole, indent + 1), f"{pad}).{rest}{after}"]
         case Subscript(value=Call() as value):
             return _broken(value, before, f"[{expr.index}]{after}", indent)
         case Call() if expr.positional or expr.written_keywords():

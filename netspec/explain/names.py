@@ -137,7 +137,7 @@ PAGES = {
     "bad-name": Page(
         "a label cannot be the name of a layer",
         "Labels become attributes, layers and the names of weights: letters, digits and `_`, beginning with "
-        "a letter and no word of Python's. Parts joined by dots may be numbers.",
+        "a letter and no word of Python's. More may follow behind a `-`, and parts joined by dots may be numbers.",
         bad="input 8\nclass: dense 4\n",
         good="input 8\nclassifier: dense 4\n",
     ),
