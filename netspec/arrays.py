@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile, ZipFile
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.weights import Array, np
 
-BROKEN = (ValueError, EOFError, BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+BROKEN = (ValueError, EOFError, TokenError, BadZipFile, zlib.error, RuntimeError)
 """What NumPy and `zipfile` raise for a file that is none, is damaged, encrypted or compressed in another way."""
 
 
@@ -22,18 +24,26 @@ def load_arrays(paths: Sequence[str]) -> Array | dict[str, Array]:
     """
     named: dict[str, Array] = {}
     for path in paths:
-        name, equals, file = path.rpartition("=")
+        name, file = split_name(path)
         content = _read(file)
         if isinstance(content, np.ndarray):
-            if not equals:
+            if not name:
                 if len(paths) == 1:
                     return content
                 message = f"{file} holds one array, and there are several inputs"
                 raise SpecError(Diagnostic("unnamed-array", message, help=f"write NAME={file}"))
-            named[name] = content
-        else:
-            named.update(content)
+            content = {name: content}
+        if twice := named.keys() & content.keys():
+            message = f"{file} gives `{min(twice)}` a second time"
+            raise SpecError(Diagnostic("duplicate-name", message, help="give each input once"))
+        named.update(content)
     return named
+
+
+def split_name(path: str) -> tuple[str, str]:
+    """`NAME=FILE` as its parts, the name empty where there is none: a file may be called `lr=0.1.npy`, too."""
+    name, equals, file = path.partition("=")
+    return (name, file) if equals and not os.path.exists(path) else ("", path)
 
 
 def _read(path: str) -> Array | dict[str, Array]:

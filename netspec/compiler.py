@@ -52,9 +52,11 @@ def parse(
 ) -> Graph:
     """The shaped graph of a spec.
 
-    `net` chooses one of several nets, `overrides` set its parameters, `input_shape` (channels first,
-    without the batch) gives the input of a spec that has none. `folder` is where it may `use`
-    files; without one it may not. Raises `SpecError`.
+    `net` chooses one of several nets. `overrides` set its parameters: numbers, booleans, strings (names of ops,
+    or `?T` for a size known only at run time), None, and lists of them. `input_shape`, channels first and without
+    the batch, replaces the sizes of the net's one input, or gives one to a net that has none. `folder` is where it
+    may `use` files; without one it may not. `name` is the text's in messages, and its stem a headerless net's.
+    Raises `SpecError` with all independent mistakes.
     """
     file, read = parse_what_can_be(Source(name, text), limits), None
     if folder is not None and _uses_files(file):
@@ -66,20 +68,34 @@ def parse(
     )
 
 
-def load(path: str | Path, *, limits: Limits = DEFAULT, **options: Any) -> Graph:
+def load(
+    path: str | Path,
+    *,
+    net: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    input_shape: Sequence[int | str] | None = None,
+    limits: Limits = DEFAULT,
+) -> Graph:
     """The shaped graph of a `.net` file, or of a graph saved as JSON.
 
-    Takes what `parse` takes; the files that a spec uses stand in its own folder or below it.
+    A spec takes what `parse` takes, and may `use` files in its own folder or below it. A saved graph is as it is
+    and takes none of it. Raises `SpecError`.
     """
     text = read_text(path, limits)
     if Path(path).suffix == ".json":
+        if net is not None or overrides or input_shape is not None:
+            message = f"{path} is a graph, which has neither nets nor parameters nor an open input"
+            help_ = "change the spec that it was made of"
+            raise SpecError(Diagnostic("bad-override", message, help=help_))
         return load_json(text, str(path), limits)
     file, read = parse_what_can_be(Source(str(path), text), limits), None
     if _uses_files(file):
         from netspec.folder import Folder
 
         read = Folder.around(path, file.source, limits).read
-    return expand(file, read=read, limits=limits, **options)
+    return expand(
+        file, net=net, overrides=overrides, input_shape=input_shape, read=read, limits=limits
+    )
 
 
 def _uses_files(file: tree.File) -> bool:
@@ -125,14 +141,16 @@ def compile(  # noqa: A001 (the public name: netspec.compile)
 ) -> Artifact:
     """The graph as a file for `torch`, `keras`, `onnx` or `ir`.
 
-    Weights are those given, or drawn from `seed`; ONNX, which must hold some, draws them from seed 0
+    Weights are those given, or drawn from `seed`, 0 or more; ONNX, which must hold some, draws them from seed 0
     if neither is given. `passes` (`netspec.passes`) rewrite graph and weights for inference.
-    Further options are the backend's own (`opset` for ONNX). Raises `SpecError`.
+    Further `options` are the backend's own (`opset` for ONNX). Raises `SpecError`.
     """
     if seed is None and target == "onnx":
         seed = 0
     graph, chosen, notes = prepare(graph, weights, seed, passes)
     if target == "ir":
+        if options:
+            raise TypeError(f"the target `ir` takes no option `{next(iter(options))}`")
         return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen, notes)
     backend = load_backend(target)
     backend.ROWS.check(graph)
@@ -208,4 +226,4 @@ def prepare(
         return graph, weights, ()
     from netspec.passes import optimize
 
-    return optimize(graph, weights, passes)
+    return optimize(graph, weights, [passes] if isinstance(passes, str) else passes)

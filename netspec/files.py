@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EINVAL
@@ -33,6 +34,8 @@ def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
         raise SpecError(
             Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")
         ) from None
+    except ValueError as error:  # no path of the system: it has a zero byte in it
+        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path!r}: {error}")) from None
     return decode(content, str(path), limits)
 
 
@@ -42,10 +45,22 @@ def decode(content: bytes, name: str, limits: Limits = DEFAULT) -> str:
         message = f"{name} is larger than {limits.source_bytes:,} bytes"
         raise SpecError(Diagnostic("source-too-large", message))
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.removeprefix(BOM_UTF8).decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        message = f"{name} is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
+        place = error.start + len(content) - len(error.object)
+        message = f"{name} is not UTF-8: byte {place} is 0x{content[place]:02x}"
         raise SpecError(Diagnostic("not-utf8", message)) from None
+
+
+def rewrite_text(path: str | Path, text: str) -> None:
+    """Replace the text of a spec's file, with its ends of lines and its mark of UTF-8, if it has one."""
+    try:
+        before = Path(path).read_bytes()
+    except OSError as error:
+        raise unwritable(path, error) from None
+    ends = b"\r\n" if 2 * before.count(b"\r\n") > before.count(b"\n") else b"\n"
+    mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+    write_atomically(path, mark + text.encode().replace(b"\n", ends))
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -54,10 +69,10 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     A link keeps pointing where it does. What is there and is no file, such as a device or a pipe,
     stays and is written to. A file that is replaced keeps its permissions.
     """
-    goal = Path(os.path.realpath(path))
-    if goal.exists() and not goal.is_file():
+    goal = os.path.realpath(path)
+    if os.path.exists(goal) and not os.path.isfile(goal):
         try:
-            goal.write_bytes(content)
+            Path(goal).write_bytes(content)
         except OSError as error:
             raise unwritable(path, error) from None
         return
@@ -71,18 +86,17 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[str]:
 
     It stands in the same folder and has that suffix. Where the block fails, it is gone and what was there stays.
     """
-    from tempfile import mkstemp  # slow to import
-
-    goal, written = Path(os.path.realpath(path)), None
+    goal, written = os.path.realpath(path), None
     try:
-        if goal.exists() and not goal.is_file():
+        mode = os.stat(goal).st_mode & 0o777 if os.path.exists(goal) else None
+        if mode is not None and not os.path.isfile(goal):
             raise OSError(EINVAL, "it is no file")
-        handle, written = mkstemp(suffix, f".{goal.name}.", goal.parent)
-        os.close(handle)
+        written = _new_file(goal, suffix, 0o666 if mode is None else mode)
         yield written
         with open(written, "rb") as file:
             os.fsync(file.fileno())
-        os.chmod(written, goal.stat().st_mode & 0o777 if goal.exists() else 0o666 & ~_umask())
+        if mode is not None:
+            os.chmod(written, mode)
         os.replace(written, goal)
     except BaseException as error:
         if written is not None:
@@ -100,10 +114,12 @@ def unwritable(path: str | Path, error: OSError) -> SpecError:
     )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _new_file(goal: str, suffix: str, mode: int) -> str:
+    """An empty file beside another one, whose name nobody guesses. The system takes its umask from the mode."""
+    folder, name = os.path.split(goal)
+    path = os.path.join(folder, f".{name[:40]}.{os.urandom(8).hex()}{suffix}")
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    return path
 
 
 def unified_diff(name: str, before: str, after: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import NamedTuple, TypeAlias
 
-from netspec.arrays import load_arrays
+from netspec.arrays import load_arrays, split_name
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.images import MODES, SUFFIXES, Resizing, pixels
 from netspec.weights import Array, np
@@ -46,7 +46,7 @@ def load_inputs(
     it. A table's rows are examples, their numbers taken from `columns` if given, in the input's shape. `wanted` are the
     inputs of the network, None where it has the shape of what it is given. Raises `SpecError`.
     """
-    named = [_split(path) for path in paths]
+    named = [split_name(path) for path in paths]
     loose = [f"{name}={file}" if name else file for name, file in named if _kind(file) == "array"]
     single = len({name for name, _ in named}) == 1 and named[0][0] == ""
     if len(loose) == len(paths):
@@ -77,11 +77,6 @@ def load_inputs(
         assert isinstance(arrays, dict)
         found |= arrays
     return found, labels or _numbered(found)
-
-
-def _split(path: str) -> tuple[str, str]:
-    name, _, file = path.rpartition("=")
-    return name, file
 
 
 def _kind(file: str) -> str:

@@ -30,7 +30,7 @@ class Profile(NamedTuple):
 def read_profile(path: str | Path) -> Profile:
     """The profile in a file that an ONNX Runtime session wrote. Fused nodes have ONNX Runtime's names."""
     nodes: dict[tuple[str, str], list[int]] = {}
-    for event in json.loads(Path(path).read_text()):
+    for event in json.loads(Path(path).read_text("utf-8")):
         name = event.get("name", "")
         if event.get("cat") == "Node" and name.endswith(_KERNEL):
             key = (name.removesuffix(_KERNEL), event["args"]["op_name"])

@@ -11,13 +11,13 @@ def to_text(graph: Graph) -> str:
     shapes = max((len(str(node.shape)) for node in graph.nodes), default=0)
     scopes = {scope.path: scope for scope in graph.scopes}
     lines = [f"graph {graph.name}"]
-    opened: set[str] = set()
     for node in graph.nodes:
-        for path, scope in scopes.items():
-            if path not in opened and node.name.startswith(f"{path}."):
-                opened.add(path)
+        for end in (i for i, character in enumerate(node.name) if character == "."):
+            scope = scopes.pop(node.name[:end], None)
+            if scope is not None:
                 given = ", ".join(f"{name}={value}" for name, value in scope.arguments.items())
-                lines.append(f"  # {path}: {f'{scope.block}({given})' if scope.block else 'group'}")
+                call = f"{scope.block}({given})" if scope.block else "group"
+                lines.append(f"  # {scope.path}: {call}")
         lines.append(f"  %{node.name:<{width}} : {node.shape!s:<{shapes}} = {_call(node)}")
     results = ", ".join(f"{output.name}=%{output.node}" for output in graph.outputs)
     return "\n".join([*lines, f"  return {results}", ""])

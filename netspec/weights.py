@@ -113,6 +113,9 @@ def check_weights(graph: Graph, weights: Weights, origin: str = "the weights") -
         if name not in wanted:
             message = f"{origin} hold `{name}`, which the network does not have"
             mistakes.append(Diagnostic("extra-weight", message))
+        elif not isinstance(array, np.ndarray | np.generic):
+            message = f"`{name}` is a {type(array).__name__} in {origin}, not an array of NumPy's"
+            mistakes.append(Diagnostic("non-float-weight", message))
         elif tuple(array.shape) != wanted[name]:
             message = f"`{name}` is {_dims(array.shape)} in {origin}, not {_dims(wanted[name])}"
             mistakes.append(Diagnostic("misshapen-weight", message))
@@ -177,9 +180,11 @@ def origin_of(path: Path | str) -> dict[str, str]:
 def dump_weights(weights: Weights, graph: Graph) -> bytes:
     """A safetensors file of the graph's tensors, with the spec's name and fingerprint as metadata.
 
-    The same weights give the same bytes.
+    The same weights give the same bytes; those that the graph does not have are left out. Raises `SpecError` where
+    one that it has is not there, or has another shape.
     """
-    own = {name: weights[name] for name, _ in graph.weights()}
+    own = {name: weights[name] for name, _ in graph.weights() if name in weights}
+    check_weights(graph, own)
     return dump_tensors(own, {"name": graph.name, "fingerprint": graph.fingerprint})
 
 
@@ -194,5 +199,9 @@ def dump_tensors(weights: Weights, origin: Mapping[str, str]) -> bytes:
 
 
 def save_weights(path: Path | str, weights: Weights, graph: Graph) -> None:
-    """Write what `dump_weights` gives; a file that was there is replaced in one step."""
+    """Write a graph's weights as safetensors; a file that was there is replaced in one step.
+
+    Weights that the graph does not have are left out. Raises `SpecError` where one is missing or has another
+    shape, and where the file cannot be written.
+    """
     write_atomically(path, dump_weights(weights, graph))

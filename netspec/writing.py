@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from errno import EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ from netspec.backend import HOLDING, Filing, load_backend
 from netspec.compiler import compile as compile_graph
 from netspec.compiler import prepare
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.files import write_atomically
+from netspec.files import unwritable, write_atomically
 from netspec.ir import Graph
 
 if TYPE_CHECKING:
@@ -19,19 +21,18 @@ if TYPE_CHECKING:
 
 CANONICAL = ".safetensors"
 
-
 _TARGETS = {**HOLDING, ".json": "ir"}
 """The endings that say what is written; `.py` may be of either of two targets."""
 
 
-def suffix_of(path: str) -> str | None:
+def suffix_of(path: str | Path) -> str | None:
     """The ending of a name that says what is written, or None."""
-    return next((each for each in _TARGETS if path.endswith(each)), None)
+    return next((each for each in _TARGETS if str(path).endswith(each)), None)
 
 
-def target_of(path: str | None, target: str | None) -> str:
+def target_of(path: str | Path | None, target: str | None) -> str:
     """The target that is named or that the file's name asks for. Raises `SpecError` where there is none, or two."""
-    if path is not None and path.endswith(CANONICAL):
+    if path is not None and str(path).endswith(CANONICAL):
         message = f"`{Path(path).name}` is the name of a file of weights alone"
         help_ = "`netspec weights init` and `netspec weights convert` write those"
         raise SpecError(Diagnostic("other-target", message, help=help_))
@@ -54,7 +55,7 @@ def target_of(path: str | None, target: str | None) -> str:
 
 def write(
     graph: Graph,
-    path: str,
+    path: str | Path,
     *,
     target: str | None = None,
     weights: Weights | None = None,
@@ -66,11 +67,10 @@ def write(
     """Write what the file's name asks for, `compile`'s file where it says nothing else; the files written.
 
     Weights are those given, or drawn from `seed`; `passes` rewrite graph and weights, and what they did is told to
-    `observe`. Files that hold some take seed 0
-    where neither is given; a source or a graph gets those that fit it beside it, as safetensors. Each file is replaced
-    in one step. Raises `SpecError`.
+    `observe`. Files that hold some take seed 0 where neither is given; a source or a graph gets those that fit it
+    beside it, as safetensors. Each file is replaced in one step. `options` are the backend's own. Raises `SpecError`.
     """
-    target = target_of(path, target)
+    path, target = str(path), target_of(path, target)
     backend = None if target == "ir" else load_backend(target)
     suffix = suffix_of(path) or ("" if backend is None else backend.SUFFIX)
     if suffix in HOLDING and isinstance(backend, Filing):
@@ -83,11 +83,19 @@ def write(
     made = compile_graph(graph, target=target, weights=weights, seed=seed, passes=passes, **options)
     if observe is not None:
         observe(made.notes)
-    written = [path]
-    if made.weights is not None:
-        from netspec.weights import dump_weights
+    if made.weights is None:
+        write_atomically(path, made.content)
+        return [path]
+    from netspec.weights import dump_weights
 
-        written.append(str(Path(path).with_suffix(CANONICAL)))
-        write_atomically(written[1], dump_weights(made.weights, made.graph))
+    beside = _beside(path)
+    write_atomically(beside, dump_weights(made.weights, made.graph))
     write_atomically(path, made.content)
-    return written
+    return [path, beside]
+
+
+def _beside(path: str) -> str:
+    """What the weights beside a file are called. Raises `SpecError` where it is no file."""
+    if os.path.isdir(path) or not Path(path).name:
+        raise unwritable(path, IsADirectoryError(EISDIR, "it is a folder"))
+    return str(Path(path).with_suffix(CANONICAL))

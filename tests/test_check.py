@@ -176,6 +176,13 @@ def test_fix_changes_files_in_place(run: Run, tmp_path: Path) -> None:
     assert (good.stat().st_ino, good.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_a_fixed_file_keeps_its_ends_of_lines_and_its_mark(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "bad.net"
+    path.write_bytes(b"\xef\xbb\xbf" + BAD.replace("\n", "\r\n").encode())
+    run("check", "--fix", path)
+    assert path.read_bytes() == b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
+
+
 def test_diff_changes_nothing(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "bad.net"
     path.write_text(BAD)

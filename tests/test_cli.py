@@ -288,6 +288,13 @@ def test_an_unknown_target_has_a_suggestion(run):
     assert "did you mean `torch`?" in run("compile", N2, "-t", "troch", code=1).stderr
 
 
+def test_what_is_written_is_a_file(run, tmp_path):
+    for path in (tmp_path, Path("/")):
+        result = run("compile", N2, "-t", "torch", "--seed", 0, "-o", path, code=1)
+        assert "unwritable-file" in result.stderr
+    assert netspec.write(netspec.load(N2), tmp_path / "n2.json") == [str(tmp_path / "n2.json")]
+
+
 def test_a_file_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
     assert (
         "unwritable-file"
@@ -341,6 +348,8 @@ def test_limits_are_changed_by_name(run, tmp_path):
     refused = run("check", path, "--limit", "nodes=10", code=1).stderr
     assert "the limit `nodes` is 10" in refused
     assert "over-limit" in run("check", path, "--limit", "parameters=700", code=1).stderr
+    for limit in ("errors=0", "digits=100000"):
+        assert "bad-limit" in run("check", path, "--limit", limit, code=1).stderr
     assert "bad-limit" in run("check", path, "--limit", "nodes", code=1).stderr
     saved = tmp_path / "deep.json"
     run("compile", path, "--target", "ir", "-o", saved)

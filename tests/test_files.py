@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from netspec.diagnostics import SpecError
-from netspec.files import write_atomically
+from netspec.files import decode, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
@@ -41,8 +41,20 @@ def test_what_is_no_file_is_written_to_and_stays(tmp_path):
     assert os.listdir(tmp_path) == ["pipe"]
 
 
+def test_a_new_file_has_the_permissions_of_others(tmp_path):
+    write_atomically(tmp_path / "new.py", b"")
+    (tmp_path / "other.py").touch()
+    modes = [(tmp_path / name).stat().st_mode for name in ("new.py", "other.py")]
+    assert modes[0] == modes[1]
+
+
+def test_the_byte_that_is_no_utf8_is_counted_from_the_beginning():
+    with pytest.raises(SpecError, match="byte 4 is 0xff"):
+        decode(b"\xef\xbb\xbfa\xff", "a.net")
+
+
 def test_where_nothing_can_be_written_nothing_is_left(tmp_path):
-    for path in (tmp_path / "missing" / "out.py", tmp_path):
+    for path in (tmp_path / "missing" / "out.py", tmp_path, tmp_path / ("a" * 300)):
         with pytest.raises(SpecError, match="cannot write"):
             write_atomically(path, b"new")
     assert os.listdir(tmp_path) == []

@@ -271,6 +271,9 @@ def test_a_folder_is_formatted_in_place(folder: Path) -> None:
     assert (folder / ".hidden/c.net").read_text() == (folder / "d.txt").read_text() == UGLY
     assert (good.stat().st_ino, good.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert fmt(folder).stderr == ""
+    a.write_bytes(b"input 8 # wide\r\ndense (4)\r\n")
+    fmt(a)
+    assert a.read_bytes() == b"input 8  # wide\r\ndense 4\r\n"
 
 
 def test_check_changes_nothing_and_tells_by_its_exit_code(folder: Path) -> None:

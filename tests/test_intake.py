@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +156,16 @@ def test_files_of_several_inputs_have_names(tmp_path, pixels):
         mistake(lambda: load_inputs(paths, {"image": (3, 4, 6), "x": (3,)}))[0] == "unnamed-array"
     )
     assert mistake(lambda: load_inputs([f"y={tmp_path}"], {"x": (3,)}))[0] == "unknown-input"
+    assert mistake(lambda: load_inputs([paths[2], paths[2]], {"x": (3,)}))[0] == "duplicate-name"
+
+
+def test_a_path_may_look_like_a_name_and_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("lr=0.1").mkdir()
+    np.save("lr=0.1/x.npy", np.zeros((2, 3)))
+    for path in ("lr=0.1/x.npy", "x=lr=0.1/x.npy"):
+        found, _ = load_inputs([path], {"x": (3,)})
+        assert np.shape(found if path[0] == "l" else found["x"]) == (2, 3)
 
 
 # ---- batches ----

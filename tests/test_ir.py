@@ -83,6 +83,8 @@ def test_the_schema_and_the_model_refuse_the_same(change):
         "[]",
         "{}",
         '{"version": 1, "name": "x", "nodes": [], "outputs": [{"name": "y", "node": "gone"}]}',
+        graph_of("input ?T 2").to_json().replace('"T"', '"T // True"'),
+        graph_of("input 2 -> dropout").to_json().replace("0.5", "1" * 400),
         graph_of("input 3 -> dense 2")
         .to_json()
         .replace('"sizes": [\n          2', '"sizes": [\n          5'),
@@ -91,6 +93,15 @@ def test_the_schema_and_the_model_refuse_the_same(change):
 def test_what_is_no_legal_graph_is_a_diagnostic(text):
     with pytest.raises(netspec.SpecError):
         load_json(text)
+
+
+def test_a_saved_graph_takes_no_options(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(graph_of("input 3\nrelu").to_json())
+    netspec.load(path, overrides={})
+    for option in ({"net": "a"}, {"overrides": {"c": 1}}, {"input_shape": (3,)}):
+        with pytest.raises(netspec.SpecError, match="bad-override"):
+            netspec.load(path, **option)
 
 
 def test_equality_is_of_meaning_and_not_of_place():

@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 import pytest
-from graphs import chain
+from graphs import chain, graph_of
 
 import netspec
 from netspec.diagnostics import SpecError
@@ -170,6 +170,18 @@ def test_a_bad_file_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(SpecError, match=r"bad\.safetensors is not a safetensors file: "):
         load_weights(path)
+
+
+def test_weights_that_are_not_the_graphs_are_not_saved(tmp_path):
+    graph = graph_of("input 3\ndense 2")
+    for weights, id_ in (
+        ({}, "missing-weight"),
+        (init_weights(graph_of("input 4\ndense 2")), "misshapen"),
+    ):
+        with pytest.raises(netspec.SpecError, match=id_):
+            save_weights(tmp_path / "w.safetensors", weights, graph)
+    with pytest.raises(netspec.SpecError, match="is a list"):
+        check_weights(graph, {**init_weights(graph), "dense1.bias": [0, 0]})
 
 
 def test_a_saved_file_loads_as_it_was(tmp_path):

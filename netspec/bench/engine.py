@@ -32,13 +32,13 @@ Opener: TypeAlias = Callable[[Path, int], Engine]
 def write_network(folder: Path, graph: Graph, weights: Weights) -> None:
     """Fill a new folder for `read_network`."""
     folder.mkdir()
-    (folder / "graph.json").write_text(graph.to_json())
+    (folder / "graph.json").write_text(graph.to_json(), "utf-8")
     (folder / "weights.safetensors").write_bytes(dump_weights(weights, graph))
 
 
 def read_network(folder: Path) -> tuple[Graph, Weights]:
     """The network that was written there."""
-    graph = Graph.from_json((folder / "graph.json").read_text())
+    graph = Graph.from_json((folder / "graph.json").read_text("utf-8"))
     return graph, load_weights(folder / "weights.safetensors")
 
 

@@ -112,8 +112,12 @@ def _keep(path: str, before: str, after: Report, fixes: int, *, diff: bool, fix:
         from netspec.files import unified_diff
 
         click.echo(unified_diff(after.source.name, before, after.source.text), nl=False)
-    elif fix and (fixes or path == STDIN):
+    elif fix and path == STDIN:
         write_output(path, after.source.text.encode())
+    elif fixes:
+        from netspec.files import rewrite_text
+
+        rewrite_text(path, after.source.text)
     if fixes:
         what = f"{fixes} problem{'s' if fixes > 1 else ''} in {after.source.name}"
         click.echo(f"{'would fix' if diff else 'fixed'} {what}", err=True)

@@ -93,7 +93,7 @@ def compile_(
 def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
     """Give specs their canonical form: files in place, - from stdin to stdout."""
     from netspec.diagnostics import SpecError
-    from netspec.files import spec_files, unified_diff
+    from netspec.files import rewrite_text, spec_files, unified_diff
     from netspec.format import format_source
     from netspec.limits import DEFAULT
     from netspec.source import Source
@@ -109,7 +109,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
             elif path == STDIN and not check:
                 write_output(None, after.encode())
             elif changes and not check:
-                write_output(path, after.encode())
+                rewrite_text(path, after)
         except SpecError as error:
             report(error.diagnostics)
             failed = True

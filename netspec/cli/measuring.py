@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The name and the number."""
         name, _, number = value.partition("=")
-        if not (name.isidentifier() and number.isdecimal() and int(number)):
+        if not name.isidentifier() or not re.fullmatch("0*[1-9][0-9]{0,8}", number):
             self.fail(f"{value!r} is no size: write it as in T=128", param, ctx)
         return name, int(number)
 

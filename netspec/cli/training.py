@@ -134,8 +134,10 @@ def train(
         raise click.UsageError("--distributed, --device and --emit-script go with PyTorch")
     if resume and checkpoint is None:
         raise click.UsageError("--resume goes on from a --checkpoint")
-    if (output is None) == (emit_script is None):
+    if output is None and emit_script is None:
         raise click.UsageError("name a file for the weights with -o")
+    if output is not None and emit_script is not None:
+        raise click.UsageError("--emit-script trains nothing, so -o has no weights to write")
     from netspec.training.data import load_data
     from netspec.training.recipe import declare
 

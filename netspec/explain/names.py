@@ -190,8 +190,10 @@ PAGES = {
         "`--input` replaces the size of a single input. Change the sizes in the file, or make them parameters.",
     ),
     "bad-override": Page(
-        "`--set` is not of the form `name=value`",
-        "The value is written as in the language: `--set classes=10`, `--set norm=none`.",
+        "a parameter is set to what is no value, or where there is none",
+        "`--set` is written `name=value`, with the value as in the language: `--set classes=10`, `--set norm=none`. In "
+        "Python values are numbers, booleans, strings, `None` and lists of them. A graph that was saved as JSON is as "
+        "it is: parameters, nets and inputs are a spec's.",
     ),
     "no-folder": Page(
         "a text that stands in no file uses files",

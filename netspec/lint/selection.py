@@ -65,8 +65,11 @@ def configuration(folder: str) -> Configuration:
     """The nearest `[tool.netspec]` of a folder or one above it. Raises `BadConfiguration`."""
     path = os.path.join(folder, "pyproject.toml")
     if os.path.isfile(path):
-        with open(path, "rb") as file:
-            content = file.read()
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+        except OSError as error:
+            raise _bad(path, f"it cannot be read: {error.strerror}") from None
         if b"netspec" in content:  # most do not speak of us, and a parser takes time to import
             table = _table(path, content)
             if table is not None:

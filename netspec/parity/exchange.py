@@ -37,7 +37,7 @@ class Task(NamedTuple):
 
     def write(self, folder: Path) -> None:
         """Fill a folder for `read`."""
-        (folder / "graph.json").write_text(self.graph.to_json())
+        (folder / "graph.json").write_text(self.graph.to_json(), "utf-8")
         for precision, weights in self.weights.items():
             content = dump_weights(weights, self.graph)
             (folder / f"weights.{precision}.safetensors").write_bytes(content)
@@ -46,7 +46,7 @@ class Task(NamedTuple):
     @staticmethod
     def read(folder: Path, precision: str) -> tuple[Graph, Weights, Exercise]:
         """A task for one precision: its arrays are rounded to it."""
-        graph = Graph.from_json((folder / "graph.json").read_text())
+        graph = Graph.from_json((folder / "graph.json").read_text("utf-8"))
         weights = load_weights(folder / f"weights.{precision}.safetensors")
         kept = _load(folder / "exercise.npz", np.dtype(precision))
         exercise = Exercise(
