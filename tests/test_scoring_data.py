@@ -28,7 +28,7 @@ from netspec.arrays import load_arrays
 from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.runtime import open_session
-from netspec.scoring import Choices, Running, score
+from netspec.scoring import Choices, Running, score, worker
 
 PAIR = graph_of("@a = input 3\n@b = input 2\nconcat { @a | @b } -> dense 2")
 
@@ -158,8 +158,9 @@ def test_wrong_columns_are_told(parquet, tmp_path, case):
     assert not list((tmp_path / "out").glob("part-*"))
 
 
-def test_a_file_that_is_damaged_or_changes_is_told(tmp_path):
-    """Found by the worker, since the plan is made before."""
+def test_a_file_that_is_damaged_or_changes_is_told(tmp_path, monkeypatch):
+    """Found by the worker, since the plan is made before; some of the part is written by then."""
+    monkeypatch.setattr(worker, "HELD", 1)
     one = write_parquet(tmp_path / "data", files=1, group=20)
     path, npy = tmp_path / "data" / "data-0.parquet", tmp_path / "x.npy"
     np.save(npy, X)

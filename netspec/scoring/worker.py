@@ -129,5 +129,7 @@ class _Part:
                 os.fsync(self._file.fileno())
                 os.replace(self._written, self.goal)
         finally:
+            if self._writer is not None:
+                self._writer.is_open = False  # or it would be closed once more when it goes
             self._file.close()
             self._written.unlink(missing_ok=True)
