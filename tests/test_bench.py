@@ -78,7 +78,7 @@ def test_only_what_is_right_is_timed():
     faults = {fault.name: fault for fault in found.faults}
     assert faults["wrong"].reason == "at batch 3, wrong is wrong"  # 3 * 0 is 2 * 0
     assert faults["refusal"].reason == "not today"
-    assert faults["crash"].reason == "its process ended with SIGABRT"
+    assert faults["crash"].reason == "its process ended (killed by SIGABRT)"
     assert "these are my last words" in faults["crash"].stderr
     assert "batch 3: round 3 of 3" in heard
 

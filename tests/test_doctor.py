@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from netspec.cli import main
 from netspec.doctor import findings
+from netspec.doctor.asking import ask
 from netspec.doctor.findings import (
     PACKAGES,
     examine,
@@ -21,7 +22,6 @@ from netspec.doctor.findings import (
     to_json,
     to_table,
 )
-from netspec.doctor.processes import ask
 
 RUNTIME = {"version": "1.31.1", "providers": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 GOOD = {
@@ -163,7 +163,7 @@ def test_no_package_takes_doctor_down(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     found = ask(["torch", "keras", "onnx"], limit=6)
     assert found == {
-        "torch": "its process was killed by SIGABRT",
+        "torch": "its process ended (killed by SIGABRT)",
         "keras": "it gave no answer within 6 s",
         "onnx": "ImportError: its library is not there",
     }

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from netspec import processes
 from netspec.bench.engine import Arrays, read_arrays
 
 _TAIL = 12
@@ -44,12 +42,12 @@ class Worker:
         self._folder.mkdir()
         self._words = (self._folder / "stderr").open("w+", errors="replace")
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "netspec.bench.worker", entrant.room, entrant.engine),
+            processes.command(
+                *("netspec.bench.worker", entrant.room, entrant.engine),
                 *(str(entrant.model), str(self._folder), str(threads)),
-            ],
+            ),
             cwd=self._folder,
-            env={**os.environ, **_environment(threads)},
+            env=processes.environment(_changes(threads)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -95,9 +93,8 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            code = self._process.wait()
-            ending = f"exit status {code}" if code >= 0 else f"{signal.Signals(-code).name}"
-            raise Failed(f"its process ended with {ending}", self._last_words())
+            ending = processes.ending(self._process.wait())
+            raise Failed(f"its process ended ({ending})", self._last_words())
         content = json.loads(line)
         if "fault" in content:
             raise Failed(content["fault"])
@@ -105,16 +102,14 @@ class Worker:
 
     def _last_words(self) -> str:
         self._words.seek(0)
-        return "\n".join(self._words.read().strip().splitlines()[-_TAIL:])
+        return processes.last_lines(self._words.read(), _TAIL)
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """The worker finds modules where this process does; libraries that ask the environment get the threads."""
+def _changes(threads: int) -> dict[str, str]:
+    """Libraries that ask the environment get the threads."""
     return {
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path),
         "PYTHONUNBUFFERED": "1",
         "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),

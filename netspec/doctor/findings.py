@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Literal, NamedTuple, TypeAlias
 
-from netspec.doctor.processes import LIMIT, Answer, ask
+from netspec.doctor.asking import LIMIT, Answer, ask
 
 State: TypeAlias = Literal["ok", "absent", "warning", "broken"]
 

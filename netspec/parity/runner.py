@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from netspec import processes
 from netspec.parity.exchange import Answer, Task, read_answer
 
 _TAIL = 20
 """Lines of a crashed worker's last words that are kept."""
 
-_ENVIRONMENT = {
+_CHANGES = {
     "KERAS_BACKEND": "tensorflow",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
     # Accelerators round products to TF32 by default; what is compared here is the meaning.
     "CUDA_VISIBLE_DEVICES": "-1",
 }
@@ -54,22 +51,9 @@ def run_jobs(task: Task, jobs: Iterable[Job]) -> dict[Job, Answer | Crash]:
 
 
 def _run(folder: Path, job: Job) -> Answer | Crash:
-    """The worker finds modules where this process does; in its folder nothing shadows them."""
-    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
-    done = subprocess.run(
-        [sys.executable, "-m", "netspec.parity.worker", str(folder), *job],
-        cwd=folder,
-        env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": paths},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
+    done = processes.run(
+        "netspec.parity.worker", str(folder), *job, folder=folder, changes=_CHANGES
     )
     if done.returncode == 0:
         return read_answer(folder / f"{job.target}.{job.precision}.npz")
-    ending = f"exit status {done.returncode}"
-    if done.returncode < 0:
-        ending = f"killed by {signal.Signals(-done.returncode).name}"
-    return Crash(job, ending, "\n".join(done.stderr.strip().splitlines()[-_TAIL:]))
+    return Crash(job, processes.ending(done.returncode), processes.last_lines(done.stderr, _TAIL))
