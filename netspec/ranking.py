@@ -10,7 +10,7 @@ from netspec.weights import Array, np
 
 def softmax(values: Array, name: str) -> Array:
     """Probabilities from scores `(n, classes)`. Raises `SpecError` for another rank."""
-    _check(values, name)
+    values = _scores(values, name)
     powers = np.exp(values - values.max(axis=1, keepdims=True))
     result: Array = powers / powers.sum(axis=1, keepdims=True)
     return result
@@ -21,11 +21,11 @@ def best_classes(values: Array, name: str, top: int, labels: Sequence[str] = ())
 
     Raises `SpecError` for scores that are not `(n, classes)`, and for labels that are not one for each class.
     """
-    _check(values, name)
+    scores = _scores(values, name)
     if labels and len(labels) != values.shape[1]:
         message = f"there are {len(labels)} labels, and `{name}` has {values.shape[1]} classes"
         raise SpecError(Diagnostic("unfit-labels", message))
-    best: Array = np.argsort(-values, axis=1, kind="stable")[:, :top]
+    best: Array = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return best
 
 
@@ -42,8 +42,10 @@ def ranking(
     return "\n".join(lines)
 
 
-def _check(values: Array, name: str) -> None:
+def _scores(values: Array, name: str) -> Array:
+    """Scores as floats: whole numbers, which a quantized model may give, have no place for what becomes of them."""
     if values.ndim != 2:
         sizes = " x ".join(map(str, values.shape[1:])) or "one number"
         message = f"`{name}` is {sizes} a row, and no vector of a score for each class"
         raise SpecError(Diagnostic("not-by-row", message))
+    return values if values.dtype.kind == "f" else values.astype(np.float64)

@@ -19,7 +19,7 @@ from netspec.cli import main
 from netspec.diagnostics import SpecError
 from netspec.intake import Pictures, load_inputs
 from netspec.profiling import profile_table, read_profile
-from netspec.ranking import ranking
+from netspec.ranking import ranking, softmax
 from netspec.runtime import open_session
 from netspec.weights import random_weights
 
@@ -222,6 +222,9 @@ def test_the_best_classes_are_named():
         "a     bee 0.7000, cat 0.2000",
         "long  ant 3.0000, bee 3.0000",
     ]
+    whole = np.array([[0, 200, 100]], np.uint8)
+    assert ranking(whole, "y", 2, ["a"]) == "a  1 200.0000, 2 100.0000"
+    assert softmax(whole, "y").argmax() == 1
     assert mistake(lambda: ranking(scores, "y", 1, "ab", ["x"]))[0] == "unfit-labels"
     assert mistake(lambda: ranking(scores[0], "y", 1, "abc"))[0] == "not-by-row"
 
