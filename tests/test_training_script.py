@@ -28,15 +28,28 @@ RECIPES = {
         {"class_weights": "balanced", "early_stopping": 1, "min_delta": 0.01, "lr": 0.1},
         {"weight_decay": 0.01, "decay": "decoupled", "decay_all": True, "schedule": "linear"},
     ),
-    "places": ({"class_weights": (1.0, 1 / 3, 2 / 7), "schedule": "step", "step_epochs": 2},),
+    "places": (
+        {
+            "class_weights": (1.0, 1 / 3, 2 / 7),
+            "schedule": "step",
+            "step_epochs": 2,
+            "gamma": 1 / 7,
+        },
+    ),
     "number": (
-        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "lr": 0.02},
+        {
+            "optimizer": "sgd",
+            "momentum": 0.9,
+            "nesterov": True,
+            "weight_decay": 1 / 7,
+            "lr": 1 / 49,
+        },
         {
             "optimizer": "sgd",
             "momentum": 0.5,
             "weight_decay": 0.1,
             "decay": "decoupled",
-            "clip_norm": 0.1,
+            "clip_norm": 1 / 7,
             "warmup": 1.5,
         },
         {"loss": "bce", "val_split": 0, "optimizer": "adamw", "weight_decay": 0.0},

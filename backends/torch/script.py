@@ -100,7 +100,7 @@ _TEST = """\
 _SHRINK = """\
             with torch.no_grad():
                 for weight in decaying:
-                    weight *= 1 - optimizer.param_groups[0]["lr"] * {decay:g}
+                    weight *= 1 - optimizer.param_groups[0]["lr"] * {decay}
 """
 
 _LOSSES = {
@@ -122,7 +122,7 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
     recipe, metric, order = task.recipe, task.objective.metric, task.order
     has_val, patience = task.val is not None, recipe.early_stopping
     learned = order.steps * order.batch < order.examples
-    margin = f" - {recipe.min_delta:g}" if recipe.min_delta else ""
+    margin = f" - {_number(recipe.min_delta)}" if recipe.min_delta else ""
     script = _SCRIPT.format(
         name=name,
         stem=stem,
@@ -153,8 +153,8 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
         loss=_loss(task, "y[batch]", weighted=True),
         clip=""
         if recipe.clip_norm is None
-        else f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {recipe.clip_norm:g})\n",
-        shrink=_SHRINK.format(decay=recipe.decay_rate) if _shrinks(task) else "",
+        else f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {_number(recipe.clip_norm)})\n",
+        shrink=_SHRINK.format(decay=_number(recipe.decay_rate)) if _shrinks(task) else "",
         advance="" if recipe.is_constant else "            scheduler.step()\n",
         judge=(_JUDGE.format(metric=metric) if has_val else "")
         + ("" if patience is None else _PATIENCE.format(margin=margin)),
@@ -221,10 +221,16 @@ def _factor(task: Task) -> str:
     part = {
         "cosine": f"(1 + math.cos(math.pi * {done})) / 2",
         "linear": f"1 - {done}",
-        "step": f"{recipe.gamma:g} ** (step // STEPS // {recipe.step_epochs})",
+        "step": f"{_number(recipe.gamma)} ** (step // STEPS // {recipe.step_epochs})",
         "constant": "1.0",
     }[recipe.schedule]
     return _FACTOR.format(warmup=warmup, part=part)
+
+
+def _number(value: float) -> str:
+    """As short as it can be, and to the last digit."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _shrinks(task: Task) -> bool:
@@ -235,12 +241,12 @@ def _shrinks(task: Task) -> bool:
 def _optimizer(task: Task) -> str:
     """The optimizer, with its groups of weights where some do not decay."""
     recipe = task.recipe
-    lines, weights, options = [], "model.parameters()", [f"lr={recipe.rate:g}"]
+    lines, weights, options = [], "model.parameters()", [f"lr={_number(recipe.rate)}"]
     kind = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}[recipe.optimizer]
     if recipe.optimizer == "adam" and recipe.decoupled:
         kind = "AdamW"
     if kind == "SGD" and recipe.momentum:
-        options.append(f"momentum={recipe.momentum:g}")
+        options.append(f"momentum={_number(recipe.momentum)}")
         options += ["nesterov=True"] * recipe.nesterov
     if recipe.decay_rate and not recipe.decay_all:
         lines.append("decaying = [each for each in model.parameters() if each.ndim > 1]")
@@ -248,13 +254,13 @@ def _optimizer(task: Task) -> str:
         lines.append("decaying = list(model.parameters())")
     if recipe.decay_rate and not _shrinks(task):
         if recipe.decay_all:
-            options.append(f"weight_decay={recipe.decay_rate:g}")
+            options.append(f"weight_decay={_number(recipe.decay_rate)}")
         else:
             weights = "groups"
             lines += [
                 "others = [each for each in model.parameters() if each.ndim <= 1]",
                 "groups = [",
-                f'    {{"params": decaying, "weight_decay": {recipe.decay_rate:g}}},',
+                f'    {{"params": decaying, "weight_decay": {_number(recipe.decay_rate)}}},',
                 '    {"params": others, "weight_decay": 0.0},',
                 "]",
             ]
