@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from netspec.backend import need
-from netspec.backends.torch import distributed
+from netspec.backends.torch import distributed, memory
 from netspec.backends.torch.live import build_module
 from netspec.backends.torch.optimizers import hold, make_optimizer, take
 from netspec.backends.torch.weights import load_into, read_from
@@ -39,12 +39,10 @@ class TorchTrainer:
         self._dtype = getattr(torch, recipe.precision)
         self._module = distributed.joined(build_module(task.graph, weights), task.place)
         self._module.to(self._device, self._dtype)
-        # Convolutions are faster on the CPU where each pixel's channels lie together.
-        self._last = (
-            self._device.type == "cpu" and recipe.precision == "float32" and _convolves(task)
-        )
+        on_cpu, single = self._device.type == "cpu", recipe.precision == "float32"
+        self._last = on_cpu and single and memory.gains(task.graph)
         if self._last:
-            self._module.to(memory_format=torch.channels_last)
+            memory.channels_last(self._module)
         self.load(weights)
         self._model = distributed.parallel(self._module, task.place)
         self._loss = _loss(task.objective, self._dtype, self._device)
@@ -128,7 +126,7 @@ class TorchTrainer:
         held = [self._moved(x) for x in inputs]
         targets = self._moved(torch.from_numpy(examples.targets))
         if self._last:
-            held = [x.permute(0, 2, 3, 1).contiguous() if x.dim() == 4 else x for x in held]
+            held = [memory.held(x) for x in held]
         return held, targets
 
     def _moved(self, tensor: Tensor) -> Tensor:
@@ -138,9 +136,7 @@ class TorchTrainer:
     def _select(self, inputs: Iterable[Tensor], batch: Tensor) -> list[Tensor]:
         """A batch of each input, in the spec's order of axes."""
         found = [x.index_select(0, batch) for x in inputs]
-        if self._last:
-            found = [x.permute(0, 3, 1, 2) if x.dim() == 4 else x for x in found]
-        return found
+        return [memory.given(x) for x in found] if self._last else found
 
     def weights(self) -> dict[str, Array]:
         """Copies of the module's tensors."""
@@ -157,10 +153,6 @@ class TorchTrainer:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Give it back."""
         take(self._optimizer, state)
-
-
-def _convolves(task: Task) -> bool:
-    return any(len(weight.shape) == 4 for _, weight in task.graph.weights())
 
 
 def _loss(objective: Objective, dtype: object, device: object) -> Measure:
