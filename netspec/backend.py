@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import (
@@ -320,7 +321,12 @@ def check_trains(graph: Graph) -> None:
 def need(module: str, extra: str) -> Any:
     """Import a framework, or raise a `SpecError` that names the command which installs it."""
     try:
-        return import_module(module)
+        if module != "keras" or module in sys.modules:
+            return import_module(module)
+        from netspec.quiet import without_notes
+
+        with without_notes():
+            return import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise

@@ -18,39 +18,45 @@ class Batches:
     """Trees of arrays, in batches of examples. `source` is what `fit` takes; every epoch has to `begin`."""
 
     def __init__(self, order: Order, arrays: Any) -> None:
-        self._order = order
-        self._epoch = 0
+        self.order = order
+        self.numbers = order.epoch(0)
         on_tensorflow = keras.backend.backend() == "tensorflow"
         self.source = self._pipeline(arrays) if on_tensorflow else _Batches(self, arrays)
 
     def begin(self, epoch: int) -> None:
         """What is read from now on is this epoch."""
-        self._epoch = epoch
-
-    def batches(self) -> list[Array]:
-        """The numbers of the examples of each batch of the epoch."""
-        return self._order.batches(self._epoch)
-
-    def __len__(self) -> int:
-        return self._order.steps
+        self.numbers = self.order.epoch(epoch)
 
     def _pipeline(self, arrays: Any) -> Any:
-        """Python is asked for the numbers of an epoch; the rest is TensorFlow's."""
+        """Python is asked for the order of an epoch; the rest is TensorFlow's, as Keras has it for arrays.
+
+        Where all batches are of one size, TensorFlow is told: it compiles better steps for a size that it knows.
+        """
         import tensorflow as tf
 
         held = keras.tree.map_structure(tf.constant, keras.tree.lists_to_tuples(arrays))
+        count, rest = divmod(len(self.numbers), self.order.batch)
+        whole = len(self.numbers) - rest
 
-        def numbers() -> Iterator[Array]:
-            yield from self.batches()
+        def order() -> Iterator[Array]:
+            yield self.numbers
+
+        def parted(numbers: Any) -> Any:
+            rows = tf.reshape(numbers[:whole], (count, self.order.batch))
+            batches = tf.data.Dataset.from_tensor_slices(rows)
+            last = tf.data.Dataset.from_tensors(numbers[whole:])
+            return batches.concatenate(last) if rest else batches
+
+        def taken(numbers: Any) -> Any:
+            return keras.tree.map_structure(lambda x: tf.gather(x, numbers), held)
 
         signature = tf.TensorSpec((None,), tf.int64)
-        dataset = tf.data.Dataset.from_generator(numbers, output_signature=signature)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
-
-        def batch(which: Any) -> Any:
-            return keras.tree.map_structure(lambda x: tf.gather(x, which), held)
-
-        return dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        dataset = tf.data.Dataset.from_generator(order, output_signature=signature)
+        dataset = dataset.flat_map(parted).map(taken, num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(self.order.steps))
+        options = tf.data.Options()
+        options.experimental_optimization.apply_default_optimizations = False  # anew each epoch
+        return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not followed
@@ -60,8 +66,9 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not fol
         self._arrays = arrays
 
     def __len__(self) -> int:
-        return len(self._owner)
+        return self._owner.order.steps
 
     def __getitem__(self, index: int) -> Any:
-        which = self._owner.batches()[index]
+        size = self._owner.order.batch
+        which = self._owner.numbers[index * size : (index + 1) * size]
         return keras.tree.map_structure(lambda array: array[which], self._arrays)

@@ -68,7 +68,7 @@ class KerasTrainer:
             found = self._model.evaluate(
                 inputs, targets, 4 * self._task.recipe.batch, verbose=0, return_dict=True
             )
-        return {name: float(value) for name, value in found.items()}
+        return {name: float(found[name]) for name in ("loss", self._task.objective.metric)}
 
     def _arrays(self, examples: Examples) -> tuple[list[Array] | Array, Array]:
         """Inputs and targets in Keras's order of axes; one input is not a list."""

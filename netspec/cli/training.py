@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -152,7 +151,6 @@ def train(
         return
     from netspec.training.run import train as train_graph
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes on its start
     place = _place(device, distributed)
     first = place.rank == 0
     if curves is not None:
@@ -224,11 +222,9 @@ def _keep(
 
 def _summary(result: Result, data: Data) -> list[str]:
     """The end in words: which weights these are, and what they are worth."""
-    epochs, best = len(result.history.rows), result.best
-    kept = f"after epoch {epochs}"
-    if best is not None and result.ended != "finished":
-        kept = f"of epoch {best}, the best by its validation loss"
-    lines = [f"{result.ended}; weights {kept}"]
+    epochs, kept = len(result.history.rows), result.kept
+    which = f"{kept}, the best by its validation loss" if kept == result.best else f"{kept}"
+    lines = [f"{result.ended} after epoch {epochs}; weights of epoch {which}"]
     if result.test is not None and data.test is not None:
         said = _measures({f"test {name}": value for name, value in result.test.items()})
         lines.append(f"{said}  ({len(data.test.y)} examples that were held out)")

@@ -47,15 +47,16 @@ class Observer:
 class Result(NamedTuple):
     """What a run gave: canonical weights, and the history behind them.
 
-    The weights are those of the best epoch, where the run stops early or was interrupted and has a validation
-    part; otherwise the last. `best` is that epoch, from 1, where there is a validation part. `test` has loss
-    and metric of the test part with these weights.
+    `best` is the epoch of the least validation loss, from 1, where there is a validation part. The weights are its
+    where the run may stop early, or did not come to its end; otherwise they are the last. `kept` is the epoch that
+    they are of. `test` has loss and metric of the test part with these weights.
     """
 
     weights: dict[str, Array]
     history: History
     ended: Literal["finished", "stopped early", "interrupted", "diverged"]
     loss: Loss
+    kept: int
     best: int | None = None
     test: dict[str, float] | None = None
 
@@ -99,13 +100,16 @@ def train(
         finally:
             run.observer.end()
     ended = "interrupted" if interrupted else run.ended
+    kept = len(run.rows)
     if run.best is not None and (recipe.early_stopping is not None or ended != "finished"):
         trainer.load(run.best.weights)
+        kept = run.best.epoch + 1
     return Result(
         trainer.weights(),
         History(tuple(run.rows)),
         ended,
         task.objective.loss,
+        kept,
         None if run.best is None else run.best.epoch + 1,
         None if test is None else trainer.evaluate(test),
     )
