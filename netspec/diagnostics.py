@@ -51,16 +51,29 @@ class Diagnostic(NamedTuple):
     severity: Severity = "error"
     fix: Fix | None = None
 
+    @property
+    def place(self) -> Position | None:
+        """Where the mistake is, if it is anywhere."""
+        return self.position if self.span is None else self.span.position
+
 
 class SpecError(Exception):
     """The user's input is wrong. Carries one or more diagnostics; anything else that escapes is a bug of netspec."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
-        super().__init__("\n".join(f"{d.id}: {d.message}" for d in diagnostics))
+        super().__init__(*diagnostics)
         self.diagnostics: Sequence[Diagnostic] = diagnostics
 
-    def __reduce__(self) -> tuple[type[SpecError], tuple[Diagnostic, ...]]:
-        return type(self), tuple(self.diagnostics)
+    def __str__(self) -> str:
+        """A line for each diagnostic, as a traceback shows it; `netspec.render` shows the text, too."""
+        return "\n".join(map(_line, self.diagnostics))
+
+
+def _line(diagnostic: Diagnostic) -> str:
+    at = diagnostic.place
+    where = "" if at is None else f"{at.file}:{at.line}:{at.column}: "
+    cure = f" ({diagnostic.help})" if diagnostic.help else ""
+    return f"{where}{diagnostic.id}: {diagnostic.message}{cure}"
 
 
 _COMPARED, _CANDIDATES = 64, 500

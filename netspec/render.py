@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from netspec.diagnostics import Diagnostic, Fix, Note
-from netspec.source import Position, Source, Span
+from netspec.source import Source, Span
 
 _RED, _YELLOW, _BLUE, _BOLD, _OFF = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 _COLOURS = {"error": _RED, "warning": _YELLOW}
@@ -38,7 +38,7 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
             "id": diagnostic.id,
             "severity": diagnostic.severity,
             "message": diagnostic.message,
-            "position": _place(diagnostic),
+            "position": None if diagnostic.place is None else diagnostic.place._asdict(),
             "label": diagnostic.label,
             "help": diagnostic.help,
             "notes": [_note(note) for note in diagnostic.notes],
@@ -54,7 +54,7 @@ def to_github(diagnostics: Iterable[Diagnostic]) -> str:
     lines = []
     for diagnostic in diagnostics:
         fields = {"title": f"netspec ({diagnostic.id})"}
-        position = position_of(diagnostic)
+        position = diagnostic.place
         if position is not None:
             fields |= {"file": position.file, "line": str(position.line)}
             fields |= {"endLine": str(position.end_line), "col": str(position.column)}
@@ -72,16 +72,6 @@ def _escape(text: str, more: str = "") -> str:
     return "".join(f"%{ord(c):02X}" if c in f"%\r\n{more}" else c for c in text)
 
 
-def position_of(diagnostic: Diagnostic) -> Position | None:
-    """Where a mistake is, if it is anywhere."""
-    return diagnostic.position if diagnostic.span is None else diagnostic.span.position
-
-
-def _place(diagnostic: Diagnostic) -> dict[str, Any] | None:
-    position = position_of(diagnostic)
-    return None if position is None else position._asdict()
-
-
 def _note(note: Note) -> dict[str, Any]:
     place = None if note.span is None else note.span.position._asdict()
     return {"message": note.message, "position": place}
@@ -95,7 +85,7 @@ def _fix(fix: Fix) -> dict[str, Any]:
 def _one(diagnostic: Diagnostic) -> list[tuple[str, str]]:
     """The lines of one diagnostic, each with the role of its beginning."""
     lines = [("head", f"{diagnostic.severity}[{diagnostic.id}]: {_safe(diagnostic.message)}")]
-    span, position, margin = diagnostic.span, position_of(diagnostic), ""
+    span, position, margin = diagnostic.span, diagnostic.place, ""
     if position is not None:
         where = f"{_safe(position.file)}:{position.line}:{position.column}"
         marks = [] if span is None else _marks(span, diagnostic)

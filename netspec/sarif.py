@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from netspec.diagnostics import Diagnostic, Fix, Note
 from netspec.explain import find
-from netspec.render import position_of
 from netspec.source import Position
 
 
@@ -48,7 +47,7 @@ def _rule(id_: str) -> dict[str, Any]:
 
 
 def _result(diagnostic: Diagnostic, ids: Sequence[str]) -> dict[str, Any]:
-    position = position_of(diagnostic)
+    position = diagnostic.place
     text = diagnostic.message + (f"\n{diagnostic.help}" if diagnostic.help else "")
     places = dict.fromkeys((*diagnostic.notes, *diagnostic.trace))  # each once, as the format asks
     result: dict[str, Any] = {

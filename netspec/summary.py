@@ -47,7 +47,10 @@ class Summary(NamedTuple):
 
 
 def summarize(graph: Graph) -> Summary:
-    """Count a graph."""
+    """What a network costs, layer by layer and in all: shapes, parameters, multiply-adds, memory in float32.
+
+    Everything is for one example. What depends on sizes known only at run time is a formula of them.
+    """
     rows = []
     for node in graph.nodes:
         weights = [weight for _, weight in graph.weights_of(node) if node.shares is None]

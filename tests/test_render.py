@@ -1,9 +1,13 @@
 """How a mistake looks: text, colour, JSON. Every mistake has one in tests/errors."""
 
 import json
+import pickle
 import re
 
-from netspec.diagnostics import Diagnostic, Note
+import pytest
+
+import netspec
+from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.render import render, to_json
 from netspec.source import Position, Source, Span
 
@@ -63,6 +67,13 @@ def test_mistakes_without_a_text() -> None:
     assert render([Diagnostic("a", "b")]) == "error[a]: b\n"
     assert render([Diagnostic("a", "b", position=position)]) == "error[a]: b\n  --> a.net:3:4\n"
     assert render([]) == ""
+
+
+def test_an_exception_says_where_it_is_and_how_to_mend_it() -> None:
+    with pytest.raises(SpecError) as caught:
+        netspec.parse("input 3\ncovn 3", name="a.net")
+    line = "a.net:2:1: unknown-op: unknown op `covn` (did you mean `conv`?)"
+    assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value))) == line
 
 
 def test_several_are_set_apart_by_a_line() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+import netspec
 from netspec.cli import COMMANDS, main
 
 HEAVY = ("keras", "numpy", "onnx", "onnxruntime", "safetensors", "tensorflow", "torch")
@@ -46,6 +48,12 @@ threads = [threading.Thread(target=work, args=(number,)) for number in range(16)
 [thread.join() for thread in threads]
 assert len(done) == 16
 """
+
+
+def test_help_speaks_of_every_public_name():
+    for name in netspec.__all__:
+        assert re.search(rf"\b{name}s?\b", netspec.__doc__), name
+        assert getattr(netspec, name).__doc__, name
 
 
 def test_threads_may_be_the_first_to_ask_for_an_op_together():
