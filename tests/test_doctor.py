@@ -38,13 +38,21 @@ GOOD = {
 def machine(monkeypatch):
     """Pretend: the answers of the probes, the versions, who has onnxruntime, whether there is a GPU."""
 
-    def make(answers=None, versions=None, runtimes=("onnxruntime-gpu",), gpu=True):
+    def make(
+        answers=None,
+        versions=None,
+        runtimes=("onnxruntime-gpu",),
+        gpu=True,
+        tensorflow=("tensorflow",),
+    ):
         given = {**GOOD, **(answers or {})}
         known = {name: "99.0" for names in PACKAGES.values() for name in names} | (versions or {})
         known |= dict.fromkeys(runtimes, "1.31.1")
+        known |= dict.fromkeys(tensorflow, known["tensorflow"])
+        having = {"onnxruntime": runtimes, "tensorflow": tensorflow}
         monkeypatch.setattr(findings, "ask", lambda names, *_: {n: given[n] for n in names})
         monkeypatch.setattr(findings, "_version", known.get)
-        monkeypatch.setattr(findings, "owners", lambda _: list(runtimes))
+        monkeypatch.setattr(findings, "owners", lambda module: list(having[module]))
         monkeypatch.setattr(findings, "has_device", lambda: gpu)
         found = examine(1)
         return {each.part: each for each in reversed(found)}, healthy(found)
@@ -60,8 +68,18 @@ def test_a_good_machine_needs_nothing_but_what_it_is_told(machine):
     }
     assert found["keras gpu"].cure == "pip install 'tensorflow[and-cuda]'"
     assert found["torch gpu"].text == "H100"
+    assert found["ort"].text == "onnxruntime-gpu 1.31.1"
     assert "written: opset 20, IR 9; --opset takes 17 to 24" in found["opset"].text
     assert "loads up to opset 24, IR 12" in found["opset"].text
+
+
+def test_tensorflow_may_come_from_another_distribution(machine):
+    found, fine = machine(tensorflow=("tensorflow-cpu",))
+    assert fine
+    assert found["keras"].text == "keras 99.0, tensorflow-cpu 99.0, backend tensorflow"
+    assert found["keras gpu"].cure == (
+        "pip uninstall -y tensorflow-cpu && pip install 'tensorflow[and-cuda]'"
+    )
 
 
 def test_what_is_absent_is_no_fault(machine):
@@ -93,7 +111,7 @@ def test_what_is_absent_is_no_fault(machine):
         ),
         (
             "opset",
-            "pip install --upgrade onnxruntime",
+            "pip install --upgrade onnxruntime-gpu",
             {"answers": {"onnxruntime": {**RUNTIME, "opset": 19, "ir": 9}}},
         ),
         (

@@ -145,7 +145,7 @@ class Fraction(click.ParamType):  # type: ignore[type-arg]  # generic since clic
 
 @click.command()
 @spec_options
-@click.option("--weights", metavar="FILE", required=True, help="Canonical weights (safetensors).")
+@click.option("--weights", metavar="FILE", required=True, help="Weights from a file in any format.")
 @click.option(
     "--calibrate",
     metavar="FILE",

@@ -42,10 +42,11 @@ class Finding(NamedTuple):
 
 def examine(limit: float = LIMIT) -> list[Finding]:
     """Everything that doctor looks at; takes as long as the slowest framework's import."""
-    installed = {name: _version(name) for names in PACKAGES.values() for name in names}
     runtimes = owners("onnxruntime")
-    if runtimes:
-        installed["onnxruntime"] = _version(runtimes[0])
+    called = {name: name for names in PACKAGES.values() for name in names}
+    called |= {"onnxruntime": (*runtimes, "onnxruntime")[0]}
+    called |= {"tensorflow": (*owners("tensorflow"), "tensorflow")[0]}
+    installed = {name: _version(distribution) for name, distribution in called.items()}
     usable = [probe for extra, probe in _PROBED.items() if all(map(installed.get, PACKAGES[extra]))]
     answers = ask(usable, limit)
     runtime = answers.get("onnxruntime")
@@ -56,10 +57,10 @@ def examine(limit: float = LIMIT) -> list[Finding]:
         Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}"),
         Finding("netspec", "ok", _version(DISTRIBUTION) or "run from its source, not installed"),
         Finding("gpu", "ok", "an NVIDIA device is there" if gpu else "no NVIDIA device is there"),
-        *(each for extra in PACKAGES for each in _extra(extra, installed, answers, gpu)),
+        *(each for extra in PACKAGES for each in _extra(extra, installed, called, answers, gpu)),
         *_clash(runtimes),
         *_runtime(providers, works, runtimes, gpu),
-        *_formats(answers),
+        *_formats(answers, called["onnxruntime"]),
     ]
 
 
@@ -122,14 +123,19 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def _extra(
-    extra: str, installed: Mapping[str, str | None], answers: Mapping[str, Answer], gpu: bool
+    extra: str,
+    installed: Mapping[str, str | None],
+    called: Mapping[str, str],
+    answers: Mapping[str, Answer],
+    gpu: bool,
 ) -> Iterator[Finding]:
+    """What there is of an extra; packages are `called` as the distributions that hold them: `tensorflow-cpu`."""
     names = PACKAGES[extra]
     missing = [name for name in names if installed[name] is None]
     if missing:
         yield Finding(extra, "absent", f"{' and '.join(missing)} not installed", install(extra))
         return
-    said = ", ".join(f"{name} {installed[name]}" for name in names)
+    said = ", ".join(f"{called[name]} {installed[name]}" for name in names)
     try:
         asked = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
@@ -138,22 +144,25 @@ def _extra(
         wanted, version = least(asked, name), installed[name]
         assert version is not None
         if wanted is not None and numbers(version) < wanted:
-            text = f"{name} {version} is older than {'.'.join(map(str, wanted))}"
-            yield Finding(extra, "broken", text, f"pip install --upgrade {name}")
+            text = f"{called[name]} {version} is older than {'.'.join(map(str, wanted))}"
+            yield Finding(extra, "broken", text, f"pip install --upgrade {called[name]}")
             return
     answer = answers.get(_PROBED.get(extra, ""), {})
     if isinstance(answer, str):
-        cure = f"pip install --force-reinstall {' '.join(names)}"
+        cure = f"pip install --force-reinstall {' '.join(called[name] for name in names)}"
         yield Finding(extra, "broken", f"{said}: {answer}", cure)
         return
     yield Finding(
         extra, "ok", said + (f", backend {answer['backend']}" if "backend" in answer else "")
     )
     if "gpus" in answer:
-        yield _devices(extra, answer["gpus"], gpu, answer.get("backend", extra))
+        framework = answer.get("backend", extra)
+        yield _devices(extra, answer["gpus"], gpu, framework, called.get(framework, framework))
 
 
-def _devices(extra: str, gpus: Sequence[str], there: bool, framework: str) -> Finding:
+def _devices(
+    extra: str, gpus: Sequence[str], there: bool, framework: str, distribution: str
+) -> Finding:
     """What a framework sees of the machine's GPU."""
     if gpus:
         return Finding(f"{extra} gpu", "ok", ", ".join(gpus))
@@ -164,8 +173,10 @@ def _devices(extra: str, gpus: Sequence[str], there: bool, framework: str) -> Fi
         "tensorflow": "pip install 'tensorflow[and-cuda]'",
         "jax": "pip install 'jax[cuda13]'",
     }
-    text = f"{framework} does not see the device"
-    return Finding(f"{extra} gpu", "warning", text, cures.get(framework))
+    text, cure = f"{framework} does not see the device", cures.get(framework)
+    if cure is not None and distribution != framework:  # which is built without it
+        cure = f"pip uninstall -y {distribution} && {cure}"
+    return Finding(f"{extra} gpu", "warning", text, cure)
 
 
 def _clash(runtimes: Sequence[str]) -> Iterator[Finding]:
@@ -200,7 +211,7 @@ def _runtime(
         )
 
 
-def _formats(answers: Mapping[str, Answer]) -> Iterator[Finding]:
+def _formats(answers: Mapping[str, Answer], runtime: str) -> Iterator[Finding]:
     """What is written and what is loaded: operator sets, and versions of the file format."""
     from netspec.backends.onnx.rows import DEFAULT_OPSET, IR_VERSIONS
 
@@ -215,7 +226,7 @@ def _formats(answers: Mapping[str, Answer]) -> Iterator[Finding]:
         return
     text += f"; onnxruntime {ort['version']} loads up to opset {ort['opset']}, IR {ort['ir']}"
     if ort["opset"] < DEFAULT_OPSET or ort["ir"] < IR_VERSIONS[DEFAULT_OPSET]:
-        yield Finding("opset", "broken", text, "pip install --upgrade onnxruntime")
+        yield Finding("opset", "broken", text, f"pip install --upgrade {runtime}")
     elif ort["opset"] < newest:
         yield Finding("opset", "warning", f"{text}: stay at --opset {ort['opset']} or below")
     else:
