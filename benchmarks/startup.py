@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from paired import Result, main, paired, processor, spend
 
@@ -29,13 +31,15 @@ def measure(quick: bool) -> list[Result]:
         pairs=3 if quick else 101,
         highest=1.6,
     )
-    check = paired(
-        "`netspec check` of 50 lines / `import lark, click, pydantic`, processor time",
-        processor([COMMAND, "check", FIFTY_LINES]),
-        processor(IMPORTS),
-        pairs=3 if quick else 101,
-        highest=1.3,
-    )
+    with TemporaryDirectory() as folder:  # where no `[tool.netspec]` is read, as in this repository
+        spec = shutil.copy(FIFTY_LINES, folder)
+        check = paired(
+            "`netspec check` of 50 lines / `import lark, click, pydantic`, processor time",
+            processor([COMMAND, "check", spec]),
+            processor(IMPORTS),
+            pairs=3 if quick else 101,
+            highest=1.3,
+        )
     done = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
     )

@@ -60,6 +60,23 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[tool.netspec]\nselect = []",
+        """['tool' . "netspec"]\nselect = []""",
+        "tool.netspec.select = []",
+        "[tool]\nnetspec.select = []",
+        "[tool.other]\n[tool]\nnetspec = {select = []}",
+        "tool = {netspec = {select = []}}",
+    ],
+)
+def test_every_form_of_the_table_is_found(tmp_path: Path, form: str) -> None:
+    configuration.cache_clear()
+    (tmp_path / "pyproject.toml").write_text(form)
+    assert rules_for(str(tmp_path / "a.net"), None, ()) == set()
+
+
 def test_the_nearest_configuration_counts(project: Path) -> None:
     unused, training = matching("unused") - {"unused-step"}, matching("training")
     assert rules_for(str(project / "a.net"), None, ()) == unused | training

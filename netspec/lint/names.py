@@ -1,9 +1,8 @@
-"""Which names a part of a tree reads. A definition is no reading. Knows no rules."""
+"""What stands in a part of a tree, and which names it reads. A definition is no reading. Knows no rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netspec.language import tree
 from netspec.source import Span
@@ -16,28 +15,39 @@ class Names(NamedTuple):
     tensors: frozenset[str]
 
 
-def read_in(*roots: object) -> Names:
-    """What these parts of a tree read, at any depth."""
+class Part(NamedTuple):
+    """Every node of a part of a tree but the names that it defines, in no order, and what these nodes read."""
+
+    nodes: tuple[object, ...]
+    names: Names
+
+
+_PASSED: tuple[type, ...] = (Span, tree.Targets)
+_NAMING: tuple[type, ...] = (tree.Assign, tree.Collect, tree.Share)
+
+
+def walk(root: object) -> Part:
+    """What stands in a part of a tree, at any depth."""
+    nodes: list[object] = []
     bare, tensors = set[str](), set[str]()
-    for node in walk(*roots):
-        if isinstance(node, tree.Name):
-            bare.add(node.name)
-        elif isinstance(node, tree.Tensor):
-            tensors.add(node.name)
-    return Names(frozenset(bare), frozenset(tensors))
-
-
-def walk(*roots: object) -> Iterator[object]:
-    """Every node of these parts of a tree but the names that it defines, in no order."""
-    waiting = [root for root in roots if isinstance(root, tuple)]
+    waiting: list[Any] = [root] if isinstance(root, tuple) else []
     while waiting:
         node = waiting.pop()
-        if isinstance(node, Span):
+        kind = type(node)
+        if kind in _PASSED:
             continue
-        yield node
-        if isinstance(node, tree.Assign | tree.Collect | tree.Share):
+        nodes.append(node)
+        if kind is tree.Name:
+            bare.add(node.name)
+        elif kind is tree.Tensor:
+            tensors.add(node.name)
+        elif kind in _NAMING:
             waiting.append(node.pipeline)
-        elif isinstance(node, tree.Block):
-            waiting += (*node.parameters, *node.body.statements)
-        elif not isinstance(node, tree.Targets):
+        else:
             waiting.extend(child for child in node if isinstance(child, tuple))
+    return Part(tuple(nodes), Names(frozenset(bare), frozenset(tensors)))
+
+
+def parts_of(item: object) -> tuple[object, ...]:
+    """A block's parameters and its body, without its name; any other item of a file as it is."""
+    return (*item.parameters, item.body) if isinstance(item, tree.Block) else (item,)

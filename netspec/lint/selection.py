@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from functools import cache
@@ -12,6 +13,9 @@ from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.lint.rule import matching, selectors
 
 _KEYS = ("select", "ignore", "per-file-ignores")
+
+_MAY_CONFIGURE = rb"""\btool["']?[ \t]*(\.[ \t]*["']?netspec\b|\]|=)"""
+"""What TOML with a table `tool.netspec` has somewhere: `tool.netspec`, a table `[tool]`, or `tool = {...}`."""
 
 
 class BadConfiguration(SpecError):
@@ -70,7 +74,7 @@ def configuration(folder: str) -> Configuration:
                 content = file.read()
         except OSError as error:
             raise _bad(path, f"it cannot be read: {error.strerror}") from None
-        if b"netspec" in content:  # most do not speak of us, and a parser takes time to import
+        if re.search(_MAY_CONFIGURE, content):  # a parser takes time to import
             table = _table(path, content)
             if table is not None:
                 return _read(path, folder, table)

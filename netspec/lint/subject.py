@@ -10,6 +10,7 @@ from netspec.dim import UnknownSize
 from netspec.ir import Graph, Node
 from netspec.language import tree
 from netspec.lint.ignores import Ignore
+from netspec.lint.names import Names, Part, parts_of, walk
 from netspec.ops import Op, find
 from netspec.shape import Shape
 from netspec.source import Position, Span
@@ -102,11 +103,11 @@ class Instance(NamedTuple):
     @property
     def follows_from_the_next(self) -> bool:
         """Whether the op after it put it there, as a dense layer flattens an image."""
-        for reader in self.readers:
-            first = reader.op.prelude(*self.shapes) if len(self.shapes) == 1 else None
-            if first is not None and first.kind == self.op.kind:
-                return reader.position == self.position
-        return False
+        if len(self.shapes) != 1:
+            return False
+        beside = (reader for reader in self.readers if reader.position == self.position)
+        firsts = (reader.op.prelude(*self.shapes) for reader in beside)
+        return any(first is not None and first.kind == self.op.kind for first in firsts)
 
 
 class Net:
@@ -145,6 +146,29 @@ class Subject:
         self.rules = rules
         self.nets = [Net(graph) for graph in graphs]
         self.ignores = ignores
+        self._parts: dict[int, Part] = {}
+
+    def _part(self, root: object) -> Part:
+        """A part of this file's tree, walked once for all rules that ask."""
+        found = self._parts.get(id(root))
+        if found is None:
+            found = self._parts[id(root)] = walk(root)
+        return found
+
+    def nodes(self, *roots: object) -> Iterator[object]:
+        """Every node of these parts of this file's tree but the names that it defines, at any depth."""
+        for root in roots:
+            yield from self._part(root).nodes
+
+    def all_nodes(self) -> Iterator[object]:
+        """Every node of this file's tree but the names that it defines."""
+        return self.nodes(*(part for item in self.file.items for part in parts_of(item)))
+
+    def read_in(self, *roots: object) -> Names:
+        """What these parts of this file's tree read, at any depth."""
+        found = [self._part(root).names for root in roots]
+        bare = frozenset[str]().union(*(names.bare for names in found))
+        return Names(bare, frozenset[str]().union(*(names.tensors for names in found)))
 
     @cached_property
     def places(self) -> Mapping[tuple[int, int], Place]:

@@ -1,6 +1,7 @@
 """Arguments as the language or the Python builder gives them -> an op. Pydantic's own words never reach the user."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
@@ -80,10 +81,19 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
                 f"`{op.kind}` needs `{name}`: {field.description}",
                 help=op.examples[0].line if op.examples else None,
             )
+    if not given:
+        default: OpType = _without_arguments(op)
+        return default
     try:
         return op(**given)
     except ValidationError as error:
         raise _explain(op, given, error) from None
+
+
+@cache
+def _without_arguments(op: type[OpType]) -> OpType:
+    """The op with its defaults, which are right by declaration: no checker is built."""
+    return op.model_construct()
 
 
 def _whole(name: str, value: object) -> object:

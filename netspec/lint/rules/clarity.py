@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from netspec.diagnostics import Edit, Fix
 from netspec.language import tree
 from netspec.lint.edits import remove_step
-from netspec.lint.names import walk
 from netspec.lint.rule import Finding, rule
 from netspec.lint.rules.training import NOISE
 from netspec.lint.rules.windows import POOLS
@@ -70,7 +69,7 @@ def _why_idle(instance: Instance) -> str | None:
     fixable=True,
 )
 def _constant_condition(subject: Subject) -> Iterator[Finding]:
-    for node in walk(*subject.file.items):
+    for node in subject.all_nodes():
         if isinstance(node, tree.If | tree.Choice) and isinstance(node.condition, tree.Literal):
             value = bool(node.condition.value)
             yield Finding(
@@ -117,7 +116,7 @@ def _decided(node: tree.If | tree.Choice, value: bool) -> Fix | None:
     fixable=True,
 )
 def _redundant_loop(subject: Subject) -> Iterator[Finding]:
-    for node in walk(*subject.file.items):
+    for node in subject.all_nodes():
         if not isinstance(node, tree.Repeat) or not isinstance(node.rounds, tree.Literal):
             continue
         rounds = node.rounds.value

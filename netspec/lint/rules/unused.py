@@ -9,7 +9,7 @@ from netspec.language import tree
 from netspec.language.evaluate import bound_names
 from netspec.lint.edits import remove_statement
 from netspec.lint.ignores import Ignore
-from netspec.lint.names import read_in, walk
+from netspec.lint.names import parts_of
 from netspec.lint.rule import Finding, matching, rule, selectors
 from netspec.lint.subject import Net, Subject
 from netspec.source import Span
@@ -40,7 +40,7 @@ def _unused_block(subject: Subject) -> Iterator[Finding]:
     waiting = [item for item in subject.file.items if item not in blocks.values()]
     unread = dict(blocks)
     while waiting:
-        names = read_in(waiting.pop()).bare
+        names = subject.read_in(*parts_of(waiting.pop())).bare
         waiting += [unread.pop(name) for name in names & unread.keys()]
     for name, block in unread.items():
         yield Finding(
@@ -64,7 +64,7 @@ def _unused_parameter(subject: Subject) -> Iterator[Finding]:
         if not isinstance(block, tree.Block):
             continue
         defaults = [parameter.default for parameter in block.parameters]
-        read = read_in(block.body, *defaults)
+        read = subject.read_in(block.body, *defaults)
         for parameter in block.parameters:
             name = parameter.name
             if name not in read.bare | read.tensors and not _is_meant(name):
@@ -93,13 +93,14 @@ def _unused_variable(subject: Subject) -> Iterator[Finding]:
     items = subject.file.items
     blocks = [item for item in items if isinstance(item, tree.Block)]
     own = [item for item in items if not isinstance(item, tree.Block | tree.Use)]
-    rooms: list[tuple[Sequence[object], Sequence[object]]] = [(own, items)]
+    parts = [part for item in items for part in parts_of(item)]
+    rooms: list[tuple[Sequence[object], Sequence[object]]] = [(own, parts)]
     rooms += [([block.body], [block.body]) for block in blocks]
     for room, readers in rooms:
-        read = read_in(*readers).bare
-        for node in walk(*room):
+        read = subject.read_in(*readers).bare
+        for node in subject.nodes(*room):
             if isinstance(node, tree.For):
-                yield from _unread_number(node)
+                yield from _unread_number(node, subject)
             elif isinstance(node, tree.Share) and node.name.name not in read:
                 name = node.name
                 yield Finding(f"nothing uses `{name.name}`", name.span, help="use it, or remove it")
@@ -120,10 +121,10 @@ def _unread_let(let: tree.Let, names: Sequence[str], given: Collection[str]) -> 
     )
 
 
-def _unread_number(loop: tree.For) -> Iterator[Finding]:
+def _unread_number(loop: tree.For, subject: Subject) -> Iterator[Finding]:
     """A loop over `range(n)` that does not read its number."""
     names, counts = bound_names(loop.targets), loop.iterable
-    if len(names) != 1 or _is_meant(names[0]) or names[0] in read_in(loop.body).bare:
+    if len(names) != 1 or _is_meant(names[0]) or names[0] in subject.read_in(loop.body).bare:
         return
     if not isinstance(counts, tree.Call) or counts.function.name != "range":
         return
@@ -161,8 +162,8 @@ def _unused_tensor(subject: Subject) -> Iterator[Finding]:
     rooms: list[Sequence[object]] = [[item.body] for item in items if isinstance(item, tree.Block)]
     rooms.append([item for item in items if not isinstance(item, tree.Block)])
     for room in rooms:
-        read = read_in(*room).tensors
-        for node in walk(*room):
+        read = subject.read_in(*room).tensors
+        for node in subject.nodes(*room):
             if isinstance(node, tree.Assign | tree.Collect):
                 tensors = node.names if isinstance(node, tree.Assign) else (node.name,)
                 names = [tensor.name for tensor in tensors]
