@@ -21,7 +21,7 @@ from typing import (
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.dim import Dim, UnknownSize
 from netspec.ir import Graph, Node
-from netspec.ops import Op
+from netspec.ops import Op, family_of
 from netspec.ops.input import Input
 from netspec.shape import Shape
 from netspec.sharing import mirrors
@@ -193,8 +193,8 @@ class Rows(Generic[RowT]):
 
     def _import(self, op: type[Op]) -> None:
         """The rows of the op's family; another package registers its own, of its target and of its ops."""
-        package, _, family = op.__module__.rpartition(".")
-        if package != "netspec.ops" or self.target not in _SHIPPED or family in self._families:
+        family = family_of(op)
+        if family is None or self.target not in _SHIPPED or family in self._families:
             return
         name = f"netspec.backends.{self.target}.ops.{family}"
         try:

@@ -12,7 +12,7 @@ from netspec.backend import TARGETS, load_backend
 from netspec.diagnostics import SpecError
 from netspec.examples import example_graph
 from netspec.ir import Graph, Node
-from netspec.ops import Example, Op, Parting, Weight, all_ops, partings
+from netspec.ops import Example, Op, Parting, Weight, all_ops, family_of, partings
 from netspec.ops.binding import plain, wanted
 
 _TITLES = {"torch": "PyTorch", "keras": "Keras", "onnx": "ONNX"}
@@ -29,10 +29,11 @@ a shared layer of which a use would need other code than the first, and in Keras
 
 
 def families() -> dict[str, list[type[Op]]]:
-    """The ops of each family (the module that declares them), both in the order of their names."""
+    """The ops of each family, both in the order of their names."""
     found: dict[str, list[type[Op]]] = {}
     for op in sorted([*all_ops(), *partings()], key=lambda op: op.kind):
-        found.setdefault(op.__module__.rpartition(".")[2], []).append(op)
+        if (family := family_of(op)) is not None:
+            found.setdefault(family, []).append(op)
     return dict(sorted(found.items()))
 
 

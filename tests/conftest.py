@@ -13,7 +13,7 @@ def _why_no_cuda() -> str | None:
     """The reason why ONNX Runtime cannot start CUDA here, or None where it can."""
     from netspec.backend import load_backend
     from netspec.builder import GraphBuilder
-    from netspec.ops.activation import Relu
+    from netspec.ops.activation.rectifiers import Relu
     from netspec.ops.input import Input
     from netspec.runtime import ProviderUnavailable, open_session
 

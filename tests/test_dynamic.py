@@ -15,7 +15,7 @@ from netspec.backend import Rows, load_backend
 from netspec.diagnostics import SpecError
 from netspec.emit.source import Call
 from netspec.ops import all_ops
-from netspec.ops.activation import Relu
+from netspec.ops.activation.rectifiers import Relu
 from netspec.sizes import bind, propose
 from netspec.weights import random_weights
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netspec.backend import load_backend
 from netspec.builder import GraphBuilder
-from netspec.ops.activation import Relu
+from netspec.ops.activation.rectifiers import Relu
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
 from netspec.ops.input import Input

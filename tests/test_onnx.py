@@ -20,7 +20,7 @@ from netspec.builder import GraphBuilder
 from netspec.diagnostics import SpecError
 from netspec.ir import Output
 from netspec.ops import all_ops
-from netspec.ops.activation import Relu
+from netspec.ops.activation.rectifiers import Relu
 from netspec.ops.conv import Conv
 from netspec.ops.dense import Dense
 from netspec.ops.dropout import Dropout

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from netspec.ir import Graph, Node, Output, Scope
-from netspec.ops.activation import Relu
+from netspec.ops.activation.rectifiers import Relu
 from netspec.ops.conv import Conv
 from netspec.ops.input import Input
 from netspec.passes import Model, run_passes

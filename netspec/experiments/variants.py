@@ -8,7 +8,7 @@ from typing import NamedTuple
 from netspec.compiler import parse
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.ir import Graph, Node, Output
-from netspec.ops import Op, Rejected, find
+from netspec.ops import Op, Rejected, family_of, find
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
 from netspec.ops.norm import BatchNorm
@@ -110,16 +110,12 @@ def _variant(name: str, graph: Graph, changes: Iterable[str]) -> Variant:
     return Variant(name, graph, tuple(changes))
 
 
-def _family(op: type[Op]) -> str:
-    return op.__module__.rpartition(".")[2]
-
-
 def _matcher(word: str) -> Callable[[Op], bool]:
     """Whether an op is of this name, or else of the family of this name."""
     named = find(word)
     if named is not None:
         return lambda op: isinstance(op, named)
-    return lambda op: _family(type(op)) == word
+    return lambda op: family_of(type(op)) == word
 
 
 def _chosen(graph: Graph, what: str) -> list[tuple[str, ...]]:
@@ -133,7 +129,8 @@ def _chosen(graph: Graph, what: str) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = [(n.name,) for n in graph.nodes if test(n.op) and n.inputs]
     if found:
         return found
-    kinds = {node.op.kind for node in graph.nodes} | {_family(type(n.op)) for n in graph.nodes}
+    kinds = {node.op.kind for node in graph.nodes}
+    kinds |= {family for node in graph.nodes if (family := family_of(type(node.op)))}
     known = [*kinds, *graph.by_name, *(scope.path for scope in graph.scopes)]
     help_ = did_you_mean(what, known) or f"its ops are {', '.join(sorted(kinds))}"
     message = f"`{graph.name}` has no op, family, layer or block `{what}`"

@@ -1,7 +1,6 @@
 """The syntax tree: what was written, with its places. Knows nothing of what names mean."""
 
-from __future__ import annotations
-
+# Annotations are not postponed: `NamedTuple` would compile each of them from its text.
 from typing import NamedTuple, TypeAlias
 
 from netspec.diagnostics import Diagnostic
@@ -41,17 +40,17 @@ class Dynamic(NamedTuple):
 class Items(NamedTuple):
     """`[a, b]` or `(a, b)`."""
 
-    items: tuple[Expression, ...]
+    items: tuple["Expression", ...]
     span: Span
 
 
 class Comprehension(NamedTuple):
     """`[item for targets in iterable if condition]`."""
 
-    item: Expression
-    targets: Targets
-    iterable: Expression
-    condition: Expression | None
+    item: "Expression"
+    targets: "Targets"
+    iterable: "Expression"
+    condition: "Expression | None"
     span: Span
 
 
@@ -59,14 +58,14 @@ class Call(NamedTuple):
     """`function(arguments)`."""
 
     function: Name
-    arguments: tuple[Expression, ...]
+    arguments: tuple["Expression", ...]
     span: Span
 
 
 class Attribute(NamedTuple):
     """`value.name`."""
 
-    value: Expression
+    value: "Expression"
     name: str
     span: Span
 
@@ -74,8 +73,8 @@ class Attribute(NamedTuple):
 class Index(NamedTuple):
     """`value[key]`."""
 
-    value: Expression
-    key: Expression
+    value: "Expression"
+    key: "Expression"
     span: Span
 
 
@@ -83,24 +82,24 @@ class Unary(NamedTuple):
     """`-x` or `not x`."""
 
     operator: str
-    operand: Expression
+    operand: "Expression"
     span: Span
 
 
 class Chain(NamedTuple):
     """Operands joined by operators of one precedence, flat: `a + b - c`, `a < b < c`."""
 
-    first: Expression
-    rest: tuple[tuple[str, Expression], ...]
+    first: "Expression"
+    rest: tuple[tuple[str, "Expression"], ...]
     span: Span
 
 
 class Choice(NamedTuple):
     """`then if condition else otherwise`."""
 
-    then: Expression
-    condition: Expression
-    otherwise: Expression
+    then: "Expression"
+    condition: "Expression"
+    otherwise: "Expression"
     span: Span
 
 
@@ -123,7 +122,7 @@ Expression: TypeAlias = (
 class Targets(NamedTuple):
     """The names that a loop or a `let` binds: `i, (c, n)`."""
 
-    items: tuple[Name | Targets, ...]
+    items: tuple["Name | Targets", ...]
     span: Span
 
 
@@ -148,7 +147,7 @@ class Argument(NamedTuple):
 class Body(NamedTuple):
     """Statements between braces, or one branch."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple["Statement", ...]
     span: Span
 
 
@@ -176,7 +175,7 @@ class If(NamedTuple):
     label: Label | None
     condition: Expression
     body: Body
-    otherwise: Body | If | None
+    otherwise: "Body | If | None"
     span: Span
 
 

@@ -1,9 +1,8 @@
-"""Which family declares which op, known before the family is imported."""
+"""Which room declares which op, known before the room is imported."""
 
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -17,10 +16,12 @@ from netspec.ops.initial import Mode
 PATH = Path(__file__).with_name("index.json")
 """Written by `python -m netspec.ops`."""
 
+_PACKAGE = "netspec.ops"
+
 
 class _Index(NamedTuple):
-    families: dict[str, str]
-    """The module that declares an op, by the op's names and aliases."""
+    rooms: dict[str, str]
+    """The module below `netspec.ops` that declares an op, by the op's names and aliases."""
     own_names: dict[str, str]
     words: frozenset[str]
 
@@ -28,20 +29,26 @@ class _Index(NamedTuple):
 @cache
 def _index() -> _Index:
     content = json.loads(PATH.read_bytes())
-    families: dict[str, str] = {}
+    rooms: dict[str, str] = {}
     own_names: dict[str, str] = {}
-    for family, ops in content["families"].items():
+    for room, ops in content["rooms"].items():
         for kind, aliases in ops.items():
             for name in (kind, *aliases):
-                families[name], own_names[name] = family, kind
-    return _Index(families, own_names, frozenset(content["words"]))
+                rooms[name], own_names[name] = room, kind
+    return _Index(rooms, own_names, frozenset(content["words"]))
 
 
 def find(name: str) -> type[Op] | None:
-    """The op of that name or alias; its family is imported if it was not."""
-    if name not in REGISTRY and (family := _index().families.get(name)) is not None:
-        import_module(f"netspec.ops.{family}")
+    """The op of that name or alias; the room that declares it is imported if it was not."""
+    if name not in REGISTRY and (room := _index().rooms.get(name)) is not None:
+        import_module(f"{_PACKAGE}.{room}")
     return REGISTRY.get(name)
+
+
+def family_of(op: type[Op]) -> str | None:
+    """The family of an op of the language: the first module below this package. None for an op from elsewhere."""
+    above, _, room = op.__module__.partition(f"{_PACKAGE}.")
+    return room.partition(".")[0] if room and not above else None
 
 
 def own_name(name: str) -> str | None:
@@ -52,7 +59,7 @@ def own_name(name: str) -> str | None:
 
 def names() -> tuple[str, ...]:
     """Every name and alias."""
-    return tuple(dict.fromkeys((*_index().families, *REGISTRY)))
+    return tuple(dict.fromkeys((*_index().rooms, *REGISTRY)))
 
 
 def words() -> frozenset[str]:
@@ -78,22 +85,24 @@ def unknown_op(name: str, *more: str) -> Rejected:
 
 
 def _known() -> list[type[Op]]:
-    for family in dict.fromkeys(_index().families.values()):
-        import_module(f"netspec.ops.{family}")
+    for room in dict.fromkeys(_index().rooms.values()):
+        import_module(f"{_PACKAGE}.{room}")
     return sorted(set(REGISTRY.values()), key=lambda op: op.kind)
 
 
 def content() -> str:
-    """The index as it must be: every module of this package is imported for it."""
-    for module in pkgutil.iter_modules([str(PATH.parent)]):
-        if module.name != "__main__":
-            import_module(f"netspec.ops.{module.name}")
-    families: dict[str, dict[str, list[str]]] = {}
+    """The index as it must be: every module below this package is imported for it."""
+    import pkgutil  # slow to import, and of no use to who reads the index
+
+    prefix = f"{_PACKAGE}."
+    for module in pkgutil.walk_packages([str(PATH.parent)], prefix):
+        if not module.name.endswith(".__main__"):
+            import_module(module.name)
+    rooms: dict[str, dict[str, list[str]]] = {}
     for op in sorted(set(REGISTRY.values()), key=lambda op: (op.__module__, op.kind)):
-        family = op.__module__.rpartition(".")[2]
-        families.setdefault(family, {})[op.kind] = list(op.aliases)
+        rooms.setdefault(op.__module__.removeprefix(prefix), {})[op.kind] = list(op.aliases)
     found = {
-        "families": families,
+        "rooms": rooms,
         "words": sorted({*get_args(Mode), *words_of(*REGISTRY.values())}),
     }
     return json.dumps(found, indent=1) + "\n"

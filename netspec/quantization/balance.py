@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from netspec.ir import Graph, Node
-from netspec.ops.activation import LeakyRelu, Relu
+from netspec.ops.activation.rectifiers import LeakyRelu, Relu
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
 from netspec.ops.merge import Add

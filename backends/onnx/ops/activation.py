@@ -15,35 +15,38 @@ from netspec.backends.onnx.rows import (
     per_channel,
     same_op,
 )
-from netspec.ops.activation import (
+from netspec.ops.activation.rectifiers import (
+    Hardshrink,
+    HardTanh,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Relu6,
+    Softshrink,
+    Threshold,
+)
+from netspec.ops.activation.sigmoids import (
+    HardSigmoid,
+    LogSigmoid,
+    Sigmoid,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+)
+from netspec.ops.activation.smooth import (
     Celu,
     Elu,
     Gelu,
-    Hardshrink,
-    HardSigmoid,
     HardSwish,
-    HardTanh,
-    LeakyRelu,
-    LogSigmoid,
-    LogSoftmax,
     Mish,
-    Prelu,
     QuickGelu,
-    Relu,
-    Relu6,
     ReluSquared,
     Selu,
-    Sigmoid,
     Silu,
-    Softmax,
     Softplus,
-    Softshrink,
-    Softsign,
     Squareplus,
-    Tanh,
-    Tanhshrink,
-    Threshold,
 )
+from netspec.ops.activation.softmax import LogSoftmax, Softmax
 
 for _op, _op_type in {
     Relu: "Relu",

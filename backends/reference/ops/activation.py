@@ -16,35 +16,38 @@ from netspec.backends.reference.rows import (
     feature_axis,
     pointwise,
 )
-from netspec.ops.activation import (
+from netspec.ops.activation.rectifiers import (
+    Hardshrink,
+    HardTanh,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Relu6,
+    Softshrink,
+    Threshold,
+)
+from netspec.ops.activation.sigmoids import (
+    HardSigmoid,
+    LogSigmoid,
+    Sigmoid,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+)
+from netspec.ops.activation.smooth import (
     Celu,
     Elu,
     Gelu,
-    Hardshrink,
-    HardSigmoid,
     HardSwish,
-    HardTanh,
-    LeakyRelu,
-    LogSigmoid,
-    LogSoftmax,
     Mish,
-    Prelu,
     QuickGelu,
-    Relu,
-    Relu6,
     ReluSquared,
     Selu,
-    Sigmoid,
     Silu,
-    Softmax,
     Softplus,
-    Softshrink,
-    Softsign,
     Squareplus,
-    Tanh,
-    Tanhshrink,
-    Threshold,
 )
+from netspec.ops.activation.softmax import LogSoftmax, Softmax
 from netspec.weights import Array
 
 

@@ -7,35 +7,38 @@ from typing import Any
 from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, Row, applied_to
 from netspec.emit.source import Call, Expr, Infix, call
-from netspec.ops.activation import (
+from netspec.ops.activation.rectifiers import (
+    Hardshrink,
+    HardTanh,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Relu6,
+    Softshrink,
+    Threshold,
+)
+from netspec.ops.activation.sigmoids import (
+    HardSigmoid,
+    LogSigmoid,
+    Sigmoid,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+)
+from netspec.ops.activation.smooth import (
     Celu,
     Elu,
     Gelu,
-    Hardshrink,
-    HardSigmoid,
     HardSwish,
-    HardTanh,
-    LeakyRelu,
-    LogSigmoid,
-    LogSoftmax,
     Mish,
-    Prelu,
     QuickGelu,
-    Relu,
-    Relu6,
     ReluSquared,
     Selu,
-    Sigmoid,
     Silu,
-    Softmax,
     Softplus,
-    Softshrink,
-    Softsign,
     Squareplus,
-    Tanh,
-    Tanhshrink,
-    Threshold,
 )
+from netspec.ops.activation.softmax import LogSoftmax, Softmax
 from netspec.shape import Shape
 
 

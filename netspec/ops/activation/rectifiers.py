@@ -1,0 +1,121 @@
+"""Functions made of straight lines: relu, and what is cut or bent like it. None but `prelu` has weights."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from netspec.ops.activation.elementwise import Elementwise, examples_of
+from netspec.ops.base import Example, Init, Weight, register
+from netspec.ops.fields import Number, place_of
+from netspec.shape import Shape
+
+
+@register
+class Relu(Elementwise):
+    """max(x, 0)."""
+
+    kind = "relu"
+    examples = examples_of("relu")
+
+
+@register
+class Relu6(Elementwise):
+    """min(max(x, 0), 6)."""
+
+    kind = "relu6"
+    examples = examples_of("relu6")
+
+
+@register
+class LeakyRelu(Elementwise):
+    """x where x > 0, else slope * x."""
+
+    kind = "leaky_relu"
+    examples = examples_of("leaky_relu", "leaky_relu 0.2")
+
+    slope: Annotated[Number, Field(description="factor of negative inputs")] = 0.01
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a slope of 1."""
+        del inputs
+        return self.slope == 1
+
+
+@register
+class HardTanh(Elementwise):
+    """min(max(x, -1), 1); `clamp` has other bounds."""
+
+    kind = "hardtanh"
+    aliases = ("hard_tanh",)
+    examples = examples_of("hardtanh")
+
+
+@register
+class Softshrink(Elementwise):
+    """x moved by `threshold` towards 0, and 0 where |x| is not above it."""
+
+    kind = "softshrink"
+    aliases = ("soft_shrink",)
+    examples = examples_of("softshrink", "softshrink 0.2")
+
+    threshold: Annotated[Number, Field(ge=0, description="inputs this near to 0 become 0")] = 0.5
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a threshold of 0."""
+        del inputs
+        return self.threshold == 0
+
+
+@register
+class Hardshrink(Elementwise):
+    """x where |x| > threshold, else 0."""
+
+    kind = "hardshrink"
+    aliases = ("hard_shrink",)
+    examples = examples_of("hardshrink", "hardshrink 0.2")
+
+    threshold: Annotated[Number, Field(ge=0, description="inputs this near to 0 become 0")] = 0.5
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Of a threshold of 0."""
+        del inputs
+        return self.threshold == 0
+
+
+@register
+class Threshold(Elementwise):
+    """x where x > threshold, else `value`."""
+
+    kind = "threshold"
+    examples = examples_of("threshold 0.5", "threshold (-0.2) (-3)")
+
+    threshold: Annotated[Number, Field(description="inputs above it stay")]
+    value: Annotated[Number, Field(description="what the others become")] = 0.0
+
+
+@register
+class Prelu(Elementwise):
+    """x where x > 0, else a learned slope times x: one for each channel, or one for all (He et al., 2015)."""
+
+    kind = "prelu"
+    elementwise = False
+    examples = (
+        Example("prelu", ((3, 4, 5),), (3, 4, 5)),
+        Example("prelu shared=true", ((3, 4, 5),), (3, 4, 5)),
+        Example("prelu", ((4, 5),), (4, 5)),
+        Example("prelu init=0.1", ((6,),), (6,)),
+        Example("prelu", ((2, 3, 2, 2),), (2, 3, 2, 2)),
+    )
+
+    init: Annotated[Number, Field(description="what every slope starts as")] = 0.25
+    shared: Annotated[bool, Field(description="whether one slope serves all channels")] = False
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """Unchanged."""
+        place_of(inputs[0], "c")
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """`weight (c)`, or `weight (1)` where it is shared."""
+        channels = 1 if self.shared else inputs[0].axis("c")
+        return (Weight("weight", (channels,), Init.constant(self.init)),)
