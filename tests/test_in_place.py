@@ -11,7 +11,7 @@ from netspec.backends.torch.live import run_source
 from netspec.backends.torch.module import emit_module
 from netspec.examples import example_graph
 from netspec.ir import Graph, Node, Output
-from netspec.ops.activation import Relu
+from netspec.ops.activation.rectifiers import Relu
 from netspec.passes import Model
 from netspec.passes.deterministic import deterministic
 
