@@ -79,6 +79,10 @@ CATALOGUE: Mapping[str, Listed] = {
     "affine-forward": Listed(
         "affine.propagate:affine_forward", "affine maps that are left into the layers behind them"
     ),
+    "scale-forward": Listed(
+        "affine.propagate:scale_forward",
+        "scales of batch norms into the layers behind them, where their shifts must stay",
+    ),
     "merge-linear": Listed(
         "merge_linear:merge_linear",
         "one layer for two linear ones in a row, where that costs no more",
@@ -88,6 +92,11 @@ CATALOGUE: Mapping[str, Listed] = {
     ),
     "merge-parallel": Listed(
         "merge_parallel:merge_parallel", "equal layers side by side in a concat become one"
+    ),
+    "channel-clamp": Listed(
+        "channel_clamp:channel_clamp",
+        "affine maps behind relus into the layers before, with bounds for each channel: for INT8",
+        adds_work=True,
     ),
     "constant-map": Listed(
         "constant_map:constant_map",
@@ -102,8 +111,12 @@ CATALOGUE: Mapping[str, Listed] = {
 }
 """The passes by name, in the order in which `-O` runs them."""
 
-_ASKED_FOR = ("mc-dropout", "fold-bn", "constant-map", "norm-as-conv")
-"""The passes that are not part of `-O`: one changes what is computed, one is part of another, two pay in INT8 alone."""
+_ASKED_FOR = (
+    "mc-dropout",  # changes what is computed
+    "fold-bn",  # is part of another
+    *("scale-forward", "channel-clamp", "constant-map", "norm-as-conv"),  # pay in INT8 alone
+)
+"""The passes that are not part of `-O`."""
 
 OPTIMIZE = tuple(name for name in CATALOGUE if name not in _ASKED_FOR)
 """What `-O` stands for: the passes that leave what the network computes as it is."""

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from netspec.backend import need
 from netspec.dim import Dim
-from netspec.ir import Graph, Node, Output
+from netspec.ir import Graph, Node
 from netspec.ops.conv import Conv
 from netspec.ops.merge import Add
-from netspec.ops.param import Param
 from netspec.passes import Model, Note
 from netspec.passes.affine.maps import MAPS, Blocked, Map, read_map
 from netspec.passes.affine.through import forward
+from netspec.passes.constants import constant, free_name
 from netspec.passes.kernel import Kernel, read_kernel, write_kernel
-from netspec.passes.rewrite import rewrite
-from netspec.shape import AXES_BY_RANK, Shape, split_pads
+from netspec.passes.rewrite import expand, rewrite
+from netspec.shape import Shape, split_pads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,8 +66,7 @@ def _folded(model: Model, node: Node) -> Model:
         raise Blocked("is shared")
     change = read_map(node.op, node.shape, weights, node.name)
     kept = dict(weights)
-    changed: dict[str, Node] = {}
-    added: dict[str, tuple[Node, Node]] = {}
+    changed: dict[str, list[Node]] = {}
     found = list(_readings(graph, node, change))
     for conv, before in found:
         assert isinstance(conv.op, Conv)
@@ -77,15 +76,16 @@ def _folded(model: Model, node: Node) -> Model:
         reply = _reply(conv.op, kernel, shift, x, conv.shape)
         inner = kernel.of_constants(shift)
         kept |= write_kernel(conv.op, kernel.with_inputs_scaled(scale).plus(inner), conv.name)
-        changed[conv.name] = _biased(conv)
+        changed[conv.name] = [_biased(conv)]
         if not _is_alike(reply):
-            added[conv.name] = _addition(graph, conv)
+            changed[conv.name] = _addition(graph, _biased(conv))
             rest = reply - inner.reshape(-1, *(1,) * (reply.ndim - 1))
-            kept[added[conv.name][0].name] = np.moveaxis(rest, 0, conv.shape.axes.index("c"))[None]
+            held = changed[conv.name][1].name
+            kept[held] = np.moveaxis(rest, 0, conv.shape.axes.index("c"))[None]
     convs = [conv for conv, _ in found]
     if not all(np.isfinite(kept[name]).all() for conv in convs for name in _own(kept, conv)):
         raise Blocked("would give weights that are not finite")
-    graph = rewrite(_with_additions(graph, changed, added), {}, {node.name: node.inputs[0]})
+    graph = rewrite(expand(graph, changed), {}, {node.name: node.inputs[0]})
     names = {name for name, _ in graph.weights()}
     kept = {name: array for name, array in kept.items() if name in names}
     text = f"into {', '.join(conv.name for conv in convs)}"
@@ -173,51 +173,8 @@ def _biased(conv: Node) -> Node:
     return conv.model_copy(update={"op": conv.op.model_copy(update={"bias": True})})
 
 
-def _addition(graph: Graph, conv: Node) -> tuple[Node, Node]:
-    """The constant of a convolution's output, and what adds it."""
-    sizes, axes = conv.shape.sizes, conv.shape.axes
-    usual = AXES_BY_RANK.get(len(sizes)) == axes
-    names = [_free(graph, f"{conv.name}_{word}") for word in ("map", "shifted")]
-    constant = Node(
-        name=names[0],
-        op=Param(sizes=sizes, axes=None if usual else axes),
-        inputs=(conv.name,),
-        shape=conv.shape,
-    )
-    total = Node(name=names[1], op=Add(), inputs=(conv.name, names[0]), shape=conv.shape)
-    return constant, total
-
-
-def _free(graph: Graph, name: str) -> str:
-    taken = {*graph.by_name, *(scope.path for scope in graph.scopes)}
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _with_additions(
-    graph: Graph, changed: Mapping[str, Node], added: Mapping[str, tuple[Node, Node]]
-) -> Graph:
-    """The graph with nodes changed, and additions behind convolutions, read where these were read."""
-    instead = {name: total.name for name, (_, total) in added.items()}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        inputs = tuple(instead.get(name, name) for name in node.inputs)
-        kept = changed.get(node.name, node)
-        nodes.append(kept.model_copy(update={"inputs": inputs}))
-        nodes += added.get(node.name, ())
-    outputs = tuple(
-        Output(name=output.name, node=instead.get(output.node, output.node))
-        for output in graph.outputs
-    )
-    positions = dict(graph.positions)
-    for name, pair in added.items():
-        if name in positions:
-            positions |= {each.name: positions[name] for each in pair}
-    return Graph(
-        name=graph.name,
-        nodes=tuple(nodes),
-        outputs=outputs,
-        scopes=graph.scopes,
-        positions=positions,
-    )
+def _addition(graph: Graph, conv: Node) -> list[Node]:
+    """A convolution, the constant of its output, and what adds it."""
+    held = constant(graph, f"{conv.name}_map", conv.shape, conv.name)
+    name = free_name(graph, f"{conv.name}_shifted")
+    return [conv, held, Node(name=name, op=Add(), inputs=(conv.name, held.name), shape=conv.shape)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from netspec.ir import Graph, Node, Output
 from netspec.ops import Op
@@ -40,6 +40,29 @@ def rewrite(graph: Graph, changed: Mapping[str, Node], replaced: Mapping[str, st
         scopes=tuple(scope for scope in graph.scopes if scope.path not in emptied),
         positions={path: at for path, at in graph.positions.items() if path not in gone},
     )
+
+
+def expand(graph: Graph, instead: Mapping[str, Sequence[Node]]) -> Graph:
+    """The graph with several nodes in the place of one; what read that one reads the last of them.
+
+    Those that read the node itself go on reading it, if it is among them. They have its position in the text.
+    """
+    last = {name: nodes[-1].name for name, nodes in instead.items()}
+    nodes: list[Node] = []
+    positions = dict(graph.positions)
+    for node in graph.nodes:
+        group = instead.get(node.name, (node,))
+        own = {each.name for each in group}
+        for each in group:
+            inputs = tuple(x if x in own else last.get(x, x) for x in each.inputs)
+            nodes.append(each.model_copy(update={"inputs": inputs}))
+        if node.name in positions:
+            positions |= dict.fromkeys(own, positions[node.name])
+    outputs = tuple(
+        Output(name=output.name, node=last.get(output.node, output.node))
+        for output in graph.outputs
+    )
+    return graph.having(nodes=tuple(nodes), outputs=outputs, positions=positions)
 
 
 def followed(replaced: Mapping[str, str]) -> dict[str, str]:

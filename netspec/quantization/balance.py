@@ -12,7 +12,7 @@ from netspec.ir import Graph, Node
 from netspec.ops.activation.rectifiers import LeakyRelu, Relu
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
-from netspec.ops.merge import Add
+from netspec.ops.merge import Add, Maximum, Minimum
 from netspec.ops.param import Param
 from netspec.passes import Model
 from netspec.passes.affine.maps import Blocked, Map
@@ -26,11 +26,15 @@ MOST = 1024.0
 _HOMOGENEOUS = (Relu, LeakyRelu)
 """Activations with f(a x) = a f(x) for every positive a."""
 
+_BOUNDS = (Maximum, Minimum)
+"""The same holds where they compare with a constant that is scaled, too."""
+
 
 def candidates(graph: Graph) -> tuple[Node, ...]:
     """The activations whose channels may be scaled, if what is around them can take it."""
+    kinds = (*_HOMOGENEOUS, *_BOUNDS)
     return tuple(
-        node for node in graph.nodes if isinstance(node.op, _HOMOGENEOUS) and "c" in node.shape.axes
+        node for node in graph.nodes if isinstance(node.op, kinds) and "c" in node.shape.axes
     )
 
 
@@ -81,9 +85,9 @@ def _in_front(graph: Graph, node: Node) -> Iterator[Node]:
     """The layers and constants that make up what a node reads. Raises `Blocked` where something else does."""
     for name in node.inputs:
         source = graph.by_name[name]
-        if graph.readers[name] != (node.name,) or _is_held(graph, source):
+        if _readers(graph, source) != [node] or _is_held(graph, source):
             raise Blocked(f"`{name}` is read by others")
-        if isinstance(source.op, Add):
+        if isinstance(source.op, (Add, *_BOUNDS)):
             yield from _in_front(graph, source)
         elif isinstance(source.op, Conv | ConvTranspose | Dense | Param):
             yield source
@@ -95,7 +99,7 @@ def _behind(graph: Graph, node: Node, change: Map) -> Iterator[tuple[Node, Map]]
     """The layers that read a node, and the map in front of each. Raises `Blocked` where something else does."""
     if node.name in {output.node for output in graph.outputs}:
         raise Blocked("is a result")
-    for reader in (graph.by_name[name] for name in graph.readers[node.name]):
+    for reader in _readers(graph, node):
         if isinstance(reader.op, Conv | ConvTranspose | Dense):
             if reader.shares is not None or _is_shared(graph, reader):
                 raise Blocked("is shared")
@@ -107,6 +111,12 @@ def _behind(graph: Graph, node: Node, change: Map) -> Iterator[tuple[Node, Map]]
         else:
             passed = forward(reader.op, (node.shape,), reader.shape, [change])
             yield from _behind(graph, reader, passed)
+
+
+def _readers(graph: Graph, node: Node) -> list[Node]:
+    """What reads a node for more than the number of its examples, once per reading."""
+    found = [graph.by_name[name] for name in graph.readers[node.name]]
+    return [reader for reader in found if not reader.op.batchless]
 
 
 def _is_held(graph: Graph, node: Node) -> bool:

@@ -15,6 +15,7 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph, Output
 from netspec.passes import OPTIMIZE, Model, optimize
 from netspec.quantization.balance import balance, candidates
+from netspec.quantization.codes import in_integers
 from netspec.quantization.data import Data
 from netspec.quantization.int8 import METHODS, quantize_dynamic, quantize_static
 from netspec.quantization.quality import Thresholds, judge
@@ -66,8 +67,8 @@ def quantize(
         rewritten = for_int8(graph, weights)
         rewritten = balance(rewritten, peaks(rewritten, calibration))
         examples = calibration.batches(alike=True)
-        content = quantize_static(
-            to_onnx(rewritten), examples, method=method, reduce_range=reduce_range
+        content = in_integers(
+            quantize_static(to_onnx(rewritten), examples, method=method, reduce_range=reduce_range)
         )
     data = calibration if evaluation is None else evaluation
     progress(f"comparing on {data.examples} examples")
@@ -93,7 +94,8 @@ def quantize(
 def for_int8(graph: Graph, weights: Weights) -> Model:
     """The network as it is fastest in INT8: without batch norms, which would be computed in float32 there."""
     wide = {name: array.astype(np.float64) for name, array in weights.items()}
-    model = optimize(graph, wide, (*OPTIMIZE, "constant-map"))
+    passes = (*OPTIMIZE, "scale-forward", "channel-clamp", "constant-map")
+    model = optimize(graph, wide, passes)
     return optimize(model.graph, model.weights, ["norm-as-conv"])
 
 
