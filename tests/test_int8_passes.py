@@ -1,4 +1,4 @@
-"""The passes that pay in INT8 alone: maps into padded convolutions, batch norms as depthwise ones."""
+"""The passes that pay in INT8 alone: bounds of channels, maps into padded convolutions, norms as depthwise ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from netspec.backend import load_backend
 from netspec.passes import Model, run_passes
+from netspec.passes.channel_clamp import channel_clamp
 from netspec.passes.constant_map import constant_map
 from netspec.passes.norm_as_conv import norm_as_conv
 from netspec.quantization.convert import for_int8
@@ -92,9 +93,66 @@ def test_where_a_map_cannot_go_it_stays(text, reason):
     assert any(note.text.startswith(f"stays: {reason}") for note in found.notes), found.notes
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("conv 5 3 -> relu -> bn -> conv 4 3 padding=1 -> sigmoid", "conv param max param min conv sigmoid"),
+        ("conv 5 3 -> relu -> shift -> softmax", "conv param max softmax"),
+        ("conv 5 3 -> relu6 -> times (-2)", "conv param max param min"),
+        ("conv 5 3 -> clamp high=1 -> scale", "conv param min"),
+        ("conv 5 3 -> hardtanh -> plus 3", "conv param max param min"),
+        ("conv 5 3 -> relu -> bn -> pool 3 2 padding=1 -> tanh", "conv pool param max param min tanh"),
+        ("conv 5 3 -> relu -> bn -> concat { pool 2 1 | conv 2 2 }", "conv param max param min pool conv concat"),
+        ("add { conv 3 1 | depthwise 3 padding=1 } -> relu -> bn", "conv conv add param max param min"),
+        ("conv 4 3 -> relu -> bn -> relu -> bn -> conv 3 3", "conv param max param min param max param min conv"),
+        ("gap -> dense 4 -> relu -> bn -> relu", "gap dense param max param min relu"),
+    ],
+)  # fmt: skip
+def test_maps_behind_relus_become_bounds(text, left):
+    model = drawn(f"input 3 8 9 -> {text}")
+    assert kinds(rewritten(model, channel_clamp)) == f"input {left}"
+
+
+def test_a_scale_of_zero_gives_a_constant():
+    model = drawn("input 3 8 9 -> conv 4 3 -> relu -> bn")
+    model.weights["bn1.weight"][1] = 0
+    found = rewritten(model, channel_clamp)
+    assert np.ptp(outputs(found)["output"][:, 1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("input 3 8 8 -> conv 4 3 -> silu -> bn", "`silu1` is no relu"),
+        ("input 3 8 8 -> relu -> bn", "`input` is where data enters"),
+        (
+            "input 3 8 8 -> conv 4 3 -> relu -> concat { bn | @ }",
+            "something else reads `relu1`, too",
+        ),
+        (
+            "input 3 8 8\n@x = conv 4 3\nconcat { @x -> relu -> bn | @x }",
+            "`concat1` reads `conv1` too",
+        ),
+        (
+            "input 3 8 8\n@x = conv 4 3 -> relu\nout a=@x, b=(@x -> bn)",
+            "something else reads `relu1`, too",
+        ),
+    ],
+)
+def test_where_bounds_are_of_no_use_maps_stay(text, reason):
+    found = rewritten(drawn(text), channel_clamp)
+    assert any(note.text == f"stays: {reason}" for note in found.notes), found.notes
+
+
+def test_maps_that_are_shared_stay():
+    text = "share b = bn\ninput 3 8 8 -> conv 3 1 -> relu -> b -> conv 3 1 -> relu -> b"
+    found = rewritten(drawn(text), channel_clamp)
+    assert {note.text for note in found.notes} == {"stays: is shared"}
+
+
 def test_without_numbers_or_sizes_maps_stay():
     graph = graph_of("input 3 8 8 -> bn -> conv 4 3 padding=1")
-    for step in (constant_map, norm_as_conv):
+    for step in (channel_clamp, constant_map, norm_as_conv):
         (note,) = step(Model(graph)).notes
         assert note.text == "stays: its numbers are not known"
     model = drawn("input 3 8 8 -> bn -> conv 4 3 padding=1")
@@ -104,6 +162,9 @@ def test_without_numbers_or_sizes_maps_stay():
     open_ = graph_of("input 3 ?H 8 -> bn -> conv 4 3 padding=1")
     (note,) = constant_map(Model(open_, model.weights)).notes
     assert note.text == "stays: `conv1` has sizes that are known only at run time"
+    open_ = drawn("input 3 ?H 8 -> conv 3 3 -> relu -> bn")
+    (note,) = channel_clamp(open_).notes
+    assert note.text == "stays: has sizes that are known only at run time"
 
 
 def test_batch_norms_of_images_become_depthwise_convolutions():
@@ -127,7 +188,7 @@ def test_for_int8_no_batch_norm_of_an_image_is_left(data):
         "relu",
         "bn",
         "pool 3 1 padding=1",
-        "avgpool 2 1",
+        "avgpool 3 1 padding=1 count_padding=false",
     ]
     chosen = data.draw(st.lists(st.sampled_from(steps), min_size=2, max_size=9))
     model = drawn("\n".join(["input 3 12 12", *chosen, "relu"]), data.draw(st.integers(0, 99)))

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 from graphs import graph_of
@@ -17,9 +18,11 @@ from netspec.diagnostics import SpecError
 from netspec.passes import Model
 from netspec.quantization import half, quantize
 from netspec.quantization.balance import balance, candidates
+from netspec.quantization.codes import in_integers
 from netspec.quantization.convert import peaks
 from netspec.quantization.data import Data, load_data
 from netspec.quantization.half import to_half
+from netspec.quantization.int8 import quantize_static
 from netspec.quantization.quality import Thresholds, judge
 from netspec.runtime import open_session
 from netspec.weights import random_weights, save_weights
@@ -93,6 +96,55 @@ def test_static_int8_is_per_channel_and_u8s8(run):
         if node.op_type == "QuantizeLinear"
     )
     assert sum(array.shape == (8,) and array.dtype == np.float32 for array in held.values()) >= 2
+
+
+def test_norms_behind_relus_become_bounds_of_codes(tmp_path):
+    text = """input 3 20 20
+conv 16 3 padding=1 -> relu -> bn -> conv 16 3 padding=1 -> relu -> bn -> pool 2
+conv 24 3 padding=1 -> relu -> bn -> gap -> dense 4"""
+    graph = graph_of(text)
+    weights = random_weights(graph, 0)
+    weights["bn2.weight"][::3] *= -1
+    images = np.random.default_rng(0).normal(size=(16, 3, 20, 20)).astype(np.float32)
+    report = quantize(graph, weights, Data({"input": images}), rounds=0)
+    assert report.findings[-1].after < 0.05
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(report.content, options, providers=["CPUExecutionProvider"])
+    run = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
+    assert run.count("QLinearConv") == 3
+    assert run.count("QuantizeLinear") == run.count("DequantizeLinear") == 1
+    assert (run.count("Max"), run.count("Min"), run.count("NhwcMaxPool")) == (2, 1, 1)
+    held = initializers(onnx.load_from_string(report.content))
+    assert held["conv1.weight_quantized"].shape == (16, 4, 3, 3)
+    bounds = {name: array for name, array in held.items() if name.endswith("/codes")}
+    assert {array.dtype for array in bounds.values()} == {np.dtype(np.uint8)}
+    assert sorted(array.shape[2] for array in bounds.values()) == [10, 10, 20]
+
+
+@pytest.mark.parametrize(
+    ("text", "channels"),
+    [
+        ("input 3 12 12 -> conv 16 3", 4),
+        ("input 1 12 12 -> conv 16 3", 4),
+        ("input 3 12 12 -> conv 16 7", 4),
+        ("input 1 12 12 -> conv 16 5", 1),
+        ("input 3 12 12 -> conv 15 3", 3),
+        ("input 4 12 12 -> conv 16 3 groups=2", 2),
+        ("input 3 12 12 -> concat { conv 16 1 | conv 16 3 padding=1 }", 3),
+    ],
+)
+def test_images_get_channels_where_that_is_faster(text, channels):
+    graph = graph_of(text + " -> relu")
+    images = np.random.default_rng(0).normal(size=(4, *graph.inputs[0].shape.sizes))
+    feeds = {"input": images.astype(np.float32)}
+    before = netspec.compile(graph, target="onnx", weights=random_weights(graph, 0)).content
+    plain = quantize_static(before, [feeds], method="minmax", reduce_range=False)
+    after = in_integers(plain)
+    held = initializers(onnx.load_from_string(after))
+    assert held["conv1.weight_quantized"].shape[1] == channels
+    answers = [open_session(model).run(feeds)["output"] for model in (plain, after)]
+    np.testing.assert_array_equal(*answers)
 
 
 def test_other_methods_find_other_ranges(run):

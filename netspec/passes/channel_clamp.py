@@ -114,7 +114,7 @@ def _clamped(draft: Draft, node: Node) -> tuple[Node, Map]:
         raise Blocked(f"`{source.name}` is no relu")
     if any(len(draft.uses[draft.owners[each.name]]) > 1 for each in (node, source)):
         raise Blocked("is shared")
-    if set(graph.readers[source.name]) != {node.name}:
+    if set(graph.readers[source.name]) != {node.name} or source.name in draft.results:
         raise Blocked(f"something else reads `{source.name}`, too")
     if node.shape.unknowns:
         raise Blocked("has sizes that are known only at run time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
@@ -26,6 +27,8 @@ _LANES = 4
 """ONNX Runtime's direct convolution of bytes takes a multiple of so many input channels (MLAS, `ConvSym`)."""
 _FILTERS = 16
 """It takes so many filters at least."""
+_MORE = 64
+"""Multiply-adds that each of its results may take beyond what it takes anyway: it wins less than more would cost."""
 
 
 def in_integers(model: bytes) -> bytes:
@@ -35,7 +38,7 @@ def in_integers(model: bytes) -> bytes:
        bytes gives what one of floats gave with conversions around it; where `x` was rounded to codes of its own
        before, that goes. With `Min` it is the same, and max pools that stand there come along.
     2. The first convolution of an image gets channels of zeros, with weights of zero, up to a multiple of 4: ONNX
-       Runtime has a direct convolution for that, which needs a third of the time.
+       Runtime has a direct convolution for that, which needs a third of the time for a window of 3 x 3.
     """
     proto = onnx.load_from_string(model)
     graph = _Graph(proto.graph)
@@ -189,6 +192,6 @@ def _first_convolution(graph: _Graph, given: str) -> tuple[Any, Any]:
         return None, None
     filters, channels, *window = graph.held[weight.input[0]].dims
     has_groups = any(each.name == "group" and each.i > 1 for each in conv.attribute)
-    if len(window) == 2 and filters >= _FILTERS and channels % _LANES and not has_groups:
-        return quantize, conv
-    return None, None
+    suits = len(window) == 2 and filters >= _FILTERS and not has_groups
+    more = -channels % _LANES * prod(window)
+    return (quantize, conv) if suits and 0 < more <= _MORE else (None, None)
