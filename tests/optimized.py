@@ -9,13 +9,31 @@ from graphs import draw_inputs, graph_of
 
 import netspec
 from netspec.backend import load_backend
-from netspec.ir import Graph
+from netspec.ir import Graph, Node
 from netspec.passes import OPTIMIZE, Model
+from netspec.passes.affine.maps import MAPS
 from netspec.sizes import bind, unknowns
 from netspec.weights import Array, Weights, random_weights
 
 SIZE = 8
 """What an unknown size is."""
+
+
+def maps_of(graph: Graph) -> list[Node]:
+    """The nodes that are affine maps."""
+    return [node for node in graph.nodes if isinstance(node.op, MAPS)]
+
+
+def doubles(weights: Weights) -> dict[str, Array]:
+    """The weights in float64."""
+    return {name: array.astype(np.float64) for name, array in weights.items()}
+
+
+def close(found: Mapping[str, Array], wanted: Mapping[str, Array], limit: float = 1e-12) -> None:
+    """Assert that the error of each result is at most `limit` times its largest number."""
+    assert found.keys() == wanted.keys()
+    for name, expected in wanted.items():
+        assert np.abs(found[name] - expected).max() <= limit * max(np.abs(expected).max(), 1e-6)
 
 
 def predict(graph: Graph, weights: Weights, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -40,7 +58,7 @@ def optimized(
     those in float64, the passes give the same graph.
     """
     graph = graph_of(network) if isinstance(network, str) else network
-    weights = {name: array.astype("float64") for name, array in random_weights(graph).items()}
+    weights = doubles(random_weights(graph))
     passes = tuple(passes)
     model = netspec.optimize(graph, weights, passes)
     again = netspec.optimize(model.graph, model.weights, passes)

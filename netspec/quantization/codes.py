@@ -79,13 +79,15 @@ class _Graph:
     def reader(self, name: str, *kinds: str) -> Any:
         """The one node that reads a tensor, if it is of these kinds, or None."""
         found = self._readers.get(name, [])
-        return found[0] if len(found) == 1 and found[0] and found[0].op_type in kinds else None
+        (node,) = found if len(found) == 1 else (None,)
+        return node if node is not None and node.op_type in kinds else None
 
     def maker(self, name: str, *kinds: str) -> Any:
         """The node that makes a tensor, if it is of these kinds and makes it for one reader alone, or None."""
         node = self._makers.get(name)
-        alone = node is not None and len(self._readers[name]) == 1 and len(node.output) == 1
-        return node if alone and node.op_type in kinds else None
+        if node is None or node.op_type not in kinds or len(node.output) > 1:
+            return None
+        return node if len(self._readers[name]) == 1 else None
 
     def values(self, name: str) -> Array:
         """The numbers of a tensor that the graph holds."""
