@@ -139,7 +139,8 @@ class Attention(_Attention):
         Number, Field(gt=1, description="the slowest turn of `rotary` takes this many times 2 pi")
     ] = 10000.0
     scale: Annotated[
-        Number | None, Field(description="factor of the scores; `head_dim**-0.5` if not given")
+        Number | None,
+        Field(gt=0, description="factor of the scores; `head_dim**-0.5` if not given"),
     ] = None
     mask: Annotated[bool, Field(description="whether the last branch is added to the scores")] = (
         False
@@ -279,7 +280,8 @@ class ScaledDotProduct(_Attention):
         bool, Field(description="whether a step sees itself and earlier ones only")
     ] = False
     scale: Annotated[
-        Number | None, Field(description="factor of the scores; `head_dim**-0.5` if not given")
+        Number | None,
+        Field(gt=0, description="factor of the scores; `head_dim**-0.5` if not given"),
     ] = None
     mask: Annotated[bool, Field(description="whether the last branch is added to the scores")] = (
         False

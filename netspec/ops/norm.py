@@ -229,6 +229,7 @@ class LocalResponseNorm(_Normalisation):
         Example("lrn", ((7, 3, 4),), (7, 3, 4)),
         Example("lrn 3 alpha=0.5 beta=0.5 k=2", ((5, 4, 3),), (5, 4, 3)),
         Example("lrn 5 alpha=1", ((3, 4, 3),), (3, 4, 3)),
+        Example("lrn 3 alpha=0 k=2", ((3, 2, 3),), (3, 2, 3)),
     )
 
     size: Annotated[Count, Field(description="channels that count, an odd number")] = 5

@@ -102,7 +102,9 @@ def rms_norm(op: RmsNorm, site: Site) -> Operand:
 
 @ROWS.row(LocalResponseNorm)
 def local_response_norm(op: LocalResponseNorm, site: Site) -> Operand:
-    """`LRN` calls k the bias."""
+    """`LRN` calls k the bias; ONNX Runtime takes neither an alpha nor a beta of 0, which look at no channel."""
+    if op.alpha == 0 or op.beta == 0:
+        return node("Div", *site.inputs, number(op.k**op.beta))
     return node("LRN", *site.inputs, size=op.size, alpha=op.alpha, beta=op.beta, bias=op.k)
 
 

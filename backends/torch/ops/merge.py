@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netspec.backends.torch.layer import Layer, X, function
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.source import Expr, Infix, Items, Subscript, arg, call
@@ -66,23 +68,24 @@ def matmul(op: MatMul, *_xs: Shape) -> Layer:
     return Layer(forward=Infix("@", (X, second)))
 
 
-def _pairwise(func: str, count: int) -> Layer:
-    expr: Expr = X
-    for i in range(1, count):
-        expr = call(func, expr, arg(i))
-    return Layer(forward=expr)
+def _pairwise(func: str, values: Sequence[Expr]) -> Expr:
+    """Both halves apart, so that many are nested but a little."""
+    if len(values) == 1:
+        return values[0]
+    half = (len(values) + 1) // 2
+    return call(func, _pairwise(func, values[:half]), _pairwise(func, values[half:]))
 
 
 @ROWS.row(Maximum)
 def maximum(_op: Maximum, *xs: Shape) -> Layer:
     """Pair by pair."""
-    return _pairwise("torch.maximum", len(xs))
+    return Layer(forward=_pairwise("torch.maximum", [*map(arg, range(len(xs)))]))
 
 
 @ROWS.row(Minimum)
 def minimum(_op: Minimum, *xs: Shape) -> Layer:
     """Pair by pair."""
-    return _pairwise("torch.minimum", len(xs))
+    return Layer(forward=_pairwise("torch.minimum", [*map(arg, range(len(xs)))]))
 
 
 @ROWS.row(Mean)
