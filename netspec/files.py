@@ -6,23 +6,29 @@ import os
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EINVAL
+from errno import EACCES, EINVAL
 from io import StringIO
 from pathlib import Path
 
-from netspec.diagnostics import Diagnostic, SpecError
-from netspec.limits import DEFAULT, Limits
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.limits import DEFAULT, Limits, bound
 
 
 def spec_files(paths: Iterable[str]) -> Iterator[str]:
-    """The paths, with each folder's `.net` files in its place. Hidden folders are passed over."""
-    for path in paths:
-        if not os.path.isdir(path):
-            yield path
-            continue
-        for folder, folders, files in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (str(Path(folder, name)) for name in sorted(files) if name.endswith(".net"))
+    """The paths, each once, with a folder's `.net` files in its place, or the folder if it has none.
+
+    Hidden folders are passed over.
+    """
+    return iter(dict.fromkeys(found for path in paths for found in _specs_in(path) or [path]))
+
+
+def _specs_in(path: str) -> list[str]:
+    """The `.net` files of a folder and of those in it; none where the path is no folder."""
+    found: list[str] = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += (str(Path(folder, name)) for name in sorted(files) if name.endswith(".net"))
+    return found
 
 
 def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
@@ -31,25 +37,42 @@ def read_text(path: str | Path, limits: Limits = DEFAULT) -> str:
         with open(path, "rb") as file:
             content = file.read(limits.source_bytes + 1)
     except OSError as error:
-        raise SpecError(
-            Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")
-        ) from None
+        message = f"cannot read {path}: {error.strerror}"
+        raise SpecError(Diagnostic("unreadable-file", message, help=_instead(str(path)))) from None
     except ValueError as error:  # no path of the system: it has a zero byte in it
         raise SpecError(Diagnostic("unreadable-file", f"cannot read {path!r}: {error}")) from None
     return decode(content, str(path), limits)
+
+
+def _instead(path: str) -> str | None:
+    """What may be read in place of a path that cannot be."""
+    if os.path.isdir(path):
+        specs = [os.path.relpath(spec, path) for spec in _specs_in(path)[:3]]
+        return f"it has {', '.join(specs)}" if specs else "no `.net` file is in it"
+    if os.path.lexists(path):
+        return None
+    folder, name = os.path.split(path)
+    try:
+        return did_you_mean(name, os.listdir(folder or os.curdir))
+    except OSError:
+        return f"there is no folder {folder}"
 
 
 def decode(content: bytes, name: str, limits: Limits = DEFAULT) -> str:
     """The text of these bytes. Raises `SpecError` where they are too many or no UTF-8."""
     if len(content) > limits.source_bytes:
         message = f"{name} is larger than {limits.source_bytes:,} bytes"
-        raise SpecError(Diagnostic("source-too-large", message))
+        raise SpecError(Diagnostic("source-too-large", message, help=bound("source_bytes", limits)))
     try:
         return content.removeprefix(BOM_UTF8).decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         place = error.start + len(content) - len(error.object)
         message = f"{name} is not UTF-8: byte {place} is 0x{content[place]:02x}"
-        raise SpecError(Diagnostic("not-utf8", message)) from None
+        line = content.count(b"\n", 0, place) + 1
+        help_ = (
+            "this is no text" if b"\0" in content else f"save the file as UTF-8; see line {line}"
+        )
+        raise SpecError(Diagnostic("not-utf8", message, help=help_)) from None
 
 
 def rewrite_text(path: str | Path, text: str) -> None:
@@ -91,6 +114,8 @@ def replacing(path: str | Path, suffix: str = "") -> Iterator[str]:
         mode = os.stat(goal).st_mode & 0o777 if os.path.exists(goal) else None
         if mode is not None and not os.path.isfile(goal):
             raise OSError(EINVAL, "it is no file")
+        if mode is not None and not os.access(goal, os.W_OK):  # a new file would take its place
+            raise OSError(EACCES, "it may not be written to")
         written = _new_file(goal, suffix, 0o666 if mode is None else mode)
         yield written
         with open(written, "rb") as file:

@@ -9,6 +9,8 @@ import ast
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -267,3 +269,36 @@ def test_the_page_of_all_is_current(run: Run) -> None:
     assert run("explain", "--markdown").stdout == to_markdown()
     assert (ROOT / "docs" / "diagnostics.md").read_text() == to_markdown()
     assert find("unknown-op") is PAGES["unknown-op"]
+
+
+# ---- what a user may ask for by mistake ----
+
+
+def test_a_diff_stands_alone_on_stdout(run: Run) -> None:
+    result = run("check", "--diff", "-", stdin=BAD, code=1)
+    assert result.stdout.startswith("--- <stdin>")
+    assert "nodes" not in result.stdout
+
+
+def test_a_folder_without_specs_is_told(run: Run, tmp_path: Path) -> None:
+    for command in ("check", "fmt"):
+        assert "no `.net` file is in it" in run(command, tmp_path, code=1).stderr
+
+
+def test_a_graph_has_no_form_to_give(run: Run) -> None:
+    assert "is a graph, not a spec" in run("fmt", "a.json", code=2).stderr
+
+
+def test_a_family_of_rules_has_the_pages_of_its_rules(run: Run) -> None:
+    assert "equal-branches, softmax-before-layers" in run("explain", "layers", code=1).stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no device that is full")
+def test_a_full_disk_is_no_bug() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "netspec", "explain"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error[unwritable-file]: cannot write the output: No space left on device\n"
+    )

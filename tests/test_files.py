@@ -1,4 +1,4 @@
-"""Writing files whole: what was there is replaced in one step, or stays as it was."""
+"""Files found, read and written whole: what was there is replaced in one step, or stays as it was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from netspec.diagnostics import SpecError
-from netspec.files import decode, write_atomically
+from netspec.files import decode, read_text, spec_files, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
@@ -58,3 +58,38 @@ def test_where_nothing_can_be_written_nothing_is_left(tmp_path):
         with pytest.raises(SpecError, match="cannot write"):
             write_atomically(path, b"new")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("nets/smal.net", "did you mean `small.net`?"),
+        ("nets", "it has small.net, deep/large.net"),
+        ("empty", "no `.net` file is in it"),
+        ("missing/small.net", "there is no folder"),
+    ],
+)
+def test_what_may_be_read_instead_is_told(tmp_path, path, words):
+    (tmp_path / "nets" / "deep").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    for name in ("nets/small.net", "nets/deep/large.net", "nets/notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(SpecError) as caught:
+        read_text(tmp_path / path)
+    assert words in (caught.value.diagnostics[0].help or "")
+
+
+def test_each_file_is_read_once(tmp_path):
+    (tmp_path / "a.net").touch()
+    (tmp_path / "empty").mkdir()
+    found = [str(tmp_path / "a.net"), str(tmp_path / "empty")]
+    assert list(spec_files([str(tmp_path), *found, *found])) == found
+
+
+def test_what_may_not_be_written_to_is_not_replaced(tmp_path, monkeypatch):
+    path = tmp_path / "locked.net"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(SpecError, match="it may not be written to"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"

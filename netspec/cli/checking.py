@@ -98,7 +98,7 @@ def check(
             _keep(path, before.text, after, fixes, diff=diff, fix=fix)
         found += after.diagnostics
         changed = changed or fixes > 0
-        if form == "text" and not (path == STDIN and fix):
+        if form == "text" and not diff and not (path == STDIN and fix):
             for summary in after.summaries:
                 click.echo(summary)
     _write(found, form)

@@ -98,6 +98,9 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool) -> None:
     from netspec.limits import DEFAULT
     from netspec.source import Source
 
+    for path in paths:
+        if path.endswith(".json"):
+            raise click.UsageError(f"{path} is a graph, not a spec: `netspec print` shows it")
     failed = False
     for path in spec_files(paths):
         try:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from errno import ENOSPC
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,7 +26,7 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a `SpecError` ends it with its diagnostics and exit code 1."""
-        from netspec.diagnostics import SpecError
+        from netspec.diagnostics import Diagnostic, SpecError
 
         try:
             return super().invoke(ctx)
@@ -36,6 +37,23 @@ class CommandGroup(click.Group):
             # The reader has gone, which is its right; nothing is left to say.
             sys.stderr.close()
             ctx.exit(0)
+        except OSError as error:
+            if error.errno != ENOSPC:
+                raise
+            _leave_the_rest()
+            where = error.filename or "the output"
+            report([Diagnostic("unwritable-file", f"cannot write {where}: {error.strerror}")])
+            ctx.exit(1)
+
+
+def _leave_the_rest() -> None:
+    """What stdout still holds goes nowhere, or Python would try to write it once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def report(diagnostics: Any) -> None:

@@ -57,8 +57,12 @@ def page(id: str) -> tuple[str, Page]:  # noqa: A002
     """An id with its page. Raises `SpecError` with a suggestion where there is none."""
     found = find(id)
     if found is None:
+        from netspec.lint.rule import matching
+
         known = [id_ for pages in chapters().values() for id_ in pages]
-        help_ = did_you_mean(id, known) or "`netspec explain` lists all ids"
+        rules = ", ".join(sorted(matching(id)))
+        help_ = f"lint rules of that name are {rules}" if rules else did_you_mean(id, known)
+        help_ = help_ or "`netspec explain` lists all ids"
         message = f"no diagnostic is called `{id}`"
         raise SpecError(Diagnostic("unknown-diagnostic", message, help=help_))
     return id, found
