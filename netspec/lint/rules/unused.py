@@ -30,15 +30,15 @@ def _is_meant(name: str) -> bool:
     good="block unit(c) { conv c 3 -> relu }\nnet small { input 3 8 8 -> unit 8 }\n",
 )
 def _unused_block(subject: Subject) -> Iterator[Finding]:
-    blocks = {
-        item.name.name: item
-        for item in subject.file.items
-        if isinstance(item, tree.Block) and item.keyword == "block"
-    }
     if not subject.nets:
         return
-    waiting = [item for item in subject.file.items if item not in blocks.values()]
-    unread = dict(blocks)
+    unread: dict[str, tree.Block] = {}
+    waiting: list[object] = []
+    for item in subject.file.items:
+        if isinstance(item, tree.Block) and item.keyword == "block":
+            unread[item.name.name] = item
+        else:
+            waiting.append(item)
     while waiting:
         names = subject.read_in(*parts_of(waiting.pop())).bare
         waiting += [unread.pop(name) for name in names & unread.keys()]
