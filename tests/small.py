@@ -85,6 +85,18 @@ EXAMPLES = {
     "unet": {"overrides": {"c": 4, "depth": 2}},
     "tcn": {"overrides": {"t": 24, "widths": (5, 5, 6), "k": 3, "rate": 0.1}},
     "wavenet": {"overrides": {"t": 24, "q": 8, "c": 4, "s": 6, "layers": 3, "stacks": 2}},
+    "transformer": {"overrides": {"vocab": 30, "t": 6, "c": 16, "depth": 2, "heads": 4}},
+    "mlp_mixer": {
+        "input_shape": (3, 12, 8),
+        "overrides": {"c": 8, "depth": 2, "patch": 4, "classes": 5},
+    },
+    "perceiver": {
+        "input_shape": (3, 4, 5),
+        "overrides": {"latents": 3, "c": 16, "depth": 1, "looks": 2},
+    },
+    "vae": {"overrides": {"latent": 3, "hidden": 12}},
+    "siren": {"overrides": {"c": 8, "depth": 2, "w": 2}},
+    "dueling_dqn": {"input_shape": (4, 36, 40)},
 }
 """By file, and what tells two of one apart, what makes it small."""
 

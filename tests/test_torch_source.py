@@ -160,6 +160,15 @@ def test_numbers_of_one_sequence_are_parameters_of_their_own():
     assert "body_kernel_size2: int" in code
 
 
+def test_both_bounds_of_an_initializer_are_one_parameter():
+    code = body_of(
+        "block sine(c, reach) { dense c init=uniform(reach) -> sin }\n"
+        "net n { input 2\nsine 4 0.5 -> sine 4 0.25 }"
+    )
+    assert "def __init__(self, in_channels: int, reach: float) -> None:" in code
+    assert "nn.init.uniform_(self.dense1.weight, -reach, reach)" in code
+
+
 def test_sizes_in_forward_are_parameters_of_one_class():
     code = body_of(SIZES)
     for name in ("Win", "Two", "Heads"):

@@ -31,6 +31,7 @@ COUNTS = {
     "bert": {"bert": 109_482_240},
     "unet": {"unet": 31_037_698},
     "efficientnet_b0": {"efficientnet_b0": 5_288_548},
+    "mlp_mixer": {"mlp_mixer": 18_528_264},
     "zoo/alexnet": {"alexnet": 61_100_840},
     "zoo/densenet": {
         "densenet121": 7_978_856,

@@ -267,8 +267,11 @@ def _wanted(local: str, hint: str, is_used: bool) -> str:
     return name if name[:1].isalpha() else f"layer_{name}"
 
 
-def _formula(name: str, column: Known, values: Column) -> Infix | None:
-    """`4 * name` or `name // 2` where that gives the values for every instance."""
+def _formula(name: str, column: Known, values: Column) -> Infix | Code | None:
+    """`4 * name`, `name // 2` or, of a fraction, `-name` where that gives the values for every instance."""
+    present = [pair for pair in zip(column, values, strict=True) if pair[1] is not ABSENT]
+    if present and all(type(x) is type(y) is float and y == -x for x, y in present):
+        return Code(f"-{name}")
     pairs: list[tuple[int, int]] = []
     for before, after in zip(column, values, strict=True):
         if isinstance(after, Absent):
