@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from netspec.ir import Graph, Node, Output
 from netspec.ops.permute import Permute
 from netspec.passes import Model
+from netspec.passes.layout_cut import Cut
 from netspec.passes.validate import parents
 from netspec.sharing import mirrors, places
 
 _ORDERS = ("tc", "ct")
 Order: TypeAlias = str
-"""`tc` or `ct`; in a `_Cut` also a node's name, for the order that is chosen for it."""
+"""`tc` or `ct`; in a `Cut` also a node's name, for the order that is chosen for it."""
 
 
 def sequence_layout(model: Model) -> Model:
@@ -96,7 +97,7 @@ class _Conversion:
 
     def _choose(self) -> None:
         """Put an order in the place of every name that stands for one."""
-        cut = _Cut()
+        cut = Cut(*_ORDERS)
         for name, readings in self.wanted.items():
             free = self._variable(self.before.by_name[name])
             for number, (value, order) in enumerate(readings):
@@ -105,7 +106,7 @@ class _Conversion:
             if output.node in self.original:
                 value = self.original[output.node]
                 cut.read(value, self.native[value], self._axes(output.node))
-        chosen = cut.orders()
+        chosen = cut.layouts()
         for name, order in self.native.items():
             self.native[name] = chosen.get(order, order)
         for name, readings in self.wanted.items():
@@ -222,118 +223,3 @@ class _Places:
             names += self._before.get(index, ())
             names += self._kept[index : index + 1]
         return tuple(nodes[name] for name in names)
-
-
-class _Cut:
-    """The choice of orders as a minimum cut: what ends on the side of `tc` has that order.
-
-    An edge cut between two orders is a conversion. A value with several readers is converted for all of
-    them at once: their edges meet in a vertex of their own.
-    """
-
-    def __init__(self) -> None:
-        self._readers: dict[str, tuple[Order, set[Order]]] = {}
-        self._kin: list[tuple[Order, Order]] = []
-
-    def read(self, value: str, native: Order, order: Order, is_first: bool = False) -> None:
-        """Some op, or a result, reads a value in an order."""
-        self._readers.setdefault(value, (native, set()))[1].add(order)
-        if is_first:
-            self._kin.append((native, order))
-
-    def orders(self) -> dict[str, Order]:
-        """An order for every name that stands for one."""
-        chosen: dict[str, Order] = {}
-        for group in self._components():
-            chosen.update(group.solve())
-        return chosen
-
-    def _components(self) -> Iterable[_Flow]:
-        """What has no influence on each other, apart: the time of a cut grows faster than its size."""
-        leader: dict[str, str] = {}
-
-        def find(name: str) -> str:
-            while leader.setdefault(name, name) != name:
-                leader[name] = name = leader.setdefault(leader[name], leader[name])
-            return name
-
-        free: dict[str, list[str]] = {}
-        for value, (native, wanted) in self._readers.items():
-            free[value] = [name for name in (native, *sorted(wanted)) if name not in _ORDERS]
-            for name in free[value]:
-                leader[find(name)] = find(free[value][0])
-        flows: dict[str, _Flow] = {}
-        for value, (native, wanted) in self._readers.items():
-            if free[value]:
-                flow = flows.setdefault(find(free[value][0]), _Flow())
-                flow.value(value, native, wanted)
-        for native, order in self._kin:
-            flows[find(order)].prefer(native, order)
-        return flows.values()
-
-
-class _Flow:
-    """A network of capacities from `tc` to `ct`, and the cut of least capacity that parts them."""
-
-    def __init__(self) -> None:
-        self._readings: list[tuple[str, Order, set[Order]]] = []
-        self._kin: list[tuple[Order, Order]] = []
-        self._capacity: dict[str, dict[str, int]] = {}
-
-    def value(self, value: str, native: Order, wanted: set[Order]) -> None:
-        """A value whose conversion counts once, whoever wants it."""
-        self._readings.append((value, native, wanted))
-
-    def prefer(self, a: Order, b: Order) -> None:
-        """Of choices with equally many conversions, one where these two are the same."""
-        self._kin.append((a, b))
-
-    def solve(self) -> Iterator[tuple[str, Order]]:
-        """The order of every free name."""
-        cost = len(self._kin) + 1
-        for value, native, wanted in self._readings:
-            late, early = f"{value}>", f"{value}<"
-            self._edge(native, late, cost)
-            self._edge(early, native, cost)
-            for order in sorted(wanted):
-                self._edge(late, order, cost)
-                self._edge(order, early, cost)
-        for a, b in self._kin:
-            self._edge(a, b, 1)
-            self._edge(b, a, 1)
-        while path := self._augmenting():
-            room = min(self._capacity[a][b] for a, b in path)
-            for a, b in path:
-                self._edge(a, b, -room)
-                self._edge(b, a, room)
-        reached = self._reached()
-        names = {name for _, native, wanted in self._readings for name in (native, *wanted)}
-        for name in sorted(names.difference(_ORDERS)):
-            yield name, "tc" if name in reached else "ct"
-
-    def _edge(self, a: str, b: str, capacity: int) -> None:
-        self._capacity.setdefault(b, {}).setdefault(a, 0)
-        edges = self._capacity.setdefault(a, {})
-        edges[b] = edges.get(b, 0) + capacity
-
-    def _reached(self) -> dict[str, str]:
-        """What `tc` reaches over edges that have room, each with the vertex before it."""
-        reached = {"tc": "tc"}
-        waiting = deque(["tc"])
-        while waiting and "ct" not in reached:
-            vertex = waiting.popleft()
-            for following, room in self._capacity.get(vertex, {}).items():
-                if room > 0 and following not in reached:
-                    reached[following] = vertex
-                    waiting.append(following)
-        return reached
-
-    def _augmenting(self) -> list[tuple[str, str]]:
-        """The edges of a shortest path with room from `tc` to `ct`."""
-        reached = self._reached()
-        path: list[tuple[str, str]] = []
-        vertex = "ct"
-        while vertex in reached and vertex != "tc":
-            path.append((reached[vertex], vertex))
-            vertex = reached[vertex]
-        return path
