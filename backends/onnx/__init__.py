@@ -36,8 +36,8 @@ EXTRA = "ort"
 def describe(graph: Graph, node: Node) -> str:
     """The ONNX nodes at the default opset, as nested calls."""
     inputs = tuple(f"x{i + 1}" if len(node.inputs) > 1 else "x" for i in range(len(node.inputs)))
-    owned = tuple(rows.Stored(weight.name or "weight") for _, weight in graph.weights_of(node))
-    site = rows.Site(inputs, graph.input_shapes(node), owned, rows.DEFAULT_OPSET)
+    owned = [weight.name or "weight" for _, weight in graph.weights_of(node)]
+    site = rows.Site.alone(inputs, graph.input_shapes(node), owned)
     return rows.describe(ROWS[node.op](node.op, site))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
+from netspec.backends.onnx.layout import Layout
 from netspec.backends.onnx.rows import (
     DEFAULT_OPSET,
     IR_VERSIONS,
@@ -83,9 +85,14 @@ def assemble(
             )
         )
     written, graph = graph, sequence_layout(Model(graph)).graph
-    lowered = _lower(graph, opset, double)
-    names = _value_names(graph, lowered)
-    results = {output.name for output in graph.outputs}
+    layout = Layout(graph, opset)
+    lowered = _lower(graph, layout, opset, double)
+    names = _value_names(graph, lowered, layout)
+    results = [
+        (output, layout.result(output.node, _origin(lowered, output.node)))
+        for output in graph.outputs
+    ]
+    stated = {output.name for output in graph.outputs}
 
     model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name="netspec")
     model.opset_import.add(domain="", version=opset)
@@ -99,15 +106,18 @@ def assemble(
     for node in graph.nodes:
         tree, _, owned = lowered[node.name]
         if tree is not None:
-            writer.write(node.name, tree)
+            writer.write(node.name, tree, names[node.name])
         for name in owned if node.shares is None else ():
             writer.weight(name, weights[name])
-        if tree is not None and names[node.name] not in results:
-            writer.declare(model.graph.value_info, names[node.name], node.shape)
-    for output in graph.outputs:
-        value = names[_origin(lowered, output.node)]
-        if value != output.name:
-            writer.node("Identity", f"{output.node}/{output.name}", [value], [output.name], {})
+        if tree is not None and names[node.name] not in stated:
+            is_flat = layout.is_flat(node.name)
+            writer.declare(model.graph.value_info, names[node.name], node.shape, is_flat)
+    for output, value in results:
+        path = f"{output.node}/{output.name}"
+        if isinstance(value, Apply):
+            writer.write(path, value, output.name)
+        elif names[value] != output.name:
+            writer.node("Identity", path, [names[value]], [output.name], {})
         writer.declare(model.graph.output, output.name, graph.by_name[output.node].shape)
     return model
 
@@ -165,18 +175,22 @@ def _check(graph: Graph, weights: Weights, opset: int) -> None:
         raise SpecError(*mistakes)
 
 
-def _lower(graph: Graph, opset: int, double: bool) -> dict[str, _Lowered]:
+def _lower(graph: Graph, layout: Layout, opset: int, double: bool) -> dict[str, _Lowered]:
     """Every row applied, in the order of the nodes."""
     lowered: dict[str, _Lowered] = {}
     for node in graph.nodes:
         owned = tuple(Stored(name) for name, _ in graph.weights_of(node))
-        inputs = tuple(lowered[name].origin for name in node.inputs) or (node.name,)
-        shapes, bare = graph.input_shapes(node), graph.is_spread(node)
-        tree = ROWS[node.op](node.op, Site(inputs, shapes, owned, opset, double, bare))
+        inputs = tuple(
+            layout.read(node, place, lowered[name].origin) for place, name in enumerate(node.inputs)
+        )
+        shapes, bare = layout.shapes(node), graph.is_spread(node)
+        site = Site(inputs or (node.name,), shapes, owned, opset, layout.numbering, double, bare)
+        tree = ROWS[node.op](node.op, site)
         if isinstance(tree, Apply):
             lowered[node.name] = _Lowered(tree, node.name, owned)
         else:
             lowered[node.name] = _Lowered(None, tree, owned)
+        layout.made(node, lowered[node.name].origin)
     return lowered
 
 
@@ -187,12 +201,12 @@ def _origin(lowered: Mapping[str, _Lowered], result: str) -> str:
     return origin
 
 
-def _value_names(graph: Graph, lowered: Mapping[str, _Lowered]) -> dict[str, str]:
+def _value_names(graph: Graph, lowered: Mapping[str, _Lowered], layout: Layout) -> dict[str, str]:
     """What each value is called: a result by its first output's name, others by path if free."""
     names: dict[str, str] = {}
     for output in graph.outputs:
         origin = _origin(lowered, output.node)
-        if lowered[origin].tree is not None:
+        if lowered[origin].tree is not None and not layout.is_flat(origin):
             names.setdefault(origin, output.name)
     taken = {output.name for output in graph.outputs}.union(
         *(each.weights for each in lowered.values())
@@ -242,14 +256,17 @@ class _Writer:
         self._names = names
         self._float = onnx.TensorProto.DOUBLE if double else onnx.TensorProto.FLOAT
         self._dtype = np.dtype("<f8" if double else "<f4")
+        self._nodes: dict[int, Any] = {}
+        self._constants: dict[int, str] = {}
 
-    def declare(self, infos: Any, name: str, shape: Shape) -> None:
-        """State a value's type: any batch of `shape`."""
+    def declare(self, infos: Any, name: str, shape: Shape, is_flat: bool = False) -> None:
+        """State a value's type: any batch of `shape`, perhaps with all positions in one axis."""
         info = infos.add(name=name)
         tensor = info.type.tensor_type
         tensor.elem_type = onnx.TensorProto.INT64 if shape.dtype == "int" else self._float
-        tensor.shape.dim.add(dim_param=self._batch)
-        for size in shape.sizes:
+        *positions, features = Dim.unknown(self._batch), *shape.sizes
+        sizes = (prod(positions), features) if is_flat else (*positions, features)
+        for size in sizes:
             if isinstance(size, Dim):
                 tensor.shape.dim.add(dim_param=str(size))
             else:
@@ -277,15 +294,13 @@ class _Writer:
         for key, value in where.items():
             tensor.external_data.add(key=key, value=value)
 
-    def write(self, path: str, tree: Apply) -> None:
-        """The nodes of a tree: the root is called `path`, those below it `path/Op`.
+    def write(self, path: str, tree: Apply, name: str) -> None:
+        """The nodes of a tree that gives the value of that name: the root is called `path`, those below it `path/Op`.
 
-        A node that stands in the tree several times, for one or for several of its results, is
-        written once: copies of it share their operands.
+        A node that stands in it or below the roots of others several times, for one or for several of its results,
+        is written once: copies of it share their operands. The caller keeps all trees till the last is written.
         """
         inner: dict[str, int] = {}
-        nodes: dict[int, Any] = {}
-        constants: dict[int, str] = {}
 
         def free(word: str) -> str:
             inner[word] = inner.get(word, 0) + 1
@@ -297,17 +312,17 @@ class _Writer:
             if isinstance(of, str):
                 return self._names.get(of, of)
             if isinstance(of, Constant):
-                if id(of) not in constants:
-                    constants[id(of)] = self._constant(free("constant"), of)
-                return constants[id(of)]
-            if id(of.operands) not in nodes:
-                name = free(of.op_type)
+                if id(of) not in self._constants:
+                    self._constants[id(of)] = self._constant(free("constant"), of)
+                return self._constants[id(of)]
+            if (key := id(of.operands)) not in self._nodes:
+                own = free(of.op_type)
                 inputs = [operand(each) for each in of.operands]
-                nodes[id(of.operands)] = self.node(of.op_type, name, inputs, [], of.attributes)
-            return _result(nodes[id(of.operands)], of.result)
+                self._nodes[key] = self.node(of.op_type, own, inputs, [], of.attributes)
+            return _result(self._nodes[key], of.result)
 
         inputs = [operand(each) for each in tree.operands]
-        outputs = [*[""] * tree.result, self._names[path]]
+        outputs = [*[""] * tree.result, name]
         self.node(tree.op_type, path, inputs, outputs, tree.attributes)
 
     def node(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import Rows
 from netspec.ops.base import Op
 from netspec.shape import Shape
 
+if TYPE_CHECKING:
+    from netspec.backends.onnx.flat import Numbering
+
 IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12}
 """The opsets that can be written, each with the least IR version that may carry it."""
 
 DEFAULT_OPSET = 20
+WITH_ATTENTION = 23
+"""The first opset that has `Attention`, which takes `(n, t, c)`; before it attention is written out."""
 
 
 class Constant(NamedTuple):
@@ -48,15 +53,26 @@ Operand = str | Constant | Apply
 class Site(NamedTuple):
     """Where a row is applied: the values read, their shapes, its weights, the opset, whether numbers are float64.
 
-    Where it is `bare`, a value without its batch axis will do.
+    Where it is `bare`, a value without its batch axis will do. The `numbering` takes apart what the row takes flat.
     """
 
     inputs: tuple[Operand, ...]
     shapes: tuple[Shape, ...]
     weights: tuple[Stored, ...]
     opset: int
+    numbering: Numbering
     double: bool = False
     bare: bool = False
+
+    @staticmethod
+    def alone(inputs: tuple[str, ...], shapes: tuple[Shape, ...], weights: Iterable[str]) -> Site:
+        """The site of an op of which only its inputs are known."""
+        from netspec.backends.onnx.flat import Numbering  # made of nodes itself
+
+        numbering = Numbering()
+        for name, shape in zip(inputs, shapes, strict=True):
+            numbering.count(name, shape)
+        return Site(inputs, shapes, tuple(map(Stored, weights)), DEFAULT_OPSET, numbering)
 
 
 Row = Callable[[Any, Site], Operand]
@@ -67,10 +83,33 @@ Row = Callable[[Any, Site], Operand]
 
 def _attempt(row: Row, op: Op, shapes: tuple[Shape, ...], weights: tuple[str, ...]) -> Operand:
     inputs = tuple(f"x{number}" for number in range(len(shapes)))
-    return row(op, Site(inputs, shapes, tuple(map(Stored, weights)), DEFAULT_OPSET))
+    return row(op, Site.alone(inputs, shapes, weights))
 
 
 ROWS: Rows[Row] = Rows("onnx", _attempt)
+
+
+class Flat(NamedTuple):
+    """What a row takes flat: its inputs but for so many of the last; and whether it lets positions attend to others."""
+
+    but: Callable[[Any], int]
+    attends: bool
+
+
+FLAT: dict[type[Op], Flat] = {}
+"""The ops whose rows take and give all positions of a tensor of several axes in one axis (`flat.py`)."""
+
+
+def takes_flat(
+    op: type[Op], *, but: Callable[[Any], int] = lambda _: 0, attends: bool = False
+) -> Callable[[Row], Row]:
+    """Say so of the decorated row for an op."""
+
+    def register(row: Row) -> Row:
+        FLAT[op] = Flat(but, attends)
+        return row
+
+    return register
 
 
 def node(op_type: str, *operands: Operand, **attributes: Any) -> Apply:

@@ -19,6 +19,7 @@ class _Affine(Op):
     """Keeps the shape."""
 
     layout = "fixed"
+    positionwise = True
 
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""

@@ -84,6 +84,8 @@ class Traits:
     """Whether targets spread an input that lacks the batch axis over the examples of the others."""
     elementwise: ClassVar[bool] = False
     """Whether an element of the result depends on the element in its place alone, and on no weight."""
+    positionwise: ClassVar[bool] = False
+    """Whether, where the features are the last axis of all tensors, those of each position are mapped alone."""
     scheduled: ClassVar[str | None] = None
     """The field whose value may be a schedule over all ops of this kind in the net."""
     examples: ClassVar[tuple[Example, ...]] = ()
@@ -136,6 +138,14 @@ class Op(Traits, BaseModel):
     def is_random(self) -> bool:
         """Whether it draws numbers at inference, so that twice the same is not the same."""
         return self.always_on() == self != self.deterministic()
+
+    @property
+    def is_positionwise(self) -> bool:
+        """Whether at inference it does to a `t c` what it does to the vectors in it, one by one.
+
+        So it does to any tensor whose last axis are the features, of which all inputs have the same others.
+        """
+        return self.elementwise or self.positionwise
 
     def is_identity(self, *inputs: Shape) -> bool:
         """Whether a settled op gives at inference just what it is given, whatever weights it has."""

@@ -32,6 +32,7 @@ class Dense(Op):
     aliases = ("linear",)
     accepts = ("vector", "sequence", "tensor")
     ties = "inputs"
+    positionwise = True
     examples = (
         Example("dense 5", ((7,),), (5,)),
         Example("dense 5 bias=false", ((7,),), (5,)),
@@ -85,6 +86,7 @@ class Tied(Op):
     kind = "tied"
     accepts = ("vector", "sequence", "tensor")
     borrows = True
+    positionwise = True
     examples = (
         Example("{ share code = dense 5; code -> relu -> tied code }", ((7,),), (7,)),
         Example(

@@ -32,6 +32,11 @@ class _Noise(Op):
         """At rate 0."""
         return self.model_copy(update={"rate": 0.0, "always": False})
 
+    @property
+    def is_positionwise(self) -> bool:
+        """Where it does nothing; elements are dropped alone at inference too."""
+        return not self.always or self.positionwise
+
     def always_on(self) -> Self:
         """Dropping at inference too."""
         return self.model_copy(update={"always": True})
@@ -42,6 +47,7 @@ class Dropout(_Noise):
     """Zeroes each element with probability `rate` in training and scales the rest by 1 / (1 - rate)."""
 
     kind = "dropout"
+    positionwise = True
     examples = (
         Example("dropout 0.5", ((6,),), (6,)),
         Example("dropout", ((3, 4, 4),), (3, 4, 4)),
@@ -69,6 +75,7 @@ class AlphaDropout(_Noise):
     """Dropout to the least value of `selu` that keeps mean and variance (Klambauer et al., 2017)."""
 
     kind = "alpha_dropout"
+    positionwise = True
     examples = (
         Example("alpha_dropout 0.1", ((6,),), (6,)),
         Example("alpha_dropout", ((4, 5),), (4, 5)),

@@ -22,6 +22,7 @@ class _Gated(Op):
     """Splits the features into halves a and b."""
 
     layout = "any"
+    positionwise = True
 
     def infer(self, *inputs: Shape) -> Shape:
         """Half the channels."""

@@ -29,6 +29,7 @@ class _Elementwise(_Merge):
     """Takes tensors of one shape: broadcasting is never guessed."""
 
     spreads = True
+    positionwise = True
 
     def infer(self, *inputs: Shape) -> Shape:
         """The common shape."""
@@ -87,6 +88,7 @@ class _GatedMerge(_Merge):
     """Takes tensors of one shape, and gates: an axis that a gate lacks, or has with size 1, repeats it."""
 
     spreads = True
+    positionwise = True
 
     def infer(self, *inputs: Shape) -> Shape:
         """The shape of the largest branch; the others equal it or are its gates."""
@@ -244,6 +246,11 @@ class Concat(_Merge):
 
     axis: Annotated[str, Field(description="the letter of the axis that grows")] = "c"
 
+    @property
+    def is_positionwise(self) -> bool:
+        """Of the features."""
+        return self.axis == "c"
+
     def infer(self, *inputs: Shape) -> Shape:
         """The sizes along `axis` add up; all others must be equal."""
         self._check_count(inputs)
@@ -271,6 +278,7 @@ class Stack(_Elementwise):
 
     kind = "stack"
     layout = "fixed"  # the new axis stands among those of the spec's order
+    positionwise = False
     dtypes = ("float", "int")
     examples = (
         Example("stack t { @a | @b | @c }", _TRIPLE, (3, 6)),

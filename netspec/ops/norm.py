@@ -107,6 +107,11 @@ class LayerNorm(_Normalisation):
     affine: _Affine = True
     bias: Annotated[bool, Field(description="whether the learned scale has a shift")] = True
 
+    @property
+    def is_positionwise(self) -> bool:
+        """Over the channels."""
+        return self.over == "channels"
+
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight` and `bias`, each `(c)`, or of the input's whole shape."""
         (x,) = inputs
@@ -201,6 +206,7 @@ class RmsNorm(_Normalisation):
 
     kind = "rms"
     aliases = ("rms_norm",)
+    positionwise = True
     examples = (
         Example("rms", ((4, 5),), (4, 5)),
         Example("rms eps=1e-3 affine=false", ((4, 5),), (4, 5)),
@@ -265,6 +271,11 @@ class L2Normalise(_Normalisation):
 
     axis: Annotated[str, Field(description="the letter of the axis")] = "c"
     eps: Annotated[Number, Field(gt=0, description="the least that is divided by")] = 1e-12
+
+    @property
+    def is_positionwise(self) -> bool:
+        """Over the features."""
+        return self.axis == "c"
 
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""

@@ -40,6 +40,11 @@ class Slice(Op):
     ] = None
     step: Annotated[Count, Field(description="distance of the positions that are kept")] = 1
 
+    @property
+    def is_positionwise(self) -> bool:
+        """Of the features."""
+        return self.axis == "c"
+
     def settle(self, *inputs: Shape) -> Self:
         """Both bounds, counted from the front."""
         (x,) = inputs

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from netspec.backends.onnx.linear import linear, reshaped
+from netspec.backends.onnx.flat import joined
 from netspec.backends.onnx.noise import dropped
 from netspec.backends.onnx.rows import (
     ROWS,
-    Apply,
+    WITH_ATTENTION,
     Constant,
     Operand,
     Site,
@@ -17,6 +17,7 @@ from netspec.backends.onnx.rows import (
     node,
     number,
     singles,
+    takes_flat,
 )
 from netspec.dim import Dim
 from netspec.ops.attention import Attention, ScaledDotProduct
@@ -24,61 +25,40 @@ from netspec.shape import Shape
 
 
 @ROWS.row(Attention)
+@takes_flat(Attention, but=lambda op: op.mask, attends=True)
 def attention(op: Attention, site: Site) -> Operand:
     """`Gemm` for the maps; between them `Attention` from opset 23, before it what it stands for."""
     roles = op.roles(len(site.inputs))
-    shapes = [site.shapes[i] for i in roles[:3]]
     sources = [site.inputs[i] for i in roles[:3]]
     weights = dict(zip((w.name for w in op.weights(*site.shapes)), site.weights, strict=True))
-    heads, kv_heads, head_dim = op.sizes
-    counts = (heads, kv_heads, kv_heads)
     if "in_proj_weight" in weights and len({*roles[:3]}) == 1:
-        # One map for all: in ONNX Runtime a large `Gemm` and its `Transpose` take less time than three.
-        packed = (weights["in_proj_weight"], weights.get("in_proj_bias"))
-        mapped = linear(sources[0], shapes[0], sum(counts) * head_dim, *packed)
-        split = _by_heads(mapped, shapes[0], sum(counts), head_dim)
-        parts = [*_pieces(split, counts, -3)]
+        # One map for all: in ONNX Runtime a large `Gemm` takes less time than three.
+        packed = [weights[name] for name in ("in_proj_weight", "in_proj_bias") if name in weights]
+        parts = _pieces(node("Gemm", sources[0], *packed, transB=1), op.widths, -1)
     else:
-        parts = [
-            _by_heads(linear(x, shape, count * head_dim, *each), shape, count, head_dim)
-            for x, shape, each, count in zip(
-                sources, shapes, _maps(op, weights), counts, strict=True
-            )
-        ]
-    if op.rotary:
-        parts[:2] = [
-            _turned(op, part, shape) for part, shape in zip(parts[:2], shapes[:2], strict=True)
-        ]
-    joined = _joined(_attend(op, site, parts, (heads, kv_heads)), shapes[0], heads * head_dim)
-    inner = shapes[0].with_sizes(*shapes[0].sizes[:-1], heads * head_dim)
-    out, bias = weights["out_proj.weight"], weights.get("out_proj.bias")
-    return linear(joined, inner, shapes[0].axis("c"), out, bias)
+        maps = zip(sources, _maps(op, weights), strict=True)
+        parts = [node("Gemm", x, *each, transB=1) for x, each in maps]
+    output = [weights[name] for name in ("out_proj.weight", "out_proj.bias") if name in weights]
+    return node("Gemm", _attend(op, site, parts, op.sizes), *output, transB=1)
 
 
 @ROWS.row(ScaledDotProduct)
+@takes_flat(ScaledDotProduct, but=lambda op: op.mask, attends=True)
 def sdpa(op: ScaledDotProduct, site: Site) -> Operand:
     """As within `attention`."""
-    roles = op.roles(len(site.inputs))
-    heads, kv_heads, head_dim = op.split(*site.shapes)
-    parts = [
-        _by_heads(site.inputs[i], site.shapes[i], count, head_dim)
-        for i, count in zip(roles[:3], (heads, kv_heads, kv_heads), strict=True)
-    ]
-    shape = site.shapes[roles.query]
-    return _joined(_attend(op, site, parts, (heads, kv_heads)), shape, shape.axis("c"))
+    parts = [site.inputs[i] for i in op.roles(len(site.inputs))[:3]]
+    return _attend(op, site, parts, op.split(*site.shapes))
 
 
-def _maps(op: Attention, weights: Mapping[str, Operand]) -> list[tuple[Operand, Operand | None]]:
-    """The weight and the bias of query, key and value, cut out of the packed ones."""
+def _maps(op: Attention, weights: Mapping[str, Operand]) -> list[tuple[Operand, ...]]:
+    """The weight and the bias, if any, of query, key and value, cut out of the packed ones."""
     packed, biases = weights.get("in_proj_weight"), weights.get("in_proj_bias")
     if packed is None:
         own: list[Operand] = [weights[f"{letter}_proj_weight"] for letter in "qkv"]
     else:
-        own = list(_pieces(packed, op.widths, 0))
-    added: list[Operand | None] = [None] * 3
-    if biases is not None:
-        added = [*_pieces(biases, op.widths, 0)]
-    return list(zip(own, added, strict=True))
+        own = _pieces(packed, op.widths, 0)
+    added = [] if biases is None else [_pieces(biases, op.widths, 0)]
+    return list(zip(own, *added, strict=True))
 
 
 def _pieces(value: Operand, sizes: Sequence[int], axis: int) -> list[Operand]:
@@ -87,36 +67,78 @@ def _pieces(value: Operand, sizes: Sequence[int], axis: int) -> list[Operand]:
     return [split._replace(result=i) for i in range(len(sizes))]
 
 
-def _is_open(shape: Shape) -> bool:
-    """Whether the number of steps is known only at run time."""
-    return isinstance(shape.axis("t"), Dim)
+def _attend(
+    op: Attention | ScaledDotProduct,
+    site: Site,
+    parts: Sequence[Operand],
+    sizes: tuple[int, int, int],
+) -> Operand:
+    """Softmax of the scores times the values: of flat queries, keys and values a flat result.
+
+    `sizes` are the heads of the queries, those of keys and values, and the features of each.
+    """
+    heads, kv_heads, head_dim = sizes
+    counts = (heads, kv_heads, kv_heads)
+    roles = op.roles(len(site.inputs))
+    shapes = [site.shapes[i] for i in roles[:3]]
+    split: list[Operand] = [
+        site.numbering.apart(part, shape, count, head_dim)
+        for part, shape, count in zip(parts, shapes, counts, strict=True)
+    ]
+    rate = 0.0
+    if isinstance(op, Attention):
+        rate = op.dropout if op.samples else rate
+        if op.rotary:
+            turned = zip(split[:2], shapes[:2], strict=True)
+            split[:2] = [_turned(op, site, part, shape) for part, shape in turned]
+    mask = [] if roles.mask is None else [_mask(op, site, roles.mask)]
+    if site.opset >= WITH_ATTENTION and shapes[0].axes == "tc" and rate == 0:
+        whole = [
+            site.numbering.apart(part, shape, count * head_dim)
+            for part, shape, count in zip(split, shapes, counts, strict=True)
+        ]
+        how = {"q_num_heads": heads, "kv_num_heads": kv_heads, "scale": op.factor}
+        value = node("Attention", *whole, *mask, **how, is_causal=int(op.causal))
+        return joined(value, heads * head_dim)
+    if heads > kv_heads:
+        shared = integers(*(i // (heads // kv_heads) for i in range(heads)))
+        split[1:] = [node("Gather", each, shared, axis=-2) for each in split[1:]]
+    order = _heads_in_front(site, shapes[0])
+    last = len(order) - 1
+    q, v = (node("Transpose", each, perm=order) for each in (split[0], split[2]))
+    k = node("Transpose", split[1], perm=(*order[:-2], order[-1], order[-2]))
+    scores = node("Mul", node("MatMul", q, k), number(op.factor))
+    if mask:
+        scores = node("Add", scores, *mask)
+    if op.causal:
+        scores = node("Add", scores, _hidden(scores, site))
+    shares = dropped(site, node("Softmax", scores, axis=last), rate)
+    back = tuple(order.index(axis) for axis in range(len(order)))
+    value = node("Transpose", node("MatMul", shares, v), perm=back)
+    return joined(value, heads * head_dim)
 
 
-def _swapped(shape: Shape) -> tuple[int, ...]:
-    """The order of axes that swaps steps and heads in `(n, ..., t, heads, d)`, and back."""
+def _heads_in_front(site: Site, shape: Shape) -> tuple[int, ...]:
+    """What makes `(n, ..., h, t, d)` of flat heads taken apart."""
+    if site.numbering.steps_first(shape):
+        return (1, 2, 0, 3)
     rank = len(shape.sizes) + 2
     return (*range(rank - 3), rank - 2, rank - 3, rank - 1)
 
 
-def _by_heads(value: Operand, shape: Shape, heads: int, head_dim: int) -> Operand:
-    """`(n, ..., heads, t, d)` of features that belong to heads."""
-    lead = (0, 0) if _is_open(shape) else (-1, *shape.sizes[:-1])
-    split = reshaped(value, *lead, heads, head_dim)
-    return node("Transpose", split, perm=_swapped(shape))
+def _mask(op: Attention | ScaledDotProduct, site: Site, place: int) -> Operand:
+    """The mask with the axes of the scores."""
+    gap = op.mask_gap(*site.shapes)
+    mask = site.inputs[place]
+    return node("Unsqueeze", mask, integers(*range(1, 1 + gap))) if gap else mask
 
 
-def _joined(value: Operand, shape: Shape, width: int) -> Operand:
-    """The inverse of `_by_heads`, for a query of that shape."""
-    lead = (0, 0) if _is_open(shape) else (-1, *shape.sizes[:-1])
-    merged = node("Transpose", value, perm=_swapped(shape))
-    return reshaped(merged, *lead, width)
-
-
-def _turned(op: Attention, x: Operand, shape: Shape) -> Operand:
-    """Each pair of features (i, i + d / 2) turned by its position."""
+def _turned(op: Attention, site: Site, x: Operand, shape: Shape) -> Operand:
+    """Each pair of features (i, i + d / 2) of flat heads taken apart turned by its position."""
     angles = op.turns(shape.axis("t"))
     half = op.sizes[2] // 2
-    sizes = (shape.axis("t"), half)
+    behind = (1, 1) if site.numbering.steps_first(shape) else (1,)
+    sizes = (shape.axis("t"), *behind, half)
     cos, sin = (
         singles([f(angle) for row in angles for angle in row], sizes) for f in (math.cos, math.sin)
     )
@@ -124,43 +146,6 @@ def _turned(op: Attention, x: Operand, shape: Shape) -> Operand:
     first = node("Sub", node("Mul", low, cos), node("Mul", high, sin))
     second = node("Add", node("Mul", high, cos), node("Mul", low, sin))
     return node("Concat", first, second, axis=-1)
-
-
-def _attend(
-    op: Attention | ScaledDotProduct, site: Site, parts: Sequence[Operand], heads: tuple[int, int]
-) -> Operand:
-    """Softmax of the scores times the values, for heads `(n, ..., h, t, d)`."""
-    q, k, v = parts
-    roles = op.roles(len(site.inputs))
-    rank = len(site.shapes[0].sizes) + 2
-    mask: Operand | None = None
-    if roles.mask is not None:
-        mask, gap = site.inputs[roles.mask], op.mask_gap(*site.shapes)
-        mask = node("Unsqueeze", mask, integers(*range(1, 1 + gap))) if gap else mask
-    rate = op.dropout if isinstance(op, Attention) and op.samples else 0.0
-    if site.opset >= 23 and rank == 4 and rate == 0:
-        attributes = {"scale": op.factor, "is_causal": int(op.causal)}
-        return node("Attention", q, k, v, *([] if mask is None else [mask]), **attributes)
-    groups = heads[0] // heads[1]
-    if groups > 1:
-        shared = integers(*(i // groups for i in range(heads[0])))
-        k, v = (node("Gather", each, shared, axis=rank - 3) for each in (k, v))
-    keys = _transposed(k, (*range(rank - 2), rank - 1, rank - 2))
-    scores = node("Mul", node("MatMul", q, keys), number(op.factor))
-    if mask is not None:
-        scores = node("Add", scores, mask)
-    if op.causal:
-        scores = node("Add", scores, _hidden(scores, site))
-    return node("MatMul", dropped(site, node("Softmax", scores, axis=rank - 1), rate), v)
-
-
-def _transposed(value: Operand, perm: tuple[int, ...]) -> Operand:
-    """A tensor with its axes in another order; of two such steps in a row one is made."""
-    if isinstance(value, Apply) and value.op_type == "Transpose":
-        before = value.attributes["perm"]
-        assert isinstance(before, tuple)
-        return node("Transpose", value.operands[0], perm=tuple(before[axis] for axis in perm))
-    return node("Transpose", value, perm=perm)
 
 
 def _hidden(scores: Operand, site: Site) -> Operand:

@@ -99,6 +99,7 @@ class Prelu(Elementwise):
 
     kind = "prelu"
     elementwise = False
+    positionwise = True
     examples = (
         Example("prelu", ((3, 4, 5),), (3, 4, 5)),
         Example("prelu shared=true", ((3, 4, 5),), (3, 4, 5)),

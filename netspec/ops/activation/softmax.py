@@ -16,6 +16,11 @@ class _AlongAxis(Op):
 
     axis: Annotated[str, Field(description="the letter of the axis")] = "c"
 
+    @property
+    def is_positionwise(self) -> bool:
+        """Over the features."""
+        return self.axis == "c"
+
     def infer(self, *inputs: Shape) -> Shape:
         """Unchanged."""
         place_of(inputs[0], self.axis)
