@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from netspec.backends.onnx.flat import Numbering
-from netspec.backends.onnx.rows import FLAT, ROWS, WITH_ATTENTION, Constant, Flat, Operand, Stored
+from netspec.backends.onnx.rows import (
+    FLAT,
+    ROWS,
+    WITH_ATTENTION,
+    Apply,
+    Constant,
+    Flat,
+    Operand,
+    Stored,
+)
 from netspec.ir import Graph, Node
 from netspec.passes.layout_cut import Cut
 from netspec.shape import Shape
@@ -56,7 +65,7 @@ class Layout:
             self._converted[value] = convert(value, shape)
         return self._converted[value]
 
-    def result(self, name: str, value: str) -> Operand:
+    def result(self, name: str, value: str) -> str | Apply:
         """A node's value as a result of the network."""
         shape = self._graph.by_name[name].shape
         return self.numbering.whole(value, shape) if self.is_flat(name) else value
@@ -103,7 +112,7 @@ class Layout:
         return len(node.inputs) - (0 if taken is None else taken.but(node.op))
 
     def _taken(self, node: Node) -> Flat | None:
-        assert ROWS[node.op]  # whose module says it
+        ROWS[node.op]  # makes its module say it
         return FLAT.get(type(node.op))
 
     def _attends(self) -> bool:

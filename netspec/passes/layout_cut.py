@@ -57,8 +57,8 @@ class Cut:
             if free[value]:
                 flow = flows.setdefault(find(free[value][0]), _Flow(self._sides))
                 flow.value(value, native, wanted)
-        for native, wanted in self._kin:
-            flows[find(wanted)].prefer(native, wanted)
+        for native, layout in self._kin:
+            flows[find(layout)].prefer(native, layout)
         return flows.values()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from netspec.backends.onnx.flat import joined
 from netspec.backends.onnx.noise import dropped
@@ -28,26 +29,76 @@ from netspec.shape import Shape
 @takes_flat(Attention, but=lambda op: op.mask, attends=True)
 def attention(op: Attention, site: Site) -> Operand:
     """`Gemm` for the maps; between them `Attention` from opset 23, before it what it stands for."""
-    roles = op.roles(len(site.inputs))
+    roles, heads = op.roles(len(site.inputs)), _Heads(*op.sizes)
     sources = [site.inputs[i] for i in roles[:3]]
     weights = dict(zip((w.name for w in op.weights(*site.shapes)), site.weights, strict=True))
     if "in_proj_weight" in weights and len({*roles[:3]}) == 1:
         # One map for all: in ONNX Runtime a large `Gemm` takes less time than three.
         packed = [weights[name] for name in ("in_proj_weight", "in_proj_bias") if name in weights]
-        parts = _pieces(node("Gemm", sources[0], *packed, transB=1), op.widths, -1)
+        mapped = node("Gemm", sources[0], *packed, transB=1)
+        kept, counts = _is_kept(op, site), heads.counts
+        together = heads.features(sum(counts), kept)
+        mapped = site.numbering.apart(mapped, site.shapes[0], *together)
+        parts: list[Operand] = _pieces(mapped, op.widths if kept else counts, -len(together))
     else:
         maps = zip(sources, _maps(op, weights), strict=True)
-        parts = [node("Gemm", x, *each, transB=1) for x, each in maps]
+        parts = _taken_apart(
+            op, site, [node("Gemm", x, *each, transB=1) for x, each in maps], heads
+        )
     output = [weights[name] for name in ("out_proj.weight", "out_proj.bias") if name in weights]
-    return node("Gemm", _attend(op, site, parts, op.sizes), *output, transB=1)
+    return node("Gemm", _attend(op, site, parts, heads), *output, transB=1)
 
 
 @ROWS.row(ScaledDotProduct)
 @takes_flat(ScaledDotProduct, but=lambda op: op.mask, attends=True)
 def sdpa(op: ScaledDotProduct, site: Site) -> Operand:
     """As within `attention`."""
-    parts = [site.inputs[i] for i in op.roles(len(site.inputs))[:3]]
-    return _attend(op, site, parts, op.split(*site.shapes))
+    heads = _Heads(*op.split(*site.shapes))
+    flat = [site.inputs[i] for i in op.roles(len(site.inputs))[:3]]
+    return _attend(op, site, _taken_apart(op, site, flat, heads), heads)
+
+
+class _Heads(NamedTuple):
+    """The heads of the queries, those of keys and values, and the features of each."""
+
+    queries: int
+    keys: int
+    width: int
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Those of queries, keys and values."""
+        return self.queries, self.keys, self.keys
+
+    def features(self, count: int, kept: bool) -> tuple[int, ...]:
+        """The axes of the features of so many heads: one, or one more for the heads."""
+        return (count * self.width,) if kept else (count, self.width)
+
+
+def _rate(op: Attention | ScaledDotProduct) -> float:
+    """The share of the weights that inference drops."""
+    return op.dropout if isinstance(op, Attention) and op.samples else 0.0
+
+
+def _is_one_op(op: Attention | ScaledDotProduct, site: Site) -> bool:
+    """Whether ONNX's `Attention` does it, which takes no windows."""
+    return site.opset >= WITH_ATTENTION and site.shapes[0].axes == "tc" and _rate(op) == 0
+
+
+def _is_kept(op: Attention | ScaledDotProduct, site: Site) -> bool:
+    """Whether the features of all heads stay in one axis."""
+    return _is_one_op(op, site) and not (isinstance(op, Attention) and op.rotary)
+
+
+def _taken_apart(
+    op: Attention | ScaledDotProduct, site: Site, flat: Sequence[Operand], heads: _Heads
+) -> list[Operand]:
+    """Queries, keys and values with all their axes."""
+    kept, places = _is_kept(op, site), op.roles(len(site.inputs))[:3]
+    return [
+        site.numbering.apart(part, site.shapes[i], *heads.features(count, kept))
+        for part, i, count in zip(flat, places, heads.counts, strict=True)
+    ]
 
 
 def _maps(op: Attention, weights: Mapping[str, Operand]) -> list[tuple[Operand, ...]]:
@@ -68,54 +119,52 @@ def _pieces(value: Operand, sizes: Sequence[int], axis: int) -> list[Operand]:
 
 
 def _attend(
+    op: Attention | ScaledDotProduct, site: Site, parts: Sequence[Operand], heads: _Heads
+) -> Operand:
+    """Softmax of the scores times the values: of queries, keys and values taken apart a flat result."""
+    roles = op.roles(len(site.inputs))
+    if isinstance(op, Attention) and op.rotary:
+        q, k, v = parts
+        shapes = [site.shapes[i] for i in (roles.query, roles.key)]
+        parts = [_turned(op, site, q, shapes[0]), _turned(op, site, k, shapes[1]), v]
+    mask = [] if roles.mask is None else [_mask(op, site, roles.mask)]
+    if _is_one_op(op, site):
+        if not _is_kept(op, site):
+            parts = [
+                site.numbering.apart(part, site.shapes[i], count * heads.width)
+                for part, i, count in zip(parts, roles[:3], heads.counts, strict=True)
+            ]
+        counts = {"q_num_heads": heads.queries, "kv_num_heads": heads.keys}
+        how = {"scale": op.factor, "is_causal": int(op.causal)}
+        value: Operand = node("Attention", *parts, *mask, **counts, **how)
+    else:
+        value = _written_out(op, site, parts, mask, heads)
+    return joined(value, heads.queries * heads.width)
+
+
+def _written_out(
     op: Attention | ScaledDotProduct,
     site: Site,
     parts: Sequence[Operand],
-    sizes: tuple[int, int, int],
+    mask: Sequence[Operand],
+    heads: _Heads,
 ) -> Operand:
-    """Softmax of the scores times the values: of flat queries, keys and values a flat result.
-
-    `sizes` are the heads of the queries, those of keys and values, and the features of each.
-    """
-    heads, kv_heads, head_dim = sizes
-    counts = (heads, kv_heads, kv_heads)
-    roles = op.roles(len(site.inputs))
-    shapes = [site.shapes[i] for i in roles[:3]]
-    split: list[Operand] = [
-        site.numbering.apart(part, shape, count, head_dim)
-        for part, shape, count in zip(parts, shapes, counts, strict=True)
-    ]
-    rate = 0.0
-    if isinstance(op, Attention):
-        rate = op.dropout if op.samples else rate
-        if op.rotary:
-            turned = zip(split[:2], shapes[:2], strict=True)
-            split[:2] = [_turned(op, site, part, shape) for part, shape in turned]
-    mask = [] if roles.mask is None else [_mask(op, site, roles.mask)]
-    if site.opset >= WITH_ATTENTION and shapes[0].axes == "tc" and rate == 0:
-        whole = [
-            site.numbering.apart(part, shape, count * head_dim)
-            for part, shape, count in zip(split, shapes, counts, strict=True)
-        ]
-        how = {"q_num_heads": heads, "kv_num_heads": kv_heads, "scale": op.factor}
-        value = node("Attention", *whole, *mask, **how, is_causal=int(op.causal))
-        return joined(value, heads * head_dim)
-    if heads > kv_heads:
-        shared = integers(*(i // (heads // kv_heads) for i in range(heads)))
-        split[1:] = [node("Gather", each, shared, axis=-2) for each in split[1:]]
-    order = _heads_in_front(site, shapes[0])
-    last = len(order) - 1
-    q, v = (node("Transpose", each, perm=order) for each in (split[0], split[2]))
-    k = node("Transpose", split[1], perm=(*order[:-2], order[-1], order[-2]))
+    """What `Attention` stands for, with an axis for the heads."""
+    q, k, v = parts
+    if heads.queries > heads.keys:
+        shared = integers(*(i // (heads.queries // heads.keys) for i in range(heads.queries)))
+        k, v = (node("Gather", each, shared, axis=-2) for each in (k, v))
+    order = _heads_in_front(site, site.shapes[0])
+    q, v = (node("Transpose", each, perm=order) for each in (q, v))
+    k = node("Transpose", k, perm=(*order[:-2], order[-1], order[-2]))
     scores = node("Mul", node("MatMul", q, k), number(op.factor))
     if mask:
         scores = node("Add", scores, *mask)
     if op.causal:
         scores = node("Add", scores, _hidden(scores, site))
-    shares = dropped(site, node("Softmax", scores, axis=last), rate)
+    shares = dropped(site, node("Softmax", scores, axis=len(order) - 1), _rate(op))
     back = tuple(order.index(axis) for axis in range(len(order)))
-    value = node("Transpose", node("MatMul", shares, v), perm=back)
-    return joined(value, heads * head_dim)
+    return node("Transpose", node("MatMul", shares, v), perm=back)
 
 
 def _heads_in_front(site: Site, shape: Shape) -> tuple[int, ...]:
