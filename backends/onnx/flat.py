@@ -11,7 +11,8 @@ class Numbering:
     """How positions are numbered in one axis, for all tensors of a model that are flat.
 
     The positions of an example stand together; those of a `t c` do not where `steps_first`: then the same step of
-    all examples stands together, and the axes are `(t, n, c)`.
+    all examples stands together, and the axes are `(t, n, c)`. Not so where the number of steps is known only at run
+    time: for none, the product that ONNX Runtime makes of such heads divides by zero and ends the process.
     """
 
     def __init__(self, *, steps_first: bool = False) -> None:
@@ -21,7 +22,7 @@ class Numbering:
 
     def steps_first(self, shape: Shape) -> bool:
         """Whether the axes of that tensor are `(t, n, c)` when it is taken apart."""
-        return self._steps_first and shape.axes == "tc"
+        return self._steps_first and shape.axes == "tc" and not isinstance(shape.sizes[0], Dim)
 
     def count(self, value: Operand, shape: Shape) -> None:
         """Take note of a value with all its axes: examples and sizes known only at run time are read off it."""

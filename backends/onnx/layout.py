@@ -116,9 +116,9 @@ class Layout:
         return FLAT.get(type(node.op))
 
     def _attends(self) -> bool:
-        """Whether steps of a sequence attend to others."""
+        """Whether steps of a sequence of known length attend to others."""
         return any(
-            taken.attends and node.shape.axes == "tc"
+            taken.attends and node.shape.axes == "tc" and not node.shape.unknowns
             for node in self._graph.nodes
             if (taken := self._taken(node)) is not None
         )

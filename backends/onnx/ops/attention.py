@@ -150,20 +150,22 @@ def _written_out(
     heads: _Heads,
 ) -> Operand:
     """What `Attention` stands for, with an axis for the heads."""
-    q, k, v = parts
+    (q, k, v), roles = parts, op.roles(len(site.inputs))
     if heads.queries > heads.keys:
         shared = integers(*(i // (heads.queries // heads.keys) for i in range(heads.queries)))
         k, v = (node("Gather", each, shared, axis=-2) for each in (k, v))
-    order = _heads_in_front(site, site.shapes[0])
-    q, v = (node("Transpose", each, perm=order) for each in (q, v))
-    k = node("Transpose", k, perm=(*order[:-2], order[-1], order[-2]))
+    shapes = [site.shapes[i] for i in (roles.query, roles.key)]
+    of_query, of_key = (_heads_in_front(site, shape) for shape in shapes)
+    *front, steps, features = of_key
+    q, v = node("Transpose", q, perm=of_query), node("Transpose", v, perm=of_key)
+    k = node("Transpose", k, perm=(*front, features, steps))
     scores = node("Mul", node("MatMul", q, k), number(op.factor))
     if mask:
         scores = node("Add", scores, *mask)
     if op.causal:
         scores = node("Add", scores, _hidden(scores, site))
-    shares = dropped(site, node("Softmax", scores, axis=len(order) - 1), _rate(op))
-    back = tuple(order.index(axis) for axis in range(len(order)))
+    shares = dropped(site, node("Softmax", scores, axis=len(of_query) - 1), _rate(op))
+    back = tuple(of_query.index(axis) for axis in range(len(of_query)))
     return node("Transpose", node("MatMul", shares, v), perm=back)
 
 
