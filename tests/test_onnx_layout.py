@@ -113,7 +113,9 @@ def test_a_mixed_network_agrees_with_the_reference(text, opset):
 
 
 def test_what_reads_two_lengths_takes_each_apart_by_its_own():
-    text = MIXED.replace("long=6", "long=?T").replace("rotary=true", "").replace("-> sinusoidal", "")
+    text = (
+        MIXED.replace("long=6", "long=?T").replace("rotary=true", "").replace("-> sinusoidal", "")
+    )
     for opset in (20, 23):
         check(graph_of(text), opset, {"T": 5}, 2)
 
