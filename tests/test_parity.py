@@ -12,8 +12,9 @@ from graphs import chain, graph_of, joined
 
 from netspec.backend import TARGETS
 from netspec.compiler import load
-from netspec.diagnostics import SpecError
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.parity import harness, verify
+from netspec.parity.harness import PRECISIONS
 from netspec.passes.affine import propagate
 from netspec.weights import random_weights
 
@@ -284,6 +285,33 @@ def test_folded_batch_norms_are_held_to_the_graph_as_it_is():
     assert "after fold-bn" in report.table()
 
 
+def test_what_passes_change_stands_beside_what_was(verify_fake):
+    wrong = predicting("outputs['output'] = outputs['output'] * (1 + 1e-6)")
+    report = verify_fake(wrong, passes=["fold-bn"])
+    (row,) = report.rows
+    assert not row.passed
+    assert max(check.relative for check in row.without) == pytest.approx(1e-6)
+    assert 0 < max(check.relative for check in row.moved) < 1e-12
+    header, line = report.table().splitlines()[4:6]
+    assert header.split()[3:] == ["without", "with", "difference", "limit", "verdict"]
+    assert line.split()[3:5] == ["1.0e-06", "1.0e-06"]
+    assert line.index("FAILED") == header.index("verdict")
+    (content,) = json.loads(report.to_json())["rows"]
+    assert content["without_passes"] == pytest.approx(1e-6)
+    assert 0 < content["difference"] < 1e-12
+
+
+def test_what_only_the_rewritten_network_can_do_stands_alone(verify_fake, monkeypatch):
+    def refused(graph, _):
+        if any(node.op.kind == "bn" for node in graph.nodes):
+            raise SpecError(Diagnostic("unsupported-op", "no batch norms here"))
+
+    monkeypatch.setattr(harness, "_check_target", refused)
+    report = verify_fake(RIGHT, passes=["fold-bn"])
+    assert report.passed
+    assert report.table().splitlines()[5].split()[3:6:2] == ["-", "-"]
+
+
 def test_a_network_without_weights_is_verified_too():
     report = verify(chain("input 3 4 4", "relu", "pool 2"), targets=["reference"])
     assert report.passed
@@ -381,6 +409,6 @@ def test_the_reference_networks_are_the_same_in_every_target(passes):
     """Side by side: most of a verification is the start of its processes."""
     folder = Path(__file__).parent.parent / "examples"
     graph = joined([load(folder / f"{name}.net") for name in ("n1", "n2", "n3", "n4")])
-    report = verify(graph, passes=passes)
+    report = verify(graph, passes=passes, precisions=["float64"] if passes else PRECISIONS)
     assert report.passed, report.table()
     assert {row.target for row in report.rows} == set(TARGETS)

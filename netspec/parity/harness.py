@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
+from math import inf
 
 from netspec.backend import TARGETS, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
@@ -51,7 +52,7 @@ def verify(
     them, and inputs from a normal distribution. `targets` are all that are installed and can
     realise the graph. Inference is compared at each of `batches`, one training step at 7. With
     `passes` the targets get the graph as these rewrite it, are held to the graph as it was, and do
-    not train.
+    not train; beside that stands what they make of the graph as it was.
 
     Raises `SpecError` for weights that do not fit, and for a target that is named and is unknown,
     not installed or cannot realise the graph.
@@ -69,7 +70,10 @@ def verify(
     jobs = [Job(target, precision) for target in chosen for precision in precisions]
     trusted = [_ORACLE, *_yardsticks(graph, precisions)]
     answers = run_jobs(task, jobs if passes else [*trusted, *jobs])
-    yardsticks = run_jobs(original, trusted) if passes else answers
+    yardsticks = answers
+    if passes:
+        able = [job for job in jobs if _can_run(graph, job.target)]
+        yardsticks = run_jobs(original, [*trusted, *able])
     truth = _answer(yardsticks, _ORACLE)
     limits = _limits(graph, yardsticks, truth)
     rows: list[Row] = []
@@ -79,7 +83,10 @@ def verify(
         if isinstance(answer, Crash):
             crashes.append(answer)
             continue
-        rows += _rows(job, answer, truth, limits)
+        found = _rows(job, answer, truth, limits)
+        if passes and isinstance(plain := yardsticks.get(job), Answer):
+            found = _beside(found, _rows(job, plain, truth, limits), answer, plain)
+        rows += found
         if truth.step is not None and answer.step is None:
             skipped.append(Skipped(job.target, "its training step", "the target does not train"))
     return Report(
@@ -106,6 +113,15 @@ def _rows(job: Job, answer: Answer, truth: Answer, limits: Limits) -> Iterator[R
     if answer.step is not None and truth.step is not None:
         trained = check_step(answer.step, truth.step, lambda quantity: limits.step(job, quantity))
         yield Row(*job, "train", tuple(trained))
+
+
+def _beside(
+    rows: Iterable[Row], plain_rows: Iterable[Row], answer: Answer, plain: Answer
+) -> Iterator[Row]:
+    """The rows of the rewritten network with those of the network as it was, and what both differ by."""
+    for row, without in zip(rows, plain_rows, strict=True):
+        moved = check_predictions(answer.predictions, plain.predictions, lambda _: inf)
+        yield row._replace(without=without.checks, moved=tuple(moved))
 
 
 def _clearest_failures(rows: Iterable[Row]) -> list[Row]:
@@ -223,15 +239,20 @@ def _check_target(graph: Graph, target: str) -> None:
     load_backend(target).ROWS.check(graph)
 
 
+def _can_run(graph: Graph, target: str) -> bool:
+    """Whether a target is installed and can realise the graph."""
+    try:
+        _check_target(graph, target)
+    except SpecError:
+        return False
+    return True
+
+
 def _yardsticks(graph: Graph, precisions: Sequence[str]) -> list[Job]:
     """The float32 runs that bound those of the targets."""
     if "float32" not in precisions:
         return []
-    try:
-        _check_target(graph, "torch")
-    except SpecError:
-        return [_ROUNDED]
-    return [_ROUNDED, _TORCH]
+    return [_ROUNDED, _TORCH] if _can_run(graph, "torch") else [_ROUNDED]
 
 
 def _answer(answers: Mapping[Job, Answer | Crash], job: Job) -> Answer:

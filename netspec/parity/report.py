@@ -12,15 +12,22 @@ from netspec.parity.diverge import Divergence
 from netspec.parity.runner import Crash
 
 _HEADER = ("target", "precision", "mode", "max abs", "relative", "limit", "verdict")
+_BOTH = ("target", "precision", "mode", "without", "with", "difference", "limit", "verdict")
 
 
 class Row(NamedTuple):
-    """All tensors of a target in one precision and mode (`eval` or `train`)."""
+    """All tensors of a target in one precision and mode (`eval` or `train`).
+
+    Of a network that passes rewrote, `without` are the same checks of the network as it was, which are not judged, and
+    `moved` is the one against the other. Both are empty where the target cannot run the network as it was.
+    """
 
     target: str
     precision: str
     mode: str
     checks: tuple[Check, ...]
+    without: tuple[Check, ...] = ()
+    moved: tuple[Check, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -106,7 +113,12 @@ class Report(NamedTuple):
             if sizes:
                 yield f"{run}: {', '.join(f'{name} = {size}' for name, size in sizes.items())}"
         yield ""
-        yield from _align([_HEADER, *map(_cells, self.rows)])
+        if self.passes:
+            yield "relative errors without the passes and with them, and what the results differ by"
+            yield ""
+            yield from _align([_BOTH, *map(_both_cells, self.rows)])
+        else:
+            yield from _align([_HEADER, *map(_cells, self.rows)])
         yield ""
         for row in self.rows:
             if not row.passed:
@@ -136,16 +148,29 @@ class Report(NamedTuple):
 
 def _cells(row: Row) -> tuple[str, ...]:
     numbers = (row.largest, row.worst.relative, row.worst.limit)
-    verdict = "ok" if row.passed else "FAILED"
-    return row.target, row.precision, row.mode, *(f"{number:.1e}" for number in numbers), verdict
+    return *row[:3], *(f"{number:.1e}" for number in numbers), _verdict(row)
+
+
+def _both_cells(row: Row) -> tuple[str, ...]:
+    numbers = (_largest(row.without), row.worst.relative, _largest(row.moved), row.worst.limit)
+    return *row[:3], *("-" if n is None else f"{n:.1e}" for n in numbers), _verdict(row)
+
+
+def _verdict(row: Row) -> str:
+    return "ok" if row.passed else "FAILED"
+
+
+def _largest(checks: Sequence[Check]) -> float | None:
+    """The largest relative difference, if there was something to compare."""
+    return max((check.relative for check in checks), default=None)
 
 
 def _align(table: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Words to the left, numbers (columns 3 to 5) to the right."""
+    """Words to the left, numbers (from column 3 to the last but one) to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for cells in table:
         padded = (
-            cell.rjust(width) if 3 <= index <= 5 else cell.ljust(width)
+            cell.rjust(width) if 3 <= index < len(cells) - 1 else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
         yield "  ".join(padded).rstrip()
@@ -167,6 +192,8 @@ def _row(row: Row) -> dict[str, Any]:
         "max_abs": _number(row.largest),
         "relative": _number(row.worst.relative),
         "limit": row.worst.limit,
+        "without_passes": _number(_largest(row.without)),
+        "difference": _number(_largest(row.moved)),
         "checks": [_check(check) for check in row.checks],
     }
 
@@ -185,5 +212,5 @@ def _divergence(found: Divergence) -> dict[str, Any]:
     }
 
 
-def _number(value: float) -> float | None:
-    return value if isfinite(value) else None
+def _number(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
