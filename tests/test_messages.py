@@ -50,6 +50,7 @@ from netspec.diagnostics import SpecError
             "input 8\n@v = dense 1\nadd { @ | @v }",
             "`-> expand c=8` at the end of branch 2 repeats it",
         ),
+        ("block net { relu }\ninput 8\nnet", None),
         ("input 8\n// what follows\nrelu", "a comment begins with `#`"),
     ],
 )

@@ -176,7 +176,7 @@ def test_sizes_that_a_layer_cannot_take_are_refused():
     with pytest.raises(SpecError) as caught:
         bind(graph_of("input 3 ?H ?W -> conv 4 5"), {"H": 9, "W": 4})
     assert str(caught.value) == (
-        "impossible-size: `test` cannot take H = 9, W = 4, because of `conv1`: "
+        "test.net:1:18: impossible-size: `test` cannot take H = 9, W = 4, because of `conv1`: "
         "`conv` looks through a 5 x 5 window at a 9 x 4 input"
     )
 

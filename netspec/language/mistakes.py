@@ -94,7 +94,7 @@ def unexpected(
             span,
             help="branches are what `add { a | b }`, `concat { a | b }` and their like take",
         )
-    if token.type in _DECLARATIONS:
+    if token.type in _DECLARATIONS and set(expected) != {"NAME"}:
         return Diagnostic(
             "unexpected-token",
             f"`{token.text}` stands inside of braces or of a line",

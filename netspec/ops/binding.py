@@ -27,19 +27,7 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
 
     Raises `Rejected`, with `param` naming the parameter, or the keyword as it was written.
     """
-    fields = list(op.model_fields)
-    given: dict[str, object] = {}
-    named: list[tuple[str, object]] = []
-    if op.variadic is not None and positional:
-        given[op.variadic] = tuple(positional)
-    elif len(positional) > len(fields):
-        raise Rejected(
-            "too-many-arguments",
-            f"`{op.kind}` takes {_count(len(fields), 'argument')}, got {len(positional)}",
-            help=None if fields else f"write `{op.kind}` alone",
-        )
-    else:
-        given.update(zip(fields, positional, strict=False))
+    given = _placed(op, positional)
     letters = [name for name in keywords if len(name) == 1] if op.named_axes else []
     if letters and op.variadic is not None:
         if op.variadic in given:
@@ -51,29 +39,7 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
             )
         given[op.variadic] = tuple(keywords[name] for name in letters)
         given["axes"] = "".join(letters)
-    for name, value in keywords.items():
-        if name in letters:
-            continue
-        if name not in fields and op.naming is not None:
-            named.append((name, _whole(name, value)))
-            continue
-        if name not in fields:
-            known = (
-                f"it takes {', '.join(f'`{field}`' for field in fields)}"
-                if fields
-                else "it takes none"
-            )
-            raise Rejected(
-                "unknown-argument",
-                f"`{op.kind}` has no argument `{name}`",
-                param=name,
-                help=_ELSEWHERE.get(name) or did_you_mean(name, fields) or known,
-            )
-        if name in given:
-            raise Rejected("repeated-argument", f"`{name}` is given twice", param=name)
-        given[name] = value
-    if op.naming is not None and named:
-        given[op.naming] = tuple(named)
+    _add_named(op, {n: value for n, value in keywords.items() if n not in letters}, given)
     for name, field in op.model_fields.items():
         if field.is_required() and name not in given:
             raise Rejected(
@@ -94,6 +60,44 @@ def bind(op: type[OpType], positional: Sequence[object], keywords: Mapping[str, 
 def _without_arguments(op: type[OpType]) -> OpType:
     """The op with its defaults, which are right by declaration: no checker is built."""
     return op.model_construct()
+
+
+def _placed(op: type[Op], positional: Sequence[object]) -> dict[str, object]:
+    """Positional arguments by the fields that they fill."""
+    fields = list(op.model_fields)
+    if op.variadic is not None and positional:
+        return {op.variadic: tuple(positional)}
+    if len(positional) > len(fields):
+        raise Rejected(
+            "too-many-arguments",
+            f"`{op.kind}` takes {_count(len(fields), 'argument')}, got {len(positional)}",
+            help=None if fields else f"write `{op.kind}` alone",
+        )
+    return dict(zip(fields, positional, strict=False))
+
+
+def _add_named(op: type[Op], keywords: Mapping[str, object], given: dict[str, object]) -> None:
+    """Add what is given by name; what names no field is a size of an axis, where the op takes such."""
+    fields = list(op.model_fields)
+    sizes: list[tuple[str, object]] = []
+    for name, value in keywords.items():
+        if name in given:
+            raise Rejected("repeated-argument", f"`{name}` is given twice", param=name)
+        if name in fields:
+            given[name] = value
+        elif op.naming is not None:
+            sizes.append((name, _whole(name, value)))
+        else:
+            listed = ", ".join(f"`{field}`" for field in fields)
+            known = f"it takes {listed}" if fields else "it takes none"
+            raise Rejected(
+                "unknown-argument",
+                f"`{op.kind}` has no argument `{name}`",
+                param=name,
+                help=_ELSEWHERE.get(name) or did_you_mean(name, fields) or known,
+            )
+    if op.naming is not None and sizes:
+        given[op.naming] = tuple(sizes)
 
 
 def _whole(name: str, value: object) -> object:

@@ -35,6 +35,13 @@ def _letters(value: Any) -> Any:
     return tuple(letter for word in words for letter in word.split())
 
 
+def _pairs(value: Any) -> Any:
+    """JSON's arrays of two as pairs."""
+    if not isinstance(value, list):
+        return value
+    return tuple(tuple(each) if isinstance(each, list) else each for each in value)
+
+
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 Rate = Annotated[float, BeforeValidator(as_float), Field(ge=0, le=1)]
 Number = Annotated[float, BeforeValidator(as_float), Field(allow_inf_nan=False)]
@@ -50,7 +57,7 @@ Pads = Annotated[
 ]
 NamedSizes = Annotated[
     tuple[tuple[str, int], ...],
-    BeforeValidator(lambda v: tuple(map(tuple, v)) if isinstance(v, list) else v),
+    BeforeValidator(_pairs),
 ]
 Letters = Annotated[
     tuple[str, ...],

@@ -1,9 +1,9 @@
 """How weights start: the rules, as data, and what they come to for a weight's shape. Draws nothing."""
 
 from math import prod, sqrt
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Mode = Literal["fan_in", "fan_out"]
 Rule = Literal[
@@ -34,7 +34,7 @@ class Init(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
     rule: Rule
-    value: float = 1.0
+    value: Annotated[float, Field(allow_inf_nan=False)] = 1.0
     mode: Mode = "fan_in"
 
     @classmethod

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field
 
+from netspec.dim import Dim
 from netspec.ops.base import Example, Op, Parting, Rejected, register
 from netspec.ops.fields import Count, Letters, NamedSizes, in_order, place_of
 from netspec.shape import Shape
@@ -97,9 +98,11 @@ class Take(Op):
     axis: Annotated[str, Field(description="the letter of the axis")] = "t"
 
     def settle(self, *inputs: Shape) -> Self:
-        """The position counted from the front."""
+        """The position counted from the front, where it is known how many there are."""
         (x,) = inputs
         size = x.sizes[place_of(x, self.axis)]
+        if isinstance(size, Dim):
+            return self
         index = self.index + size if self.index < 0 else self.index
         if not 0 <= index < size:
             raise Rejected(
