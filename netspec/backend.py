@@ -30,6 +30,7 @@ from netspec.sizes import bind_op, unknowns_of
 if TYPE_CHECKING:
     from netspec.checkpoints.matching import Matched
     from netspec.checkpoints.tensors import Checkpoint
+    from netspec.training.examples import Examples
     from netspec.training.task import Task, Trainer
     from netspec.weights import Array, Weights
 
@@ -140,6 +141,9 @@ class Scripted(Backend, Protocol):
 
     def emit_script(self, task: Task, module: str, stem: str, has_test: bool) -> tuple[str, str]:
         """The script, and the file of the network that it imports as `module`."""
+
+    def examples_held(self, task: Task, examples: Examples) -> Examples:
+        """The examples as the framework takes them, in its order of axes and the run's precision."""
 
 
 class Rows(Generic[RowT]):

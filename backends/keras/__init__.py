@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.checkpoints.matching import Matched
     from netspec.checkpoints.tensors import Checkpoint
+    from netspec.training.examples import Examples
     from netspec.training.task import Task, Trainer
     from netspec.weights import Array, Weights
 
@@ -26,6 +27,8 @@ __all__ = [
     "build",
     "describe",
     "emit",
+    "emit_script",
+    "examples_held",
     "load_into",
     "match_file",
     "open_session",
@@ -105,3 +108,17 @@ def open_trainer(task: Task, weights: Weights) -> Trainer:
     from netspec.backends.keras.training import KerasTrainer
 
     return KerasTrainer(task, weights)
+
+
+def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str, str]:
+    """A script that trains as the task says, and the file of the network beside it."""
+    from netspec.backends.keras import script
+
+    return script.emit_script(task, module, stem, has_test)
+
+
+def examples_held(task: Task, examples: Examples) -> Examples:
+    """The examples in the run's precision, channels of images and volumes last."""
+    from netspec.backends.keras import script
+
+    return script.examples_held(task, examples)

@@ -11,12 +11,12 @@ from netspec.backend import Step, check_trains, need
 from netspec.backends.keras.module import emit_module
 from netspec.backends.keras.rows import held_axes
 from netspec.backends.keras.running import predictor, pull_back
-from netspec.backends.keras.weights import all_layers, load_into, slots
+from netspec.backends.keras.weights import all_layers, load_into, reordered, slots
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.passes import Model
 from netspec.passes.deterministic import deterministic
-from netspec.weights import Array, Weights, check_weights, np
+from netspec.weights import Array, Weights, check_weights
 
 keras = need("keras", "keras")
 
@@ -120,9 +120,3 @@ class KerasSession:
         array = keras.ops.convert_to_numpy(value)
         axes = self._graph.by_name[node].shape.axes
         return reordered(array, held_axes(axes), axes)
-
-
-def reordered(array: Array, before: str, after: str) -> Array:
-    """The array, which has a batch axis in front, with its axes in another order."""
-    order = (0, *(1 + before.index(letter) for letter in after))
-    return np.ascontiguousarray(array.transpose(order))

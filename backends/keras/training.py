@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
 from netspec.backends.keras.batches import Batches
-from netspec.backends.keras.live import build_model, in_precision, reordered
+from netspec.backends.keras.live import build_model, in_precision
 from netspec.backends.keras.optimizers import make_optimizer
-from netspec.backends.keras.rows import held_axes
+from netspec.backends.keras.script import examples_held
 from netspec.backends.keras.weights import load_into, slots
 from netspec.training.order import stream
 from netspec.weights import Array, Weights, np
 
 if TYPE_CHECKING:
-    from netspec.shape import Shape
     from netspec.training.examples import Examples
     from netspec.training.task import Task, Watch
 
@@ -71,16 +70,10 @@ class KerasTrainer:
         return {name: float(found[name]) for name in ("loss", self._task.objective.metric)}
 
     def _arrays(self, examples: Examples) -> tuple[list[Array] | Array, Array]:
-        """Inputs and targets in Keras's order of axes; one input is not a list."""
-        graph, targets = self._task.graph, examples.targets
-        inputs = [self._native(examples.inputs[node.name], node.shape) for node in graph.inputs]
-        if targets.dtype.kind == "f":
-            targets = self._native(targets, self._task.objective.output)
-        return inputs if len(inputs) > 1 else inputs[0], targets
-
-    def _native(self, array: Array, shape: Shape) -> Array:
-        dtype = self._task.recipe.precision if shape.dtype == "float" else "int32"
-        return reordered(array, shape.axes, held_axes(shape.axes)).astype(dtype, copy=False)
+        """Inputs and targets as Keras takes them; one input is not a list."""
+        held = examples_held(self._task, examples)
+        inputs = [held.inputs[node.name] for node in self._task.graph.inputs]
+        return inputs if len(inputs) > 1 else inputs[0], held.targets
 
     def weights(self) -> dict[str, Array]:
         """Copies of the model's variables, canonical."""

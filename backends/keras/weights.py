@@ -152,3 +152,9 @@ def load_into(model: keras.Model, graph: Graph, weights: Weights) -> None:
 def read_from(model: keras.Model, graph: Graph) -> dict[str, Array]:
     """The model's tensors under their canonical names, in canonical layouts."""
     return {slot.name: slot.to_canonical() for slot in slots(model, graph)}
+
+
+def reordered(array: Array, before: str, after: str) -> Array:
+    """The array, which has a batch axis in front, with its axes in another order."""
+    order = (0, *(1 + before.index(letter) for letter in after))
+    return np.ascontiguousarray(array.transpose(order))

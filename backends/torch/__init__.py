@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netspec.backend import Session
     from netspec.checkpoints.matching import Matched
     from netspec.checkpoints.tensors import Checkpoint
+    from netspec.training.examples import Examples
     from netspec.training.task import Task, Trainer
     from netspec.weights import Weights
 
@@ -28,6 +29,7 @@ __all__ = [
     "describe",
     "emit",
     "emit_script",
+    "examples_held",
     "load_into",
     "match_file",
     "open_session",
@@ -100,3 +102,8 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
     from netspec.backends.torch import script
 
     return script.emit_script(task, module, stem, has_test)
+
+
+def examples_held(task: Task, examples: Examples) -> Examples:
+    """The examples in the run's precision: the order of axes is the spec's."""
+    return examples.cast(task.recipe.precision)

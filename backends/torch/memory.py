@@ -1,4 +1,4 @@
-"""Images with the channels last in memory: so convolutions and pools are trained faster on the CPU. Knows no run."""
+"""Images with the channels last in memory: so convolutions and pools are trained faster on the CPU."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from netspec.backend import need
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from netspec.ir import Graph
-
 torch = need("torch", "torch")
-
-
-def gains(graph: Graph) -> bool:
-    """Whether there are kernels over images."""
-    return any(len(weight.shape) == 4 for _, weight in graph.weights())
 
 
 def channels_last(module: nn.Module) -> None:

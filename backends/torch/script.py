@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netspec.backends.torch.module import emit_module
+from netspec.training import source
 
 if TYPE_CHECKING:
     from netspec.training.task import Task
@@ -21,36 +22,31 @@ from torch.nn import functional as F
 from {module} import {name}
 
 HERE = Path(__file__).parent
-EPOCHS = {epochs}
-BATCH = {batch}
-SEED = {seed}
 {constants}
 
 def load(part):
     """Inputs and targets of a part of the examples."""
     data = np.load(HERE / "{stem}.npz")
-    return torch.from_numpy(data[f"{{part}}_x"]), torch.from_numpy(data[f"{{part}}_y"])
+{loaded}
 
-
-def evaluate(model, x, y):
+def evaluate(model, {inputs}, y):
     """Loss and {metric} in inference mode."""
     model.eval()
     with torch.inference_mode():
-        outputs = torch.cat([model(batch) for batch in x.split(BATCH)])
-        loss = {plain_loss}
+{outputs}        loss = {plain_loss}
         return loss.item(), {measure}.item()
-
 {factor}
+
 def train(model):
     """Train, and tell of each epoch."""
-    x, y = load("train")
+    {inputs}, y = load("train")
 {load_val}{optimizer}{scheduler}{watch}\
     for epoch in range(EPOCHS):
         model.train()
         total = 0.0
-        order = np.random.default_rng([SEED, 0, epoch]).permutation(len(x)){kept}
+        order = np.random.default_rng([SEED, 0, epoch]).permutation(len(y)){kept}
         for batch in torch.from_numpy(order).split(BATCH):
-            outputs = model(x[batch])
+            outputs = model({batch})
             loss = {loss}
             optimizer.zero_grad()
             loss.backward()
@@ -71,15 +67,32 @@ if __name__ == "__main__":
     main()
 '''
 
-_FACTOR = '''
-def factor(step):
-    """The part of the learning rate at a step, from 0."""
-{warmup}    return {part}
-
-'''
+_ONE = {
+    "inputs": "x",
+    "loaded": """\
+    return torch.from_numpy(data[f"x_{part}"]), torch.from_numpy(data[f"y_{part}"])
+""",
+    "outputs": """\
+        outputs = torch.cat([model(batch) for batch in x.split(BATCH)])
+""",
+    "batch": "x[batch]",
+}
+_SEVERAL = {
+    "inputs": "inputs",
+    "loaded": """\
+    inputs = [torch.from_numpy(data[f"{name}_{part}"]) for name in INPUTS]
+    return inputs, torch.from_numpy(data[f"y_{part}"])
+""",
+    "outputs": """\
+        batches = zip(*(x.split(BATCH) for x in inputs))
+        outputs = torch.cat([model(*batch) for batch in batches])
+""",
+    "batch": "*(x[batch] for x in inputs)",
+}
+"""What differs between networks of one input and of several."""
 
 _JUDGE = """\
-        loss, {metric} = evaluate(model, val_x, val_y)
+        loss, {metric} = evaluate(model, *held_out)
         print(f"    held out: loss {{loss:.4f}}, {metric} {{{metric}:.4f}}")
 """
 
@@ -115,35 +128,31 @@ _LOSSES = {
 def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str, str]:
     """The script, and the file of the network that it imports as `module`.
 
-    The network has one input. The examples are in a file `stem`.npz: `train_x`, `train_y`, and the same of `val`
-    and `test` where there are any.
+    The examples are in a file `stem`.npz: `x_train`, `y_train`, and the same of `val` and `test` where there are
+    any. Several inputs have their names in the place of `x`.
     """
-    source, name = emit_module(task.graph)
+    network, name = emit_module(task.graph)
     recipe, metric, order = task.recipe, task.objective.metric, task.order
     has_val, patience = task.val is not None, recipe.early_stopping
     learned = order.steps * order.batch < order.examples
-    margin = f" - {_number(recipe.min_delta)}" if recipe.min_delta else ""
+    margin = f" - {source.number(recipe.min_delta)}" if recipe.min_delta else ""
     script = _SCRIPT.format(
         name=name,
         stem=stem,
         module=module,
         metric=metric,
-        epochs=recipe.epochs,
-        batch=recipe.batch,
-        seed=recipe.seed,
-        standard="".join(
-            f"import {each}\n"
-            for each, used in (
-                ("copy", patience is not None),
-                ("math", patience is not None or recipe.schedule == "cosine"),
-            )
-            if used
+        **(_ONE if len(task.graph.inputs) == 1 else _SEVERAL),
+        standard=source.imports(
+            {
+                "copy": patience is not None,
+                "math": patience is not None or recipe.schedule == "cosine",
+            }
         ),
-        constants=_constants(task),
+        constants=source.constants(task) + _class_weights(task),
         plain_loss=_loss(task, "y", weighted=False),
         measure=_measure(task),
-        factor="" if recipe.is_constant else _factor(task),
-        load_val='    val_x, val_y = load("val")\n' if has_val else "",
+        factor=source.factor(task),
+        load_val='    held_out = load("val")\n' if has_val else "",
         optimizer=_optimizer(task),
         scheduler=""
         if recipe.is_constant
@@ -153,8 +162,8 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
         loss=_loss(task, "y[batch]", weighted=True),
         clip=""
         if recipe.clip_norm is None
-        else f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {_number(recipe.clip_norm)})\n",
-        shrink=_SHRINK.format(decay=_number(recipe.decay_rate)) if _shrinks(task) else "",
+        else f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {source.number(recipe.clip_norm)})\n",
+        shrink=_SHRINK.format(decay=source.number(recipe.decay_rate)) if _shrinks(task) else "",
         advance="" if recipe.is_constant else "            scheduler.step()\n",
         judge=(_JUDGE.format(metric=metric) if has_val else "")
         + ("" if patience is None else _PATIENCE.format(margin=margin)),
@@ -165,28 +174,16 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
         moved=_moved(task),
         test=_TEST.format(metric=metric) if has_test else "",
     )
-    return script, source
+    return script, network
 
 
-def _constants(task: Task) -> str:
-    recipe, found = task.recipe, []
-    if recipe.early_stopping is not None:
-        found.append(f"PATIENCE = {max(recipe.early_stopping, 1)}")
-    if not recipe.is_constant:
-        found.append(f"STEPS = {task.order.steps}  # of an epoch")
-    if recipe.warmup:
-        found.append(f"WARMUP = {round(recipe.warmup * task.order.steps)}  # steps")
-    if (weights := task.objective.class_weights) is not None:
-        dtype = ", dtype=torch.float64" if recipe.precision == "float64" else ""
-        line = f"CLASS_WEIGHTS = torch.tensor([{', '.join(map(repr, weights))}]{dtype})"
-        if len(line) > 88:
-            rows = "".join(f"        {weight!r},\n" for weight in weights)
-            tail = f"    {dtype[2:]},\n" if dtype else ""
-            line = (
-                f"CLASS_WEIGHTS = torch.tensor(\n    [\n{rows}    ]{',' if tail else ''}\n{tail})"
-            )
-        found.append(line)
-    return "".join(f"{line}\n" for line in found)
+def _class_weights(task: Task) -> str:
+    weights = task.objective.class_weights
+    if weights is None:
+        return ""
+    dtype = "dtype=torch.float64" if task.recipe.precision == "float64" else ""
+    values = [repr(weight) for weight in weights]
+    return f"{source.listed('CLASS_WEIGHTS', values, '[]', 'torch.tensor', dtype)}\n"
 
 
 def _loss(task: Task, targets: str, *, weighted: bool) -> str:
@@ -210,29 +207,6 @@ def _measure(task: Task) -> str:
     return f"(outputs.argmax({1 + objective.output.axes.index('c')}) == y).double().mean()"
 
 
-def _factor(task: Task) -> str:
-    recipe = task.recipe
-    warmup = ""
-    if recipe.warmup:
-        warmup = "    if step < WARMUP:\n        return (step + 1) / (WARMUP + 1)\n"
-        done = "(step - WARMUP) / (EPOCHS * STEPS - WARMUP)"
-    else:
-        done = "step / (EPOCHS * STEPS)"
-    part = {
-        "cosine": f"(1 + math.cos(math.pi * {done})) / 2",
-        "linear": f"1 - {done}",
-        "step": f"{_number(recipe.gamma)} ** (step // STEPS // {recipe.step_epochs})",
-        "constant": "1.0",
-    }[recipe.schedule]
-    return _FACTOR.format(warmup=warmup, part=part)
-
-
-def _number(value: float) -> str:
-    """As short as it can be, and to the last digit."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
-
-
 def _shrinks(task: Task) -> bool:
     recipe = task.recipe
     return recipe.optimizer == "sgd" and recipe.decoupled and recipe.decay_rate > 0
@@ -241,12 +215,12 @@ def _shrinks(task: Task) -> bool:
 def _optimizer(task: Task) -> str:
     """The optimizer, with its groups of weights where some do not decay."""
     recipe = task.recipe
-    lines, weights, options = [], "model.parameters()", [f"lr={_number(recipe.rate)}"]
+    lines, weights, options = [], "model.parameters()", [f"lr={source.number(recipe.rate)}"]
     kind = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}[recipe.optimizer]
     if recipe.optimizer == "adam" and recipe.decoupled:
         kind = "AdamW"
     if kind == "SGD" and recipe.momentum:
-        options.append(f"momentum={_number(recipe.momentum)}")
+        options.append(f"momentum={source.number(recipe.momentum)}")
         options += ["nesterov=True"] * recipe.nesterov
     if recipe.decay_rate and not recipe.decay_all:
         lines.append("decaying = [each for each in model.parameters() if each.ndim > 1]")
@@ -254,13 +228,13 @@ def _optimizer(task: Task) -> str:
         lines.append("decaying = list(model.parameters())")
     if recipe.decay_rate and not _shrinks(task):
         if recipe.decay_all:
-            options.append(f"weight_decay={_number(recipe.decay_rate)}")
+            options.append(f"weight_decay={source.number(recipe.decay_rate)}")
         else:
             weights = "groups"
             lines += [
                 "others = [each for each in model.parameters() if each.ndim <= 1]",
                 "groups = [",
-                f'    {{"params": decaying, "weight_decay": {_number(recipe.decay_rate)}}},',
+                f'    {{"params": decaying, "weight_decay": {source.number(recipe.decay_rate)}}},',
                 '    {"params": others, "weight_decay": 0.0},',
                 "]",
             ]
@@ -278,6 +252,6 @@ def _moved(task: Task) -> str:
     """What becomes of a new module before it is trained."""
     if task.recipe.precision == "float64":
         return ".double()"
-    if any(len(weight.shape) == 4 for _, weight in task.graph.weights()):
+    if task.has_kernels:
         return ".to(memory_format=torch.channels_last)"
     return ""

@@ -40,7 +40,7 @@ class TorchTrainer:
         self._module = distributed.joined(build_module(task.graph, weights), task.place)
         self._module.to(self._device, self._dtype)
         on_cpu, single = self._device.type == "cpu", recipe.precision == "float32"
-        self._last = on_cpu and single and memory.gains(task.graph)
+        self._last = on_cpu and single and task.has_kernels
         if self._last:
             memory.channels_last(self._module)
         self.load(weights)

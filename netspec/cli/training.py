@@ -107,9 +107,7 @@ def framework_option(command: Command) -> Command:
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, exactly.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Of PyTorch.  [default: cpu]")
 @click.option("--distributed", is_flag=True, help="Train in all processes that torchrun started.")
-@click.option(
-    "--emit-script", metavar="FILE", help="Do not train: write a PyTorch script that does."
-)
+@click.option("--emit-script", metavar="FILE", help="Do not train: write a script that does.")
 def train(
     data: str,
     framework: str,
@@ -129,8 +127,8 @@ def train(
     The loss takes logits: a last softmax or sigmoid is left out while training. With --early-stopping the
     weights of the best epoch are kept; so they are after Ctrl-C, where there is a validation part.
     """
-    if framework != "torch" and (distributed or device or emit_script):
-        raise click.UsageError("--distributed, --device and --emit-script go with PyTorch")
+    if framework != "torch" and (distributed or device):
+        raise click.UsageError("--distributed and --device go with PyTorch")
     if resume and checkpoint is None:
         raise click.UsageError("--resume goes on from a --checkpoint")
     if output is None and emit_script is None:
@@ -146,7 +144,7 @@ def train(
     if emit_script is not None:
         from netspec.training.script import write_script
 
-        for path in write_script(emit_script, graph, found, recipe):
+        for path in write_script(emit_script, graph, found, recipe, framework):
             click.echo(f"wrote {path}", err=True)
         return
     from netspec.training.run import train as train_graph

@@ -24,6 +24,14 @@ class Examples(NamedTuple):
     inputs: dict[str, Array]
     targets: Array
 
+    def cast(self, precision: str) -> Examples:
+        """With floats in this precision."""
+
+        def held(array: Array) -> Array:
+            return array.astype(precision, copy=False) if array.dtype.kind == "f" else array
+
+        return Examples({name: held(x) for name, x in self.inputs.items()}, held(self.targets))
+
 
 class Objective(NamedTuple):
     """What is made small, and the metric beside it: accuracy, or `mae`, the mean absolute error.

@@ -15,7 +15,9 @@ from netspec.training.task import plan
 if TYPE_CHECKING:
     from netspec.ir import Graph
     from netspec.training.data import Data
+    from netspec.training.examples import Examples
     from netspec.training.recipe import Recipe
+    from netspec.weights import Array
 
 
 def write_script(
@@ -32,21 +34,22 @@ def write_script(
             Diagnostic("unsupported", f"scripts that train are not written for `{target}`")
         )
     task = plan(graph, data, recipe)
-    if len(graph.inputs) > 1:
-        message = f"a script feeds one input, and `{graph.name}` has {len(graph.inputs)}"
-        raise SpecError(Diagnostic("unsupported", message))
+    if len(graph.inputs) > 1 and any(node.name == "y" for node in graph.inputs):
+        message = (
+            "the examples are kept in a file where `y` are the targets, and here it is an input"
+        )
+        raise SpecError(Diagnostic("unsupported", message, help="give the input another name"))
     backend.ROWS.check(task.graph)
     script, module = Path(path), _module_name(graph, Path(path).stem)
     parts = {"train": task.train, "val": task.val}
     if data.test is not None:
         parts["test"] = examples_of(task.graph, data.test, task.objective, "test")
-    arrays = {}
-    for name, part in parts.items():
-        if part is not None:
-            (inputs,) = part.inputs.values()
-            for end, array in (("x", inputs), ("y", part.targets)):
-                floats = array.dtype.kind == "f"
-                arrays[f"{name}_{end}"] = array.astype(recipe.precision) if floats else array
+    arrays = {
+        f"{key}_{name}": array
+        for name, part in parts.items()
+        if part is not None
+        for key, array in _named(backend.examples_held(task, part)).items()
+    }
     text, network = backend.emit_script(task, module, script.stem, data.test is not None)
     files = {
         script: text.encode(),
@@ -56,6 +59,15 @@ def write_script(
     for file, content in files.items():
         write_atomically(file, content)
     return [str(file) for file in files]
+
+
+def _named(examples: Examples) -> dict[str, Array]:
+    """The arrays by name: `y` are the targets, and `x` a single input."""
+    inputs = examples.inputs
+    return {
+        **(inputs if len(inputs) > 1 else {"x": next(iter(inputs.values()))}),
+        "y": examples.targets,
+    }
 
 
 def _module_name(graph: Graph, stem: str) -> str:

@@ -51,6 +51,11 @@ class Task(NamedTuple):
     place: Place
 
     @property
+    def has_kernels(self) -> bool:
+        """Whether there are kernels over images."""
+        return any(len(weight.shape) == 4 for _, weight in self.graph.weights())
+
+    @property
     def decayed(self) -> frozenset[str]:
         """The weights that decay: those of two axes or more (no bias, no scale of a norm), or all that learn."""
         everything = self.recipe.decay_all
