@@ -75,6 +75,32 @@ def test_keras_goes_on_exactly(keras, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", training_worker.SCRIPTS)
+def test_a_script_in_keras_does_what_the_command_does(name, keras, tmp_path):
+    """In float64, to the little that the powers of Adam's betas differ; a file that its owner is glad of."""
+    (found, weights), (wanted, others) = keras(training_worker.of_a_script, name, tmp_path)
+    for measure, values in wanted.items():
+        assert found[measure] == pytest.approx(values, rel=1e-6)
+    for tensor, array in others.items():
+        np.testing.assert_allclose(weights[tensor], array, rtol=0, atol=1e-5 * np.abs(array).max())
+    for command in ("check", "format --check"):
+        ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "."]
+        done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_keras_learns_the_same_on_its_other_backends(backend):
+    """Ten steps in float32, held to PyTorch's."""
+    wanted = training_worker.ten_steps("torch")
+    with keras_process.process(backend) as run:
+        found = run(training_worker.ten_steps, "keras")
+    for row, other in zip(wanted, found, strict=True):
+        assert {**other, "seconds": 0} == pytest.approx({**row, "seconds": 0}, rel=1e-4)
+
+
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(tmp_path):
     """Torchrun with gloo, on this machine alone: losses, metrics, weights and statistics of batch norms."""
     training_worker.share(tmp_path, Place())

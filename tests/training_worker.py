@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from netspec.passes.deterministic import deterministic
 from netspec.training import Data, Part, load_data, train
 from netspec.training.recipe import declare
 from netspec.training.run import Observer
+from netspec.training.script import write_script
 from netspec.training.task import torchrun
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -83,6 +85,81 @@ def few(graph, count=21, held=0, seed=0):
     if not held:
         return Data("few", part)
     return Data("few", part.take(np.arange(held, count)), part.take(np.arange(held)))
+
+
+SCRIPTS = {
+    "image": (
+        "input 2 6 6 -> conv 3 3 -> bn -> relu -> dense 3 -> softmax",
+        {
+            "optimizer": "adamw",
+            "weight_decay": 0.1,
+            "schedule": "cosine",
+            "warmup": 1,
+            "early_stopping": 1,
+        },
+    ),
+    "several": (
+        "@left = input 5 4\n@words = input 5 dtype=int\n"
+        "concat axis=c { @left | @words -> embedding 9 5 } -> dense 3",
+        {"class_weights": (1.0, 2.0, 0.5), "weight_decay": 0.01, "lr": 0.02},
+    ),
+    "number": (
+        "input 4 -> dense 3 -> tanh -> dense 1",
+        {
+            "optimizer": "sgd",
+            "momentum": 0.9,
+            "nesterov": True,
+            "schedule": "linear",
+            "clip_norm": 1.0,
+        },
+    ),
+}
+"""Networks and recipes of scripts: together they have all that a script in Keras can."""
+
+
+def of_a_script(name, folder):
+    """Losses and weights of `train` in Keras, and of the script that is written for it; the lines of the files."""
+    import keras
+
+    from netspec.backends.keras.live import in_precision
+
+    text, fields = SCRIPTS[name]
+    graph, draws = graph_of(text, name), np.random.default_rng(0)
+    count = 41  # with the part that is held out, the last batch has one example
+    x = {
+        node.name: draws.integers(0, 9, (count, *node.shape.sizes))
+        if node.shape.dtype == "int"
+        else draws.normal(size=(count, *node.shape.sizes))
+        for node in graph.inputs
+    }
+    places = (5,) if name == "several" else ()
+    y = draws.random(count) if name == "number" else draws.integers(0, 3, (count, *places))
+    whole = Part(x, y)
+    data = Data("drawn", whole, test=whole.take(np.arange(5)))
+    recipe = declare(epochs=5, batch=8, precision="float64", seed=5, val_split=0.2, **fields)
+    path = Path(folder, f"go_{name}.py")
+    write_script(path, graph, data, recipe, "keras")
+    sys.path.insert(0, str(folder))
+    script = import_module(path.stem)
+    with in_precision("float64"):
+        model = getattr(script, name)()
+        netspec.set_weights(model, graph, netspec.init_weights(graph, 5), target="keras")
+        found = script.train(model).history
+    result = train(graph, data, recipe, "keras")
+    assert keras.config.floatx() == "float32"
+    weights = netspec.get_weights(model, graph, target="keras")
+    names = ("loss", "val_loss")
+    return (
+        ({each: found[each] for each in names}, weights),
+        ({each: result.history.column(each) for each in names}, result.weights),
+    )
+
+
+def ten_steps(framework):
+    """Losses of two epochs of a network with batch norm in float32, on Keras's backend of this process."""
+    graph = graph_of("input 2 6 6 -> conv 4 3 bias=false -> bn -> relu -> dense 3")
+    recipe = declare(epochs=2, batch=8, class_weights=(1.0, 2.0, 0.5), schedule="linear")
+    return train(graph, few(graph, 52, held=12), recipe, framework).history.rows
 
 
 FIELDS = {

@@ -40,8 +40,8 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, {inputs}, y):
         super().__init__()
-        self.{inputs}, self.y, self.epoch = {inputs}, y, -1
-        self.on_epoch_end()
+        self.{inputs}, self.y = {inputs}, y
+        self.shuffle(0)
 
     def __len__(self):
         return {steps}
@@ -50,14 +50,15 @@ class Batches(keras.utils.PyDataset):
         batch = self.order[index * BATCH : (index + 1) * BATCH]
         return {batch}
 
-    def on_epoch_end(self):
-        self.epoch += 1
-        generator = np.random.default_rng([SEED, 0, self.epoch])
+    def shuffle(self, epoch, logs=None):
+        """Take the order of an epoch."""
+        generator = np.random.default_rng([SEED, 0, epoch])
         self.order = generator.permutation(len(self.y))
 {factor}{rates}{decays}{subclass}
 
 def train(model):
     """Train, and tell of each epoch."""
+    batches = Batches(*load("train"))
 {optimizer}\
     model.compile(
         optimizer,
@@ -65,7 +66,7 @@ def train(model):
         metrics=[{metric}],
     )
     return model.fit(
-        Batches(*load("train")),
+        batches,
         epochs=EPOCHS,
 {held}\
         shuffle=False,
@@ -90,11 +91,17 @@ _ONE = {
     "inputs": "x",
     "loaded": '    return data[f"x_{part}"], data[f"y_{part}"]\n',
     "batch": "self.x[batch], self.y[batch]",
+    "weighted": "self.x[batch], self.y[batch], CLASS_WEIGHTS[self.y[batch]]",
 }
 _SEVERAL = {
     "inputs": "inputs",
     "loaded": '    return [data[f"{name}_{part}"] for name in INPUTS], data[f"y_{part}"]\n',
     "batch": "tuple(x[batch] for x in self.inputs), self.y[batch]",
+    "weighted": """(
+            tuple(x[batch] for x in self.inputs),
+            self.y[batch],
+            CLASS_WEIGHTS[self.y[batch]],
+        )""",
 }
 """What differs between networks of one input and of several."""
 
@@ -194,7 +201,7 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
     recipe, objective = task.recipe, task.objective
     pieces = dict(_ONE if len(task.graph.inputs) == 1 else _SEVERAL)
     if objective.class_weights is not None:
-        pieces["batch"] += ", CLASS_WEIGHTS[self.y[batch]]"
+        pieces["batch"] = pieces["weighted"]
     call, option = _LOSSES[objective.loss]
     options = [option] * bool(option)
     if objective.class_weights is not None:
@@ -243,17 +250,18 @@ def _steps(task: Task) -> str:
 
 
 def _held(task: Task) -> str:
-    """The arguments of `fit` about what is held out."""
+    """The arguments of `fit` about what is held out, and what is done between epochs."""
     recipe = task.recipe
     lines = []
     if task.val is not None:
         lines.append('validation_data=load("val"),')
+    lines += ["callbacks=[", "    keras.callbacks.LambdaCallback(on_epoch_begin=batches.shuffle),"]
     if recipe.early_stopping is not None:
-        lines.append("callbacks=[")
         lines.append("    keras.callbacks.EarlyStopping(")
         if recipe.min_delta:
             lines.append(f"        min_delta={source.number(recipe.min_delta)},")
-        lines += ["        patience=PATIENCE,", "        restore_best_weights=True,", "    )", "],"]
+        lines += ["        patience=PATIENCE,", "        restore_best_weights=True,", "    ),"]
+    lines.append("],")
     return "".join(f"        {line}\n" for line in lines)
 
 
