@@ -36,7 +36,7 @@ def listed(
     name: str, values: Sequence[str], brackets: str, around: str = "", more: str = ""
 ) -> str:
     """`NAME = call([a, b], more)` as the formatters lay it out. `around` is the call, if there is one."""
-    first, last = brackets
+    first, last = brackets[0], brackets[1]
     inner = f"{first}{', '.join(values)}{last}"
     line = (
         f"{name} = {around}({inner}{f', {more}' if more else ''})"
