@@ -64,7 +64,7 @@ net numbered {
   input 3 8 8
   mixed 4 3 -> 1: conv 3 1 -> counted 4 -> counted 6 tanh -> mixed 5 1
   -> group: { 0: conv 4 1 -> 1: add { @ | relu } }
-  trunk: { unit-0: counted 5 -> unit-1: counted 5 -> unit-2: counted 5 -> unit-3: counted 5 }
+  trunk: { for i in range(5) { unit-{i}: conv 5 1 } }
   stem-1: conv 4 1 -> add { cut-1.a-b: conv 4 1 | relu } -> cut-1.0: conv 4 1
   -> add { @ | at-1: param @.c @.h @.w | cut-1.at-2: param @.c @.h @.w }
 }
