@@ -20,8 +20,10 @@ from netspec.source import Source
 
 __all__ = [
     "HOSTILE",
+    "HYPHENATED",
     "NUMBERED",
     "OPS_BY_EXAMPLE",
+    "RECURSIVE",
     "chain",
     "draw_inputs",
     "example_graph",
@@ -64,12 +66,35 @@ net numbered {
   input 3 8 8
   mixed 4 3 -> 1: conv 3 1 -> counted 4 -> counted 6 tanh -> mixed 5 1
   -> group: { 0: conv 4 1 -> 1: add { @ | relu } }
-  trunk: { for i in range(5) { unit-{i}: conv 5 1 } }
-  stem-1: conv 4 1 -> add { cut-1.a-b: conv 4 1 | relu } -> cut-1.0: conv 4 1
+}
+"""
+"""Labels that are numbers, in sequences and where there is none."""
+
+
+HYPHENATED = """
+block unit(c) { a-1: conv c 1 -> b-1: relu }
+net hyphenated {
+  input 3 4 4
+  stem-1: conv 4 1
+  trunk: { for i in range(5) { unit-{i}: unit 4 } }
+  add { cut-1.a-b: conv 4 1 | relu } -> cut-1.0: conv 4 1
   -> add { @ | at-1: param @.c @.h @.w | cut-1.at-2: param @.c @.h @.w }
 }
 """
-"""Labels that are numbers or hold a `-`, in sequences and where there is none."""
+"""Labels that hold a `-`: of layers, tensors, blocks and groups."""
+
+
+RECURSIVE = """
+block level(c, stop) {
+  conv c 3 padding=1
+  if c < stop { add { @ | pool 2 -> down: level 2*c stop -> up: conv_transpose c 2 stride=2 } }
+}
+block tail(n) { conv 4 1 -> if n > 0 { tail (n - 1) } }
+block odd(n, k=1) { if n > 0 { odd (n - 1) k=(3 if k == 1 else 1) } -> conv (n + 2) k padding=half }
+block tree(n) { conv 4 1 -> if n > 0 { add { tree (n - 1) | tree (n - 1) } } }
+net recursive { input 3 8 8 -> unet 4 2 -> unet 3 3 -> level 2 8 -> tail 3 -> odd 2 -> tree 2 }
+"""
+"""Blocks that call themselves: with what their parameters tell, with what they do not, and twice."""
 
 
 def graph_of(text: str, name: str = "test") -> Graph:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphs import HOSTILE, NUMBERED
+from graphs import HOSTILE, HYPHENATED, NUMBERED, RECURSIVE
 
 CASES = Path(__file__).parent / "cases"
 
@@ -129,9 +129,11 @@ NETWORKS = {
     "two_sided": TWO_SIDED,
     "shadows": SHADOWS,
     "hostile": HOSTILE,
+    "hyphenated": HYPHENATED,
     "numbered": NUMBERED,
     "volume": VOLUME,
     "temporal": TEMPORAL,
     "equal": EQUAL,
     "interrupted": INTERRUPTED,
+    "recursive": RECURSIVE,
 }

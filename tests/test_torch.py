@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from graphs import NUMBERED, examples_graph, fit, graph_of
+from graphs import HYPHENATED, NUMBERED, RECURSIVE, examples_graph, fit, graph_of
 from torch_networks import LAYOUTS, OPTIONS, TANGLE
 
 import netspec
@@ -57,7 +57,11 @@ def test_every_op_trains_as_the_reference_does(op):
     check_training(examples_graph(op, target), 1e-7 if op.kind in INEXACT else 1e-10)
 
 
-@pytest.mark.parametrize("text", [TANGLE, OPTIONS], ids=["tangle", "options"])
+@pytest.mark.parametrize(
+    "text",
+    [TANGLE, OPTIONS, HYPHENATED, RECURSIVE],
+    ids=["tangle", "options", "hyphenated", "recursive"],
+)
 def test_a_network_trains_as_the_reference_does(text):
     check_training(graph_of(text))
 

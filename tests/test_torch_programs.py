@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from graphs import HOSTILE, NUMBERED, draw_inputs, example_graph, graph_of, joined, realised_by
+from graphs import (
+    HOSTILE,
+    HYPHENATED,
+    NUMBERED,
+    RECURSIVE,
+    draw_inputs,
+    example_graph,
+    graph_of,
+    joined,
+    realised_by,
+)
 from torch_networks import OPTIONS, OWN, PARTS, SIZES, TANGLE
 
 import netspec
@@ -67,7 +77,9 @@ def test_every_op_is_scripted_and_exported(graph: Graph) -> None:
     check_programs(netspec.build(graph, target="torch", seed=0), feeds_of(graph))
 
 
-@pytest.mark.parametrize("text", [HOSTILE, NUMBERED, OPTIONS, OWN, PARTS, SIZES, TANGLE])
+@pytest.mark.parametrize(
+    "text", [HOSTILE, HYPHENATED, NUMBERED, OPTIONS, OWN, PARTS, RECURSIVE, SIZES, TANGLE]
+)
 def test_every_layout_is_a_program(text: str) -> None:
     graph = graph_of(text)
     module, feeds = netspec.build(graph, target="torch", seed=0), feeds_of(graph)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from graphs import NUMBERED, example_graph, graph_of, realised_by
+from graphs import HYPHENATED, NUMBERED, RECURSIVE, example_graph, graph_of, realised_by
 from torch_networks import LAYOUTS, OPTIONS, OWN, PARTS, SIZES
 
 import netspec
@@ -62,7 +62,7 @@ def test_all_emitted_source_is_clean(tmp_path):
         (tmp_path / f"op{number}.py").write_bytes(target.emit(example_graph(op, example)))
     for name in ("n1", "n2", "n3", "n4", "resnet18"):
         (tmp_path / f"{name}.py").write_bytes(target.emit(netspec.load(f"examples/{name}.net")))
-    for number, text in enumerate(LAYOUTS):
+    for number, text in enumerate([*LAYOUTS, HYPHENATED, RECURSIVE]):
         (tmp_path / f"layout{number}.py").write_text(source_of(text))
     ruff = [sys.executable, "-m", "ruff"]
     for command in (
@@ -183,6 +183,15 @@ def test_parts_of_a_tensor_come_in_one_step():
     assert "a, b, c = x.split([1, 3, 2], dim=2)" in body_of(LAYOUTS[4])
     assert "branch1, branch2, branch3, branch4 = x.unbind(1)" in body_of(LAYOUTS[3])
     assert "main = x[..., :2]" in body_of("input 3 6\nadd { slice c 0 2 | slice c 2 4 }")
+
+
+def test_a_block_that_calls_itself_is_a_class_that_does():
+    code = body_of(RECURSIVE)
+    assert code.count("class Unet") == 2
+    assert "Unet(c, 2 * c) if depth == 1 else UnetInner(c, 2 * c, depth=depth - 1)" in code
+    assert "Level(c, 2 * c) if depth == 1 else LevelDown(c, 2 * c, depth=depth - 1)" in code
+    assert "self.tail1 = Tail(4) if n == 1 else Tail2(4, n - 1)" in code
+    assert code.count("class Odd") == code.count("class Tree") == 3  # nothing tells what is within
 
 
 def test_a_richer_variant_is_named_for_what_it_adds():

@@ -178,14 +178,14 @@ class _Function:
         """For each value that may be left out the one that passes in its place."""
         for item in self.part.items:
             calls = self.definition.sketches[item.local].calls
-            if calls and isinstance(calls[0], Option):
+            if calls and isinstance(calls[0], Option) and not calls[0].is_choice:
                 places = {str(arg(i)): value for i, value in enumerate(item.inputs)}
                 yield item.outputs[0], places[str(calls[0].otherwise)]
 
     def _option(self, item: Item) -> _Option | None:
         """What decides whether an optional item is there, and the variable that is read in its place."""
         calls = self.definition.sketches[item.local].calls
-        if not calls or not isinstance(calls[0], Option):
+        if not calls or not isinstance(calls[0], Option) or calls[0].is_choice:
             return None
         places = {arg(i): Code(self.variables[value]) for i, value in enumerate(item.inputs)}
         return _Option(flat(calls[0].condition), flat(fill(calls[0].otherwise, places)))
@@ -238,6 +238,16 @@ class _Function:
     def _part(self, part: Part, inputs: list[Expr], before: str, indent: int) -> list[str]:
         """The call of a block's function; a shared part is made a model of its own, which is called."""
         shared = self.objects.get((self.lenders.get(part.local, part.local), ""))
+        (made,) = self.definition.sketches[part.local].calls or (None,)
+        if shared is None and isinstance(made, Option) and made.is_choice:
+            return [
+                f"{INDENT * indent}if {flat(made.condition)}:",
+                *layout(self._called(part, inputs, made.element), before=before, indent=indent + 1),
+                f"{INDENT * indent}else:",
+                *layout(
+                    self._called(part, inputs, made.otherwise), before=before, indent=indent + 1
+                ),
+            ]
         if shared is None:
             return layout(self._function(part, inputs), before=before, indent=indent)
         lines: list[str] = []
@@ -247,7 +257,9 @@ class _Function:
         return lines + layout(called, before=before, indent=indent)
 
     def _function(self, part: Part, inputs: Sequence[Expr]) -> Call:
-        made = _itself(*self.definition.sketches[part.local].calls)
+        return self._called(part, inputs, _itself(*self.definition.sketches[part.local].calls))
+
+    def _called(self, part: Part, inputs: Sequence[Expr], made: Expr) -> Call:
         assert isinstance(made, Call)
         named = dict(made.keywords)
         stage, prefixed = stages.is_stage(part), _has_layers(part, self.layers)

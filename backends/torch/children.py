@@ -28,7 +28,7 @@ def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
     """
     if isinstance(made, Call) and made.func == "nn.Sequential" and is_attribute(name):
         return statements(made, variable, before=f"{attribute} = ")
-    if not isinstance(made, Option):
+    if not isinstance(made, Option) or made.is_choice:
         return _added(attribute, name, made)
     choice = replace(made, otherwise=Call("nn.Identity"))
     together = _added(attribute, name, choice)

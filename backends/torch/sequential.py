@@ -82,6 +82,7 @@ def is_list(part: Part, sketches: Mapping[str, Sketch]) -> bool:
     for i, item in enumerate(part.items):
         sketch = sketches[item.local]
         plain = len(sketch.calls) == 1 and sketch.use in (None, APPLIED) and item.owner is None
+        plain &= not any(isinstance(each, Option) and each.is_choice for each in sketch.calls)
         if item.local != str(i) or not plain or [*item.inputs] != [value] or len(item.outputs) > 1:
             return False
         value = item.outputs[0]

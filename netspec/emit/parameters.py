@@ -76,6 +76,26 @@ class Parameters:
             self._widths.add(str(names[0]))
         return word
 
+    def inner_word(self, name: str, column: Column) -> Expr:
+        """What an instance gives for a parameter of the one within it, or None where its own do not tell.
+
+        The parameter itself or another, a formula of them, or the number that all give.
+        """
+        own = {**self._known, **self._used}
+        candidates = {name: own[name], **own} if name in own else own
+        for other, known in candidates.items():
+            if _columns_equal(known, column):
+                return self._use(other)
+        for other, known in candidates.items():
+            less = _difference(other, known, column)
+            counts = other not in self._widths and less is not None and less.operands[1] == 1
+            formula = less if counts else _formula(other, known, column) or less
+            if formula is not None:
+                self._use(other)
+                return formula
+        given = [value for value in column if not isinstance(value, Absent)]
+        return given[0] if all(_equal(value, given[0]) for value in given) else None
+
     def _general(self, hint: str, column: Column) -> Expr:
         """A parameter that says more than the one number of the few instances which have an optional item.
 
@@ -288,6 +308,14 @@ def _formula(name: str, column: Known, values: Column) -> Infix | Code | None:
         if all(y == x // divisor for x, y in pairs):
             return Infix("//", (Code(name), divisor))
     return None
+
+
+def _difference(name: str, column: Known, values: Column) -> Infix | None:
+    """`name - 1` where that gives the values for every instance."""
+    pairs = [(a, b) for a, b in zip(column, values, strict=True) if not isinstance(b, Absent)]
+    steps = {a - b if type(a) is type(b) is int else 0 for a, b in pairs}
+    step = steps.pop() if len(steps) == 1 else 0
+    return None if step <= 0 else Infix("-", (Code(name), step))
 
 
 def _products(a: Known, b: Known) -> Known:

@@ -98,6 +98,11 @@ class Option:
     condition: Expr
     otherwise: Expr = None
 
+    @property
+    def is_choice(self) -> bool:
+        """Whether it decides between two objects, so that there always is one."""
+        return isinstance(self.otherwise, Call)
+
 
 @dataclass(frozen=True)
 class Unanimous:
@@ -328,6 +333,8 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
         case tuple() if len(expr) > 1:
             head, tail = f"{before}(", f"){after}"
             parts = [("", element) for element in expr]
+        case Option() if len(line := f"{pad}{INDENT}{flat(expr)}") <= WIDTH:
+            return [f"{pad}{before}(", line, f"{pad}){after}"]
         case Option():
             pads = [f"{pad}{INDENT}{line}" for line in _choice(expr)]
             inside = layout(expr.element, indent=indent + 1)

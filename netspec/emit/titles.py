@@ -24,7 +24,8 @@ class Titles:
     def of(self, parts: Sequence[Part]) -> str:
         """What one definition of these parts is called.
 
-        `basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides.
+        `basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides,
+        `basic_block` where the network is called `basic`.
         Groups are called by the last word of their path, several of one definition without its number.
         """
         part = parts[0]
@@ -39,7 +40,10 @@ class Titles:
         plainest = min({*forms, shared}, key=lambda form: (len(form), sorted(form)))
         common = plainest.union(*(form for form in forms if not form > shared))
         telling = (_word(item) for item in part.items if item.local in shared - common)
-        return "_".join([part.block, *[word for word in telling if word][:1]])
+        found = [word for word in telling if word][:1]
+        if not found and part.block == self._network:
+            found = ["block"]
+        return "_".join([part.block, *found])
 
 
 def _form(part: Part) -> frozenset[str]:
