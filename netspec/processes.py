@@ -6,11 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
+
+JobT = TypeVar("JobT")
+AnswerT = TypeVar("AnswerT")
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_TERMINATED = 128 + signal.SIGTERM
+"""What a shell gives for a program that was ended so."""
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -24,29 +32,75 @@ def environment(changes: Mapping[str, str] = _NOTHING) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3", **changes}
 
 
-def run(
-    module: str,
-    *arguments: str,
-    folder: Path,
-    changes: Mapping[str, str] = _NOTHING,
-    limit: float | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run a module to its end in a folder, where nothing shadows other modules; its stderr is kept.
+class Runs:
+    """Modules that run to their ends in a folder, where nothing shadows other modules. All can be ended at once."""
 
-    Raises `subprocess.TimeoutExpired` where it takes longer than `limit` seconds, and ends it.
+    def __init__(self, folder: Path, changes: Mapping[str, str] = _NOTHING) -> None:
+        self._folder = folder
+        self._changes = changes
+        self._at_work: set[subprocess.Popen[str]] = set()
+
+    def run(self, module: str, *arguments: str, limit: float | None = None) -> tuple[int, str]:
+        """How a module ended, and what it wrote to stderr.
+
+        Raises `subprocess.TimeoutExpired` where it takes longer than `limit` seconds, and ends it.
+        """
+        with subprocess.Popen(
+            command(module, *arguments),
+            cwd=self._folder,
+            env=environment(self._changes),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        ) as process:
+            self._at_work.add(process)
+            try:
+                _, words = process.communicate(timeout=limit)
+            finally:
+                process.kill()
+                self._at_work.discard(process)
+        return process.returncode, words
+
+    def stop(self) -> None:
+        """End all that are at work."""
+        for process in tuple(self._at_work):
+            process.kill()
+
+
+@contextmanager
+def tidy() -> Iterator[None]:
+    """Where a block is told to end (SIGTERM), it is left as at Ctrl-C: what it has begun is taken away."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    try:
+        before = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # signals are the main thread's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def side_by_side(
+    function: Callable[[JobT], AnswerT], jobs: Sequence[JobT], stop: Callable[[], None]
+) -> list[AnswerT]:
+    """What the function gives for each job, in their order; each has a thread, as far as there are cores.
+
+    Where the caller is told to end, no other job begins, and `stop` ends what those at work wait for.
     """
-    return subprocess.run(
-        command(module, *arguments),
-        cwd=folder,
-        env=environment(changes),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        timeout=limit,
-        check=False,
-    )
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            return list(pool.map(function, jobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop()
+            raise
 
 
 def ending(code: int) -> str:

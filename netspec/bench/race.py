@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from netspec.bench.engine import Arrays, write_arrays
 from netspec.bench.pairing import Spread, ratios, take_turns
 from netspec.bench.workers import Entrant, Failed, Worker
+from netspec.processes import side_by_side, tidy
 
 TURN = 0.05
 """Seconds that a turn should take: a run that is shorter is repeated."""
@@ -66,7 +65,7 @@ def race(
     Each first answers every batch; one that crashes, or of which the judge says what is wrong, is not timed.
     Only one computes at a time once the clock runs, which is one of `pairing.CLOCKS`.
     """
-    with TemporaryDirectory(prefix="netspec-bench-") as name, ExitStack() as stack:
+    with tidy(), TemporaryDirectory(prefix="netspec-bench-") as name, ExitStack() as stack:
         home = Path(name)
         for batch, arrays in feeds.items():
             write_arrays(home / f"feeds.{batch}.npz", arrays)
@@ -86,12 +85,11 @@ def race(
                 return Fault(entrant.name, failed.reason, failed.stderr)
             return worker
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for found in pool.map(admit, entrants):
-                if isinstance(found, Fault):
-                    faults.append(found)
-                else:
-                    ready.append(found)
+        for found in side_by_side(admit, entrants, stack.close):
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                ready.append(found)
         rows = [row for batch in feeds for row in _time(ready, batch, rounds, clock, progress)]
     return Race(tuple(rows), tuple(faults))
 

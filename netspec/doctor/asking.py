@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from subprocess import TimeoutExpired
 from tempfile import TemporaryDirectory
@@ -22,25 +21,22 @@ Answer: TypeAlias = "dict[str, Any] | str"
 
 def ask(names: Sequence[str], limit: float = LIMIT) -> dict[str, Answer]:
     """Every probe's answer; they run side by side."""
-    with (
-        TemporaryDirectory(prefix="netspec-doctor-") as folder,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        answers = pool.map(lambda name: _ask(name, Path(folder, f"{name}.json"), limit), names)
-        return dict(zip(names, answers, strict=True))
+    with processes.tidy(), TemporaryDirectory(prefix="netspec-doctor-") as folder:
+        runs = processes.Runs(Path(folder))
+        ask_one = partial(_ask, Path(folder), runs, limit)
+        return dict(zip(names, processes.side_by_side(ask_one, names, runs.stop), strict=True))
 
 
-def _ask(name: str, file: Path, limit: float) -> Answer:
+def _ask(folder: Path, runs: processes.Runs, limit: float, name: str) -> Answer:
+    file = folder / f"{name}.json"
     try:
-        done = processes.run(
-            "netspec.doctor.probes", name, str(file), folder=file.parent, limit=limit
-        )
+        code, words = runs.run("netspec.doctor.probes", name, str(file), limit=limit)
     except TimeoutExpired:
         return f"it gave no answer within {limit:.0f} s"
-    if done.returncode == 0:
+    if code == 0:
         found: dict[str, Any] = json.loads(file.read_text())
         return found
-    last = processes.last_lines(done.stderr, 1).strip()
-    if done.returncode > 0 and last:
+    last = processes.last_lines(words, 1).strip()
+    if code > 0 and last:
         return last[:300]
-    return f"its process ended ({processes.ending(done.returncode)})"
+    return f"its process ended ({processes.ending(code)})"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -40,20 +39,16 @@ class Crash(NamedTuple):
 def run_jobs(task: Task, jobs: Iterable[Job]) -> dict[Job, Answer | Crash]:
     """Every job's answer to the task, or how it crashed."""
     wanted = list(dict.fromkeys(jobs))
-    with (
-        TemporaryDirectory(prefix="netspec-verify-") as name,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
+    with processes.tidy(), TemporaryDirectory(prefix="netspec-verify-") as name:
         folder = Path(name)
         task.write(folder)
-        answers = pool.map(lambda job: _run(folder, job), wanted)
+        runs = processes.Runs(folder, _CHANGES)
+        answers = processes.side_by_side(partial(_run, folder, runs), wanted, runs.stop)
         return dict(zip(wanted, answers, strict=True))
 
 
-def _run(folder: Path, job: Job) -> Answer | Crash:
-    done = processes.run(
-        "netspec.parity.worker", str(folder), *job, folder=folder, changes=_CHANGES
-    )
-    if done.returncode == 0:
+def _run(folder: Path, runs: processes.Runs, job: Job) -> Answer | Crash:
+    code, words = runs.run("netspec.parity.worker", str(folder), *job)
+    if code == 0:
         return read_answer(folder / f"{job.target}.{job.precision}.npz")
-    return Crash(job, processes.ending(done.returncode), processes.last_lines(done.stderr, _TAIL))
+    return Crash(job, processes.ending(code), processes.last_lines(words, _TAIL))

@@ -1,0 +1,70 @@
+"""Processes that are run: what they say, how they end, and that nothing of them is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from netspec.processes import Runs, ending
+
+SLEEPER = """
+import os, sys, time
+open(sys.argv[1], "w").write(str(os.getpid()))
+time.sleep(60)
+"""
+CALLER = """
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from netspec.processes import Runs, side_by_side, tidy
+
+with tidy(), TemporaryDirectory(dir=".", prefix="own-") as folder:
+    runs = Runs(Path(folder))
+    side_by_side(lambda number: runs.run("sleeper", f"../{number}.pid"), [1, 2], runs.stop)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="two run side by side")
+def test_what_is_told_to_end_leaves_nothing_behind(tmp_path):
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    environment = {**os.environ, "PYTHONPATH": paths}
+    with subprocess.Popen([sys.executable, "-c", CALLER], cwd=tmp_path, env=environment) as caller:
+        places = [tmp_path / f"{number}.pid" for number in (1, 2)]
+        until = time.monotonic() + 60
+        while not all(place.exists() and place.read_text() for place in places):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert len([*tmp_path.glob("own-*")]) == 1
+        caller.send_signal(signal.SIGTERM)
+    assert caller.returncode == 128 + signal.SIGTERM
+    assert not [*tmp_path.glob("own-*")]
+    assert not any(is_alive(int(place.read_text())) for place in places)
+
+
+def test_a_run_tells_how_it_ended(tmp_path):
+    code, words = Runs(tmp_path).run("no_such_module")
+    assert (ending(code), "No module named" in words) == ("exit status 1", True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        Runs(tmp_path).run("timeit", "-n", "1000000000", limit=0.5)
+    assert ending(-signal.SIGKILL) == "killed by SIGKILL"
+    assert (
+        ending(-63) == f"killed by {signal.Signals(63).name}"
+        if 63 in {*signal.Signals}
+        else "killed by signal 63"
+    )
+    assert Path(tmp_path).is_dir()
