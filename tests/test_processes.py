@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -62,9 +61,4 @@ def test_a_run_tells_how_it_ended(tmp_path):
     with pytest.raises(subprocess.TimeoutExpired):
         Runs(tmp_path).run("timeit", "-n", "1000000000", limit=0.5)
     assert ending(-signal.SIGKILL) == "killed by SIGKILL"
-    assert (
-        ending(-63) == f"killed by {signal.Signals(63).name}"
-        if 63 in {*signal.Signals}
-        else "killed by signal 63"
-    )
-    assert Path(tmp_path).is_dir()
+    assert ending(-50) == "killed by signal 50"  # which has no name

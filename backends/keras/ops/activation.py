@@ -88,7 +88,9 @@ for _parametric_op, _func, _name, _default in (
 
 @ROWS.row(LeakyRelu)
 def leaky_relu(op: LeakyRelu, _x: Shape) -> Layer:
-    """Keras's default slope is 0.3."""
+    """Keras's default slope is 0.3; its layer takes none below 0."""
+    if op.slope < 0:
+        return expression(call("ops.leaky_relu", _X, negative_slope=op.slope))
     return single(Call("layers.LeakyReLU", {}, {"negative_slope": op.slope}))
 
 

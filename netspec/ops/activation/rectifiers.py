@@ -31,7 +31,7 @@ class LeakyRelu(Elementwise):
     """x where x > 0, else slope * x."""
 
     kind = "leaky_relu"
-    examples = examples_of("leaky_relu", "leaky_relu 0.2")
+    examples = examples_of("leaky_relu", "leaky_relu 0.2", "leaky_relu (-0.5)")
 
     slope: Annotated[Number, Field(description="factor of negative inputs")] = 0.01
 
