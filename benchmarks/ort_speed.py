@@ -50,9 +50,9 @@ def compare(
     return results
 
 
-def session(path: Path) -> onnxruntime.InferenceSession:
+def session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
