@@ -47,6 +47,8 @@ class Tensor:
 
     def tied(self, layer: Layers, *, label: str | None = None) -> Tensor:
         """The transposed map of the weight of a shared layer: the language's `tied`."""
+        if not isinstance(layer, Layers):
+            raise _failure(Rejected("not-shared", f"`tied` takes shared layers, not {layer!r:.60}"))
         if layer._net is not self._net:
             raise _failure(Rejected("foreign-tensor", f"{layer!r} belongs to another network"))
         try:

@@ -84,6 +84,7 @@ def test_a_built_graph_equals_the_parsed_one(built, text):
         (lambda x, _: x.relu(x), "wrong-arity"),
         (lambda x, _: x.add(Net("other").input(1, 8, 8)), "foreign-tensor"),
         (lambda x, _: x.dropout(10**400), "bad-argument"),
+        (lambda x, _: x.tied("code"), "not-shared"),
         (lambda _, net: net.graph(), "no-output"),
         (lambda _, net: net.graph(Net("other").input(1)), "foreign-tensor"),
         (lambda _, net: net.share("f", lambda y: y.relu())(Net("a").input(1)), "foreign-tensor"),

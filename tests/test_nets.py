@@ -88,6 +88,7 @@ def test_the_input_comes_from_the_file_or_the_caller() -> None:
     resized = graph("input 1 28 28\nconv 4 3", input_shape=(1, 8, 8))
     assert [node.shape.sizes for node in resized.nodes] == [(1, 8, 8), (4, 6, 6)]
     assert graph("block b { relu }\nb", input_shape=(4,)).nodes[0].name == "input"
+    assert graph("relu", input_shape=np.array([4, 8])).nodes[0].shape.sizes == (4, 8)
     assert ids("relu", input_shape=(0,)) == ["bad-argument"]
     assert ids("relu", input_shape=()) == ["missing-argument"]
 

@@ -36,7 +36,7 @@ def read_checkpoint(path: str | Path, key: str | None = None) -> Checkpoint:
 
 
 def load_matched(
-    path: str,
+    path: str | Path,
     graph: Graph,
     *targets: str,
     key: str | None = None,
@@ -47,6 +47,7 @@ def load_matched(
     See `read_checkpoint` and, for `how`, `matching.match`. A file of Keras's takes `flatten`, too: the order in which
     its model flattens maps, where netspec did not emit it. `targets` are what the process needs besides.
     """
+    path = str(path)
     one_framework(_form(path), *targets)
     file = read_checkpoint(path, key)
     backend = load_backend(file.target)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from netspec.builder import GraphBuilder
 from netspec.diagnostics import Diagnostic, Note, SpecError
+from netspec.interop import plain
 from netspec.language import tree
 from netspec.language.arguments import OpArguments
 from netspec.language.evaluate import Evaluator
@@ -201,7 +202,9 @@ class Placer:
 
     def _asked_sizes(self) -> list[object]:
         """The caller's sizes; those that are known only at run time are words: `?T`."""
-        return [self.evaluator.unknowns.read(size) for size in self.input_shape or ()]
+        asked = plain(self.input_shape)
+        sizes = asked if isinstance(asked, tuple) else (asked,)
+        return [self.evaluator.unknowns.read(size) for size in sizes]
 
     def sized_input(self, op: Op, step: tree.Invoke) -> Op:
         """An input of the net, in the size that the caller asked for."""
