@@ -22,6 +22,7 @@ class Source:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
+        self._shown = (0, "")
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -34,10 +35,12 @@ class Source:
         return line, offset - self._starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """The text of a 1-based line, without its newline."""
-        start = self._starts[number - 1]
-        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
-        return self.text[start:end].rstrip("\r")
+        """The text of a 1-based line, without its newline. One that is very long is not copied again and again."""
+        if self._shown[0] != number:
+            start = self._starts[number - 1]
+            end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+            self._shown = (number, self.text[start:end].rstrip("\r"))
+        return self._shown[1]
 
 
 class Span(NamedTuple):

@@ -109,27 +109,6 @@ def unexpected(
             span,
             label=f"expected {wanted}",
         )
-    help_ = None
-    if token.type == "COMMA" and "_END" in expected:
-        help_ = "arguments are separated by blanks: `conv 32 3 stride=2`"
-    elif token.type == "FLOOR" and "_ARROW" not in expected:
-        help_ = "a comment begins with `#`"
-    elif token.type == "TENSOR" and before is not None and before.type == "_ARROW":
-        help_ = f"`{token.text} = ...` names what a pipeline gives, and `{token.text} -> ...` begins one"
-    elif before is not None and before.type == "RBRACE" and token.type in _STATEMENT:
-        help_ = "a statement begins on a line of its own or after `;`, the next step after `->`"
-    elif token.type == "_ASSIGN" and "EQUAL" in expected:
-        help_ = "`==` compares"
-    elif before is not None and before.text in FUNCTIONS and token.type in ("INT", "NAME", "LSQB"):
-        help_ = f"a function takes its arguments in brackets: `{before.text}(...)`"
-    elif "LPAR" in expected and "LBRACE" in expected and token.type == "NAME":
-        help_ = "parameters stand in brackets: `block unit(c, k=3) { ... }`"
-    elif (
-        "LBRACE" in expected
-        and "_ARROW" not in expected
-        and token.type in ("NAME", "_END", "_ASSIGN")
-    ):
-        help_ = "the steps of a body stand in braces: `{ conv 32 3 -> relu }`"
     found = {"$END": "the end of the text", "_END": "the end of the line"}.get(token.type)
     if token.type == "_END" and token.text == ";":
         found = None
@@ -140,16 +119,41 @@ def unexpected(
         f"expected {wanted}, found {found or f'`{token.text}`'}",
         span,
         label=f"after this, {wanted}" if found else "not expected here",
-        help=help_,
+        help=_cure(token, before, expected),
     )
+
+
+def _cure(token: Token, before: Token | None, expected: Collection[str]) -> str | None:
+    """What was probably meant by a token that may not stand where it does."""
+    kind, previous = token.type, before or Token("", "", 0, 0)
+    if kind == "COMMA" and "_END" in expected:
+        return "arguments are separated by blanks: `conv 32 3 stride=2`"
+    if kind == "FLOOR" and "_ARROW" not in expected:
+        return "a comment begins with `#`"
+    if kind == "TENSOR" and previous.type == "_ARROW":
+        return f"`{token.text} = ...` names what a pipeline gives, and `{token.text} -> ...` begins one"
+    if previous.type == "RBRACE" and kind in _STATEMENT:
+        return "a statement begins on a line of its own or after `;`, the next step after `->`"
+    if kind == "_ASSIGN" and "EQUAL" in expected:
+        return "`==` compares"
+    if previous.text in FUNCTIONS and kind in ("INT", "NAME", "LSQB"):
+        return f"a function takes its arguments in brackets: `{previous.text}(...)`"
+    if kind == "NAME" and {"LPAR", "LBRACE"} <= {*expected}:
+        return "parameters stand in brackets: `block unit(c, k=3) { ... }`"
+    begins_body = "LBRACE" in expected and "_ARROW" not in expected
+    if begins_body and (
+        kind in ("NAME", "_END") or (kind == "_ASSIGN" and previous.type in ("NAME", "RPAR"))
+    ):
+        return "the steps of a body stand in braces: `{ conv 32 3 -> relu }`"
+    return None
 
 
 def _enclosed(text: str, token: Token) -> str:
     """How the operator and what stands around it is an argument."""
     if token.type == "MINUS" and _is_arrow(text, token):
         return "an arrow is written `->`"
-    first = _LEFT.search(text[: token.start].rstrip(" ")[-_LONGEST:])
-    second = _RIGHT.match(text[token.end :].lstrip(" ")[:_LONGEST])
+    first = _LEFT.search(text[max(token.start - _LONGEST, 0) : token.start].rstrip(" "))
+    second = _RIGHT.match(text[token.end : token.end + _LONGEST].lstrip(" "))
     if first is None or second is None:
         return "write `conv (c - 1) 3`; `conv c -1` is two arguments"
     words = f"write `({first[0]} {token.text} {second[0]})`"

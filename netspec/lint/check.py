@@ -91,11 +91,11 @@ def _silenced(diagnostic: Diagnostic, subject: Subject) -> bool:
     start = diagnostic.span.start
     line, _ = diagnostic.span.source.place(start)
     silenced = False
-    for ignore in subject.ignores:
+    for ignore in subject.ignores_of(line):
         if ignore.span.start <= start < ignore.span.end:
             continue
         for word in ignore.words:
-            if ignore.covers(line) and diagnostic.id in matching(word.text):
+            if diagnostic.id in matching(word.text):
                 ignore.silenced.add(word.text)
                 silenced = True
     return silenced

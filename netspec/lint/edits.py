@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
 
 from netspec.diagnostics import Edit, Fix
 from netspec.language import tree
@@ -11,21 +12,32 @@ from netspec.source import Source, Span
 
 def apply_fixes(source: Source, fixes: Iterable[Fix]) -> tuple[str, int]:
     """The text with as many fixes as do not meet, and their number. The others wait for the next round."""
-    taken: list[Edit] = []
+    taken: list[Edit] = []  # in the text's order
     count = 0
     for fix in fixes:
-        if not any(_meet(edit.span, other.span) for edit in fix.edits for other in taken):
-            taken += fix.edits
+        if not any(_meets_one(edit.span, taken) for edit in fix.edits):
+            for edit in fix.edits:
+                insort(taken, edit, key=_start)
             count += 1
-    text = source.text
-    for edit in sorted(taken, key=lambda edit: edit.span.start, reverse=True):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text, count
+    parts, end = [], 0
+    for edit in taken:
+        parts += [source.text[end : edit.span.start], edit.text]
+        end = edit.span.end
+    return "".join(parts) + source.text[end:], count
 
 
-def _meet(one: Span, other: Span) -> bool:
-    """Whether two spans overlap or touch: an edit beside another may change what that one means."""
-    return one.start <= other.end and other.start <= one.end
+def _meets_one(span: Span, taken: Sequence[Edit]) -> bool:
+    """Whether a span overlaps or touches one that is taken: an edit beside another may change what that one means.
+
+    Those that are taken do not meet one another, so only the next ones can.
+    """
+    place = bisect_left(taken, span.start, key=_start)
+    around = taken[max(place - 1, 0) : place + 1]
+    return any(span.start <= one.span.end and one.span.start <= span.end for one in around)
+
+
+def _start(edit: Edit) -> int:
+    return edit.span.start
 
 
 def remove_statement(span: Span) -> Edit | None:
@@ -51,12 +63,13 @@ def remove_statement(span: Span) -> Edit | None:
 
 def remove_step(pipeline: tree.Pipeline, step: tree.Step) -> Edit | None:
     """Take a step out of a pipeline with one of its arrows. None if nothing, or not all comments, would stay."""
-    parts = [*([pipeline.start] if pipeline.start else []), *pipeline.steps]
-    index = next(number for number, part in enumerate(parts) if part is step)
-    if len(parts) == 1:
-        return None
-    if index > 0:
-        span = Span(step.span.source, parts[index - 1].span.end, step.span.end)
+    steps = pipeline.steps
+    index = bisect_left(steps, step.span.start, key=lambda each: each.span.start)
+    before = steps[index - 1] if index else pipeline.start
+    if before is not None:
+        span = Span(step.span.source, before.span.end, step.span.end)
+    elif len(steps) > 1:
+        span = Span(step.span.source, step.span.start, steps[1].span.start)
     else:
-        span = Span(step.span.source, step.span.start, parts[1].span.start)
+        return None
     return None if "#" in span.text else Edit(span, "")

@@ -34,10 +34,6 @@ class Ignore:
         self.line = line
         self.silenced: set[str] = set()
 
-    def covers(self, line: int) -> bool:
-        """Whether it speaks of a line."""
-        return self.line is None or self.line == line
-
 
 def read_ignores(source: Source, limits: Limits = DEFAULT) -> list[Ignore]:
     """The comments of a text that begin with `netspec:`."""

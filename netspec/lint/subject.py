@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from netspec.dim import UnknownSize
@@ -146,7 +147,14 @@ class Subject:
         self.rules = rules
         self.nets = [Net(graph) for graph in graphs]
         self.ignores = ignores
+        self._ignores: dict[int | None, list[Ignore]] = {}
+        for ignore in ignores:
+            self._ignores.setdefault(ignore.line, []).append(ignore)
         self._parts: dict[int, Part] = {}
+
+    def ignores_of(self, line: int) -> Iterator[Ignore]:
+        """The comments that speak of a line, or of the whole file."""
+        return chain(self._ignores.get(None, ()), self._ignores.get(line, ()))
 
     def _part(self, root: object) -> Part:
         """A part of this file's tree, walked once for all rules that ask."""

@@ -193,9 +193,12 @@ def _equal_branches(subject: Subject) -> Iterator[Finding]:
     def twice(_: Place, instance: Instance) -> int | None:
         if instance.op.kind not in ("add", "sub", "max", "min", "mean", "concat"):
             return None
-        inputs = instance.node.inputs
-        repeated = (number for number, name in enumerate(inputs, 1) if name in inputs[: number - 1])
-        return next(repeated, None)
+        seen = set[str]()
+        for number, name in enumerate(instance.node.inputs, 1):
+            if name in seen:
+                return number
+            seen.add(name)
+        return None
 
     for place, instance, number in subject.steps(twice):
         first = instance.node.inputs.index(instance.node.inputs[number - 1]) + 1
