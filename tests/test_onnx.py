@@ -289,6 +289,20 @@ def test_float64_weights_are_rounded_once():
     assert target.emit(graph, exact) == target.emit(graph, rounded)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 3 2 -> rnn 1 layers=300",
+        "net sum { input 2\nfor i in range(600) { @b += @ -> times i }\nadd { @b } }",
+    ],
+    ids=["layers", "branches"],
+)
+def test_what_nests_deeply_is_written(text):
+    graph = graph_of(text)
+    model = onnx.load_from_string(target.emit(graph, None))
+    assert len(model.graph.node) > 600
+
+
 def test_build_gives_a_live_session():
     graph = built(Input(sizes=(3, 8, 8)), Conv(filters=4, kernel=3), outputs=[("y", 1)])
     session = target.build(graph, random_weights(graph))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -306,24 +306,33 @@ class _Writer:
             inner[word] = inner.get(word, 0) + 1
             return f"{path}/{word}{inner[word] if inner[word] > 1 else ''}"
 
-        def operand(of: Operand) -> str:
-            if isinstance(of, Stored):
-                return of
-            if isinstance(of, str):
-                return self._names.get(of, of)
-            if isinstance(of, Constant):
-                if id(of) not in self._constants:
-                    self._constants[id(of)] = self._constant(free("constant"), of)
-                return self._constants[id(of)]
-            if (key := id(of.operands)) not in self._nodes:
-                own = free(of.op_type)
-                inputs = [operand(each) for each in of.operands]
-                self._nodes[key] = self.node(of.op_type, own, inputs, [], of.attributes)
-            return _result(self._nodes[key], of.result)
+        # Not by recursion: a sum of hundreds of branches, or as many layers in one, nest as deep.
+        waiting: list[tuple[Apply, str, list[str]]] = [(tree, path, [])]
+        while waiting:
+            at, own, inputs = waiting[-1]
+            for of in at.operands[len(inputs) :]:
+                if isinstance(of, Apply) and id(of.operands) not in self._nodes:
+                    waiting.append((of, free(of.op_type), []))
+                    break
+                inputs.append(self._operand(of, free))
+            else:
+                waiting.pop()
+                outputs = [] if waiting else [*[""] * tree.result, name]
+                made = self.node(at.op_type, own, inputs, outputs, at.attributes)
+                if waiting:
+                    self._nodes[id(at.operands)] = made
 
-        inputs = [operand(each) for each in tree.operands]
-        outputs = [*[""] * tree.result, name]
-        self.node(tree.op_type, path, inputs, outputs, tree.attributes)
+    def _operand(self, of: Operand, free: Callable[[str], str]) -> str:
+        """What an operand is called; the nodes that compute it are written. Constants get a free name."""
+        if isinstance(of, Stored):
+            return of
+        if isinstance(of, str):
+            return self._names.get(of, of)
+        if isinstance(of, Constant):
+            if id(of) not in self._constants:
+                self._constants[id(of)] = self._constant(free("constant"), of)
+            return self._constants[id(of)]
+        return _result(self._nodes[id(of.operands)], of.result)
 
     def node(
         self,
