@@ -122,6 +122,29 @@ conv 24 3 padding=1 -> relu -> bn -> gap -> dense 4"""
     assert sorted(array.shape[2] for array in bounds.values()) == [10, 10, 20]
 
 
+def test_bounds_of_the_spec_are_compared_as_codes_too():
+    text = """input 3 9 9 -> conv 4 3
+max { @ | param 4 7 7 | param 4 7 7 } -> min { @ | param 4 7 7 } -> pool 2 -> conv 4 1 -> max { @ | param 4 3 3 }"""
+    graph = graph_of(text)
+    draws = np.random.default_rng(0)
+    weights = {name: draws.normal(size=w.shape).astype(np.float32) for name, w in graph.weights()}
+    images = draws.normal(size=(8, 3, 9, 9)).astype(np.float32)
+    report = quantize(graph, weights, Data({"input": images}), rounds=0)
+    assert report.findings[-1].after < 0.05
+    model = onnx.load_from_string(report.content)
+    typed = {
+        tensor.name: array.dtype
+        for tensor in model.graph.initializer
+        for array in [onnx.numpy_helper.to_array(tensor)]
+    }
+    kinds = [
+        [str(typed[name]) for name in node.input[1:]]
+        for node in model.graph.node
+        if node.op_type in ("Max", "Min")
+    ]
+    assert kinds == [["uint8", "uint8"], ["uint8"], ["float32"]]
+
+
 @pytest.mark.parametrize(
     ("text", "channels"),
     [

@@ -138,19 +138,24 @@ def _of_codes(graph: _Graph, quantize: Any, chain: list[Any], source: str) -> It
     """The nodes that give what a chain and then `quantize` gave, of codes."""
     scale, zero = (graph.values(name) for name in quantize.input[1:3])
     ends = np.iinfo(zero.dtype)
+
+    def coded(name: str, of: str) -> str:
+        """What a comparison reads in the place of a bound."""
+        codes = np.clip(np.rint(_lean(graph.values(name)) / scale) + zero, ends.min, ends.max)
+        return graph.hold(f"{of}/{name}/codes", codes.astype(zero.dtype))
+
     result = quantize.output[0]
     quantize.input[0], quantize.output[0] = source, f"{quantize.name}/codes"
     yield quantize
-    name = quantize.output[0]
+    value = quantize.output[0]
     for node in chain:
-        instead = [name if each not in graph.held else each for each in node.input]
-        if node.op_type in _BOUNDS:
-            (held,) = (each for each in node.input if each in graph.held)
-            codes = np.clip(np.rint(_lean(graph.values(held)) / scale) + zero, ends.min, ends.max)
-            instead = [name, graph.hold(f"{held}/{node.name}/codes", codes.astype(zero.dtype))]
-        node.input[:] = instead
-        name = result if node is chain[-1] else f"{node.output[0]}/codes"
-        node.output[0] = name
+        for place, name in enumerate(node.input):
+            if name not in graph.held:
+                node.input[place] = value
+            elif node.op_type in _BOUNDS:
+                node.input[place] = coded(name, node.name)
+        value = result if node is chain[-1] else f"{node.output[0]}/codes"
+        node.output[0] = value
         yield node
 
 
@@ -176,7 +181,7 @@ def _widened(graph: _Graph) -> dict[str, list[Any]]:
         missing = -kernel.shape[1] % _LANES
         wide = np.pad(kernel, [(0, 0), (0, missing), (0, 0), (0, 0)])
         tensor.CopyFrom(onnx.numpy_helper.from_array(wide, tensor.name))
-        pads = graph.hold(f"{given}/pads", np.array([0] * 5 + [missing, 0, 0]))
+        pads = graph.hold(f"{given}/pads", np.array([0] * 5 + [missing, 0, 0], np.int64))
         name = f"{given}/wide"
         quantize.input[0] = name
         pad = onnx.helper.make_node("Pad", [given, pads], [name], name=name)
