@@ -17,10 +17,10 @@ class Position(NamedTuple):
 
 
 class Source:
-    """A text and the name it is known by (a path, `<stdin>`, `<string>`)."""
+    """A text and the name it is known by (a path, `<stdin>`, `<string>`), which any output can hold."""
 
     def __init__(self, name: str, text: str) -> None:
-        self.name = name
+        self.name = name.encode(errors="replace").decode()  # a path may be no UTF-8
         self.text = text
         self._shown = (0, "")
 

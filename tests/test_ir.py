@@ -135,6 +135,11 @@ def test_positions_point_at_the_words():
     assert graph.positions["stem"][1:3] == (2, 19)
 
 
+def test_a_file_need_not_be_called_in_utf8():
+    graph = netspec.parse("input 3\nrelu", name="a\udcff.net")
+    assert Graph.from_json(graph.to_json()) == graph
+
+
 def test_the_printed_form_shows_scopes_and_arguments():
     text = to_text(graph_of("block b(c) { dense c bias=false }\nnet n { input 3\nb 4 -> relu }"))
     assert text.splitlines() == [

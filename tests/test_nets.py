@@ -27,6 +27,8 @@ def test_nets_and_overrides() -> None:
     assert ids(NETS, net="large", overrides={"c": {}}) == ["bad-override"]
     assert ids(NETS, net="large", overrides={"c": float("nan")}) == ["bad-override"]
     assert ids("let (a) = [4]\ninput 8", overrides={"a": 2}) == ["unknown-parameter"]
+    growing = "let c = 4\ninput 8\nrepeat 2 { dense c; let c = 2*c }"
+    assert nodes(growing, overrides={"c": 3}) == "dense1(input) 3 | dense2(dense1) 6"
     assert ids(NETS, net="large") == ["missing-argument"]
     assert ids(NETS) == ["several-nets"]
     assert ids("let c = 4\ninput 8", overrides={"d": 2}) == ["unknown-parameter"]

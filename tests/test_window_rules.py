@@ -17,6 +17,15 @@ from netspec.weights import random_weights
     [
         ("input 3 8 8 -> conv 4 3 padding=causal", "wrong-kind", "is for sequences"),
         (
+            "input 4 5 5 -> conv_transpose 4 3 2 same output_padding=1",
+            "bad-argument",
+            "leaves `output_padding` no choice",
+        ),
+        ("input 6 -> gn 6", "nothing-to-normalise", "each of 6 groups"),
+        ("input 5 3 -> lstm 2 layers=2000", "bad-argument", "at most 1000"),
+        ("input 3 -> dense 2 init=constant(1e39)", "bad-initializer", "beyond float32"),
+        ("input 3 -> const [1, -1e39]", "bad-argument", "beyond float32"),
+        (
             "input 3 3 3 -> conv 4 7 padding=3 mode=reflect",
             "padding-too-large",
             "finds 2 positions",

@@ -157,11 +157,11 @@ class _Expansion(Steps):
                 )
 
     def is_overridden(self, frame: Frame, let: tree.Let) -> bool:
-        """`--set` replaces a `let` of a file without a net header."""
+        """`--set` replaces a `let` of a file without a net header, but none in a loop or a branch."""
         if frame is not self.net_frame or self.entry.net is not None:
             return False
         name = _single_name(let)
-        if name not in self.overrides:
+        if name not in self.overrides or not any(let is each for each in self.entry.statements):
             return False
         frame.names[name] = self.overrides[name]
         return True

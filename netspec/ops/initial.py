@@ -18,6 +18,8 @@ Rule = Literal[
     "kaiming_normal",
     "lecun_normal",
 ]
+LARGEST_FLOAT = float.fromhex("0x1.fffffep127")
+"""Of float32, in which weights and constants are."""
 FANNED = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "lecun_normal")
 """The rules whose scale follows from a weight's shape."""
 
@@ -76,6 +78,8 @@ class Init(BaseModel):
         """Why a weight of that shape cannot start so, or None."""
         if len(shape) < 2 and (self.rule in FANNED or self.rule == "orthogonal"):
             return f"`{self}` needs a weight of two axes or more"
+        if abs(self.value) > LARGEST_FLOAT:
+            return f"`{self}` is beyond float32"
         return None
 
     def __str__(self) -> str:

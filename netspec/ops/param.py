@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import Count, Number
+from netspec.ops.initial import LARGEST_FLOAT
 from netspec.shape import AXES_BY_RANK, Shape
 
 _Axes = Annotated[
@@ -117,7 +118,10 @@ class Const(_Own):
     def infer(self, *inputs: Shape) -> Shape:
         """The lengths of the lists, the outermost first."""
         del inputs
-        return self._shape(self.sizes, self.axes)
+        sizes = self.sizes
+        if any(abs(number) > LARGEST_FLOAT for number in self.numbers):
+            raise Rejected("bad-argument", "a number of `values` is beyond float32", param="values")
+        return self._shape(sizes, self.axes)
 
     @property
     def sizes(self) -> tuple[int, ...]:
