@@ -58,3 +58,8 @@ def test_habits_of_other_languages_are_met_with_help(text: str, help_: str) -> N
     with pytest.raises(SpecError) as caught:
         netspec.parse(text)
     assert caught.value.diagnostics[0].help == help_
+
+
+def test_a_fraction_that_is_whole_is_told_from_a_whole_number() -> None:
+    with pytest.raises(SpecError, match=r"takes a whole number of rounds, not the number 4\.0"):
+        netspec.parse("input 8\nrepeat 8/2 { relu }")

@@ -181,8 +181,13 @@ def show(value: object, levels: int = 3) -> str:
         items = [show(item, levels - 1) for item in value[:8]] if levels else ["..."][: len(value)]
         text = f"[{', '.join(items)}{', ...' if levels and len(value) > 8 else ''}]"
     else:
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = _fraction(value) if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _fraction(value: float) -> str:
+    """A whole one keeps its point: `8/2` is 4.0, which is no number of rounds."""
+    return f"{value:.1f}" if value.is_integer() and abs(value) < 1e6 else f"{value:g}"
 
 
 def kind(value: object) -> str:
