@@ -145,6 +145,12 @@ def test_layers_that_repeat_are_written_once():
     assert '(f"layer{i + 1}", nn.Conv2d(c, c, i2)) for i in range(3)' in named
 
 
+def test_the_largest_of_many_is_found_in_halves():
+    code = body_of("net n { input 2\nfor i in range(300) { @b += @ -> times i }\nmax { @b } }")
+    depths = [line.count("torch.maximum(") for line in code.splitlines()]
+    assert 1 <= max(depths) < 10
+
+
 def test_a_block_that_is_one_function_needs_no_class():
     code = body_of("block act { gelu tanh }\ninput 4 -> dense 3 -> act -> dense 2")
     assert 'self.act1 = nn.GELU(approximate="tanh")' in code
