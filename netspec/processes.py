@@ -11,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 JobT = TypeVar("JobT")
 AnswerT = TypeVar("AnswerT")
@@ -101,6 +104,31 @@ def side_by_side(
             pool.shutdown(wait=False, cancel_futures=True)
             stop()
             raise
+
+
+def pool(count: int, prepare: Callable[[], None]) -> ProcessPoolExecutor:
+    """So many fresh processes that are prepared so. They end with this one, even where it is killed."""
+    from concurrent.futures import ProcessPoolExecutor  # slow to import
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(count, get_context("spawn"), _begin, (prepare,))
+
+
+def _begin(prepare: Callable[[], None]) -> None:
+    from threading import Thread
+
+    Thread(target=_end_with_parent, daemon=True).start()
+    prepare()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for ever."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def ending(code: int) -> str:

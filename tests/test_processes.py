@@ -37,6 +37,17 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+KILLED = """
+import os, signal, time
+from netspec.processes import pool
+
+if __name__ == "__main__":
+    with pool(1, os.getpid) as executor:
+        print(executor.submit(os.getpid).result(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 @pytest.mark.skipif(os.cpu_count() == 1, reason="two run side by side")
 def test_what_is_told_to_end_leaves_nothing_behind(tmp_path):
     (tmp_path / "sleeper.py").write_text(SLEEPER)
@@ -53,6 +64,24 @@ def test_what_is_told_to_end_leaves_nothing_behind(tmp_path):
     assert caller.returncode == 128 + signal.SIGTERM
     assert not [*tmp_path.glob("own-*")]
     assert not any(is_alive(int(place.read_text())) for place in places)
+
+
+def test_a_pool_ends_with_a_process_that_is_killed(tmp_path):
+    (tmp_path / "killed.py").write_text(KILLED)
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    done = subprocess.run(
+        [sys.executable, "killed.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    until = time.monotonic() + 30
+    while is_alive(int(done.stdout)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_a_run_tells_how_it_ended(tmp_path):

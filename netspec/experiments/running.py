@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from typing import TYPE_CHECKING, NamedTuple
 
+from netspec.processes import pool
 from netspec.training import Data, History, Recipe, train
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _outcomes(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Outcom
     if processes == 1:
         yield from ((index, run(job)) for index, job in enumerate(jobs))
         return
-    with pool(processes) as executor:
+    with pool(processes, single_threaded) as executor:
         waiting = {executor.submit(run, job): index for index, job in enumerate(jobs)}
         try:
             for future in as_completed(waiting):
@@ -79,11 +79,7 @@ def _outcomes(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Outcom
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-def pool(processes: int) -> ProcessPoolExecutor:
-    """Fresh processes, each with one thread for its arithmetic."""
-    return ProcessPoolExecutor(processes, get_context("spawn"), _single_threaded)
-
-
-def _single_threaded() -> None:
+def single_threaded() -> None:
+    """Prepares a process that is one of several: its arithmetic has one thread."""
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = "1"

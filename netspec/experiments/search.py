@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.experiments.running import Job, metric_of, pool, run
+from netspec.experiments.running import Job, metric_of, run, single_threaded
 from netspec.experiments.space import Choice
 from netspec.experiments.tuning import Candidate, Tuning
 from netspec.ir import Graph
+from netspec.processes import pool
 from netspec.training import Data, Recipe
 from netspec.weights import np
 
@@ -154,7 +155,7 @@ def _search(
                 study.optimize(_Objective(work, study.user_attrs["metric"]), n_trials=1)
                 watch(_candidate(study.trials[-1], work))
             return
-        with pool(jobs) as executor:
+        with pool(jobs, single_threaded) as executor:
             waiting: list[Future[None]] = [
                 executor.submit(_one_trial, path, work, offset) for offset in range(1, left + 1)
             ]

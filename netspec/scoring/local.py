@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.processes import pool
 from netspec.scoring.worker import Scorer, Settings, scorer
 
 ATTEMPTS = 3
@@ -43,27 +41,18 @@ def run(
 def _pooled(
     folder: str, numbers: Sequence[int], settings: Settings, workers: int
 ) -> Iterator[tuple[int, int]]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(numbers)), context, initializer=_begin) as pool:
-        futures = {pool.submit(_score, folder, settings, number): number for number in numbers}
+    with pool(min(workers, len(numbers)), _end_at_once) as executor:
+        futures = {executor.submit(_score, folder, settings, number): number for number in numbers}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # at Ctrl-C it ends at once and without a word
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_at_once() -> None:
+    """At Ctrl-C, and without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _score(folder: str, settings: Settings, number: int) -> int:
