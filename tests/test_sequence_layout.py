@@ -70,6 +70,12 @@ def test_the_examples_are_turned_as_seldom_as_their_ends_allow(name, count):
     assert transposes(netspec.load(f"examples/{name}.net", **size)) == count
 
 
+def test_no_name_of_a_layer_stands_for_an_order():
+    named = "input 16 4 -> {}: relu -> relu -> conv 4 3 -> gap"
+    found = [len(conversions(arranged(named.format(label)))) for label in ("tc", "ct", "other")]
+    assert found == [1, 1, 1]
+
+
 def test_networks_without_windows_over_time_stay_as_they_are():
     for text in ("input 4 6 -> dense 3 -> relu", 'input 4 6 -> permute "c t"', "input 3 8 8 -> bn"):
         graph = graph_of(text)

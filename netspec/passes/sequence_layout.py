@@ -15,7 +15,7 @@ from netspec.sharing import mirrors, places
 
 _ORDERS = ("tc", "ct")
 Order: TypeAlias = str
-"""`tc` or `ct`; in a `Cut` also a node's name, for the order that is chosen for it."""
+"""`tc` or `ct`; in a `Cut` also `/` and a node's name, for the order that is chosen for it."""
 
 
 def sequence_layout(model: Model) -> Model:
@@ -93,7 +93,7 @@ class _Conversion:
         """The name that stands for the order of a node: of all uses of a shared layer the first one's."""
         while node.shares is not None and mirrors(self.before, node):
             node = self.before.by_name[node.shares]
-        return node.name
+        return f"/{node.name}"  # no node's name stands for an order
 
     def _choose(self) -> None:
         """Put an order in the place of every name that stands for one."""
