@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from graphs import HYPHENATED, NUMBERED, RECURSIVE, examples_graph, fit, graph_of
+from graphs import HYPHENATED, NUMBERED, RECURSIVE, chain, examples_graph, fit, graph_of
 from torch_networks import LAYOUTS, OPTIONS, TANGLE
 
 import netspec
@@ -188,3 +188,7 @@ def check_export(graph):
         wanted = module(x)
         exported = torch.export.export(module, (x,)).module()
         torch.testing.assert_close(exported(x), wanted)
+
+
+def test_a_thousand_layers_compute_and_train():
+    check_training(chain("input 4", "repeat 334 { residual { dense 4 -> times 0.01 } }"))

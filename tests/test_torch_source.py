@@ -177,9 +177,11 @@ def test_both_bounds_of_an_initializer_are_one_parameter():
 
 def test_sizes_in_forward_are_parameters_of_one_class():
     code = body_of(SIZES)
-    for name in ("Win", "Two", "Heads"):
+    for name in ("Win", "Two", "Heads", "Piece", "Rest"):
         assert code.count(f"class {name}") == 1
     assert "self.k = k\n" in code
+    assert "x = x[:, self.start : self.slice_stop]" in code
+    assert "x[:, self.n :]" in code
     assert ".unflatten(2, self.rearrange_sizes).transpose(1, 2)" in code
     assert ".split([self.split, self.split2], dim=1)" in code
 

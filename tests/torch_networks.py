@@ -48,8 +48,12 @@ block heads(c, n) {
   dense c -> rearrange "t (n d) -> n t d" n=n -> softmax axis=t -> rearrange "n t d -> t (n d)"
 }
 block two(c, parts) { conv c 1\n@a, @b = split parts\nadd { @a -> conv 3 1 | @b -> conv 3 1 } }
+block piece(start, n) { slice "c" start (start + n) -> conv 4 1 }
+block rest(n) { concat { take n axis=t -> dense 2 | slice t n -> dense 3 -> gap } }
 net sizes {
   input 4 12 12
+  add { piece 0 2 | piece 1 3 }
+  tokens -> concat { rest 1 | rest 4 | slice t 2 5 step=2 -> gap } -> dense 576 -> reshape 4 12 12
   win 2 -> win 3 -> two 5 [2, 3] -> two 8 [6, 2] -> tokens -> heads 8 2 -> heads 12 3
 }
 """

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
+from netspec.emit.ranges import Range
 from netspec.emit.source import (
     Call,
     Code,
@@ -52,7 +53,11 @@ def without_constants(expr: Expr) -> str:
         case Infix():
             return expr.operator.join(map(without_constants, expr.operands))
         case Subscript():
-            return f"{without_constants(expr.value)}[{expr.index}]"
+            index = expr.index
+            parts = [index] if isinstance(index, str) else map(without_constants, index)
+            return f"{without_constants(expr.value)}[{', '.join(parts)}]"
+        case Range():
+            return "?:?:?"
         case Pair():
             return f"({expr.name}, {without_constants(expr.value)})"
         case Run():
@@ -89,6 +94,11 @@ def constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
                 yield from constants(value, hint)
         case Subscript():
             yield from constants(expr.value, hint)
+            for value in () if isinstance(expr.index, str) else expr.index:
+                yield from constants(value, "index")
+        case Range():
+            for name, value in zip(("start", "stop", "step"), expr.ends, strict=True):
+                yield from constants(value, name)
         case Pair():
             yield from constants(expr.value, hint)
         case Run():
@@ -123,7 +133,12 @@ def substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
         case Infix():
             return Infix(expr.operator, tuple(substitute(e, replaced) for e in expr.operands))
         case Subscript():
-            return Subscript(substitute(expr.value, replaced), expr.index)
+            value, index = substitute(expr.value, replaced), expr.index
+            if not isinstance(index, str):
+                index = tuple([substitute(each, replaced) for each in index])
+            return Subscript(value, index)
+        case Range():
+            return expr.with_ends(lambda each: substitute(each, replaced))
         case Pair():
             return Pair(expr.name, substitute(expr.value, replaced))
         case Run():

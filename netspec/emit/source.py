@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from netspec.emit.ranges import Range
+
 WIDTH = 88
 INDENT = "    "
 INDEX = "i"
@@ -58,10 +60,10 @@ class Items:
 
 @dataclass(frozen=True)
 class Subscript:
-    """`value[index]`, with the index as source text."""
+    """`value[index]`, with an index for each axis, or all of it as source text."""
 
     value: Expr
-    index: str
+    index: str | tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Unanimous:
 
 
 Expr: TypeAlias = (
-    "Unanimous | Code | Call | Infix | Items | Subscript | Pair | Run | Option"
+    "Unanimous | Code | Call | Infix | Items | Subscript | Range | Pair | Run | Option"
     " | str | int | float | bool | tuple[Expr, ...] | None"
 )
 
@@ -131,17 +133,11 @@ def short(values: Sequence[int]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def index_along(place: int, rank: int, index: str) -> str:
-    """The text of a subscript that applies to one axis: `:, 1:3`, or `..., 1:3` for the last of many."""
+def index_along(place: int, rank: int, index: Expr) -> tuple[Expr, ...]:
+    """The indices of a subscript that applies to one axis: `:, 1:3`, or `..., 1:3` for the last of many."""
     if place == rank - 1 > 1:
-        return f"..., {index}"
-    return ", ".join([*[":"] * place, index])
-
-
-def range_text(start: int, stop: int, step: int, size: int) -> str:
-    """`start:stop:step` of an axis of that size, without what needs not be said."""
-    first, last = str(start) if start else "", str(stop) if stop < size else ""
-    return f"{first}:{last}" + (f":{step}" if step > 1 else "")
+        return (Code("..."), index)
+    return (*[Code(":")] * place, index)
 
 
 def arg(number: int) -> Code:
@@ -168,7 +164,12 @@ def fill(template: Expr, values: Mapping[Code, Expr]) -> Expr:
         case Items():
             return Items(tuple(fill(each, values) for each in template.elements))
         case Subscript():
-            return Subscript(fill(template.value, values), template.index)
+            index = (
+                template.index if isinstance(template.index, str) else fill(template.index, values)
+            )
+            return Subscript(fill(template.value, values), index)  # type: ignore[arg-type]
+        case Range():
+            return template.with_ends(lambda each: fill(each, values))
         case Option(element=element, condition=condition, otherwise=otherwise):
             return Option(*(fill(each, values) for each in (element, condition, otherwise)))
         case tuple():
@@ -188,8 +189,11 @@ def codes(expr: Expr) -> Iterator[Code]:
             yield from (code for each in (*func, *inner) for code in codes(each))
         case Infix(operands=parts) | Items(elements=parts):
             yield from (code for each in parts for code in codes(each))
-        case Subscript(value=value):
+        case Subscript(value=value, index=index):
             yield from codes(value)
+            yield from () if isinstance(index, str) else codes(index)
+        case Range():
+            yield from (code for each in expr.ends for code in codes(each))
         case Option(element=element, otherwise=otherwise):
             yield from codes(element)
             yield from codes(otherwise)
@@ -211,7 +215,9 @@ def flat(expr: Expr) -> str:
         case Items():
             return f"[{', '.join(map(flat, expr.elements))}]"
         case Subscript():
-            return f"{_operand(expr.value)}[{expr.index}]"
+            return f"{_operand(expr.value)}[{_index(expr)}]"
+        case Range():
+            return expr.text(flat)
         case Pair():
             return f"({_named(expr.name)}, {flat(expr.value)})"
         case Run():
@@ -227,6 +233,10 @@ def flat(expr: Expr) -> str:
             return repr(value)
         case _:
             return repr(expr)
+
+
+def _index(expr: Subscript) -> str:
+    return expr.index if isinstance(expr.index, str) else ", ".join(map(flat, expr.index))
 
 
 def _quoted(text: str) -> str:
@@ -310,7 +320,7 @@ def _broken(expr: Expr, before: str, after: str, indent: int) -> list[str]:
             rest = flat(replace(expr, on=None))
             return [f"{pad}{before}(", *_operands(whole, indent + 1), f"{pad}).{rest}{after}"]
         case Subscript(value=Call() as value):
-            return _broken(value, before, f"[{expr.index}]{after}", indent)
+            return _broken(value, before, f"[{_index(expr)}]{after}", indent)
         case Call() if expr.positional or expr.written_keywords():
             head, tail = f"{before}{_callee(expr)}(", f"){after}"
             parts = [("", value) for value in expr.positional.values()]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netspec.backends.keras.layer import Layer, expression
 from netspec.backends.keras.rows import ROWS, held_axes, held_axis, in_order
-from netspec.emit.source import Expr, Subscript, arg, call, index_along, range_text
+from netspec.emit.ranges import Range
+from netspec.emit.source import Expr, Subscript, arg, call, index_along
 from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 from netspec.shape import Shape
 
@@ -13,7 +14,7 @@ from netspec.shape import Shape
 def slice_(op: Slice, x: Shape) -> Layer:
     """Indices, as in NumPy."""
     assert op.stop is not None
-    kept = range_text(op.start, op.stop, op.step, x.axis(op.axis))
+    kept = Range(op.start, op.stop, op.step, open=not op.stop < x.axis(op.axis))
     return expression(Subscript(arg(0), _along(x, op.axis, kept)))
 
 
@@ -21,10 +22,10 @@ def slice_(op: Slice, x: Shape) -> Layer:
 def take(op: Take, x: Shape) -> Layer:
     """An index; what is left may stand in another order than Keras holds it in."""
     left = held_axes(x.axes).replace(op.axis, "")
-    return in_order(Subscript(arg(0), _along(x, op.axis, str(op.index))), left, op.infer(x))
+    return in_order(Subscript(arg(0), _along(x, op.axis, op.index)), left, op.infer(x))
 
 
-def _along(x: Shape, letter: str, index: str) -> str:
+def _along(x: Shape, letter: str, index: Expr) -> tuple[Expr, ...]:
     rank = 1 + len(x.sizes)
     return index_along(held_axis(x, letter) % rank, rank, index)
 

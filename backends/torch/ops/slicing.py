@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netspec.backends.torch.layer import Layer, X, method
 from netspec.backends.torch.rows import ROWS
-from netspec.emit.source import Subscript, index_along, range_text
+from netspec.emit.ranges import Range
+from netspec.emit.source import Subscript, index_along
 from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 from netspec.shape import Shape
 
@@ -14,9 +15,9 @@ def part(op: Slice | Take, x: Shape) -> Layer:
     """Indices, as in NumPy."""
     place, rank = 1 + x.axes.index(op.axis), 1 + len(x.sizes)
     if isinstance(op, Take):
-        return Layer(forward=Subscript(X, index_along(place, rank, str(op.index))))
+        return Layer(forward=Subscript(X, index_along(place, rank, op.index)))
     assert op.stop is not None
-    kept = range_text(op.start, op.stop, op.step, x.axis(op.axis))
+    kept = Range(op.start, op.stop, op.step, open=not op.stop < x.axis(op.axis))
     return Layer(forward=Subscript(X, index_along(place, rank, kept)))
 
 
