@@ -71,10 +71,10 @@ class Arithmetic:
         if self._left < 0:
             self.refuse("steps", f"expanding takes more than {self.limits.steps:,} steps", span)
 
-    def charge_list(self, value: object, span: Span) -> None:
-        """Count the work of going through a list and all the lists in it, if it is one."""
+    def charge_list(self, value: object, span: Span, *, once: bool = False) -> None:
+        """Count the work of going through a list and all the lists in it, if it is one, or through each `once`."""
         if type(value) is tuple:
-            self.charge(extent(value, self._left + 1), span)
+            self.charge(extent(value, self._left + 1, once=once), span)
 
     def refuse(self, limit: str, message: str, span: Span) -> NoReturn:
         """Stop at a limit."""

@@ -245,7 +245,7 @@ class Evaluator(Arithmetic):
 
     def _give(self, target: tree.Name, value: object, frame: Frame) -> None:
         """Bind a name, for which a list is searched for tensors."""
-        self.charge_list(value, target.span)
+        self.charge_list(value, target.span, once=True)
         frame.give(target.name, value)
 
     def _call(self, node: tree.Call, frame: Frame) -> object:

@@ -38,7 +38,7 @@ def declare(
     seen = {}
     for known, value in frame.names.items():
         if known in frame.tensors:  # as all tensors among the names are
-            evaluator.charge_list(value, span)
+            evaluator.charge_list(value, span, once=True)
             if holds_tensor(value) and not isinstance(value, Poison):
                 continue
         if known != name:

@@ -133,11 +133,17 @@ def plain(value: object, levels: int = 16) -> object:
     return value
 
 
-def extent(value: tuple[object, ...], most: int) -> int:
-    """How many elements a list has, those of the lists in it included. Counts no further than `most`."""
-    count, waiting = 0, [value]
+def extent(value: tuple[object, ...], most: int, *, once: bool = False) -> int:
+    """How many elements a list has, those of the lists in it included. Counts no further than `most`.
+
+    With `once` a list that is held many times counts for one.
+    """
+    count, waiting, seen = 0, [value], set[int]()
     while waiting and count < most:
         items = waiting.pop()
+        if once and id(items) in seen:
+            continue
+        seen.add(id(items))
         count += len(items)
         waiting.extend(item for item in items if type(item) is tuple)
     return count
