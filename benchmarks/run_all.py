@@ -18,7 +18,7 @@ from paired import Result, table
 HERE = Path(__file__).parent
 SCRIPTS = (
     *("startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed", "zoo"),
-    *("int8", "optimizer_speed", "branches"),
+    *("int8", "optimizer_speed", "branches", "training_speed"),
 )
 LIBRARIES = ("pydantic", "torch", "onnx", "onnxruntime")
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 from threading import Semaphore, Thread
 from typing import NamedTuple, TypeAlias
@@ -25,6 +26,8 @@ from netspec.training.run import Observer, train
 from netspec.weights import np
 
 BATCH = 32
+PAIRS = 15
+"""Of epochs that count; two more warm up."""
 QUICK = 2
 """Steps of an epoch, and pairs of epochs, where only is to be seen whether all runs."""
 
@@ -38,6 +41,11 @@ class Network(NamedTuple):
 
 
 NETWORKS = (
+    Network(
+        "the PyTorch tutorial's N2",
+        (Path(__file__).parent.parent / "examples" / "n2.net").read_text(),
+        8,
+    ),
     Network(
         "a CNN of four convolutions",
         """net cnn {
@@ -61,7 +69,7 @@ NETWORKS = (
     Network(
         "a dense network",
         "net mlp { input 64 -> dense 256 -> relu -> dense 256 -> relu -> dense 10 }",
-        200,
+        100,
     ),
     Network(
         "an LSTM over 20 steps",
@@ -74,7 +82,7 @@ NETWORKS = (
             input 32 dtype=int
             embedding 100 64 -> encoder_layer 4 -> encoder_layer 4 -> reduce_mean t -> dense 10
         }""",
-        16,
+        8,
     ),
 )
 
@@ -189,29 +197,25 @@ def measure_in(framework: str, quick: bool) -> list[Result]:
         tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     by_hand = torch_by_hand if framework == "torch" else keras_by_hand
     results = []
-    for title, text, steps in NETWORKS:
+    for title, text, steps in NETWORKS[::3] if quick else NETWORKS:
         graph = netspec.parse(text)
         steps, pairs = (QUICK, QUICK) if quick else (steps, PAIRS)
         loops = (by_netspec(framework), by_hand)
         found = in_turns(loops, graph, examples(graph, steps * BATCH), pairs + 2)
         times = [(ours / steps, theirs / steps) for ours, theirs in found[2:]]
         ratio = ratios(times, 0, base=1)
-        convolves = framework == "torch" and "conv" in text
+        on_images = framework == "torch" and graph.inputs[0].shape.kind == "image"
         results.append(
             Result(
                 f"{title}, batch {BATCH}, {framework}, a step: `netspec train` / by hand",
                 ratio.median,
                 "x",
-                highest=0.75 if convolves else 1.03,
+                highest=0.75 if on_images else 1.03,
                 quartiles=(ratio.low, ratio.high),
                 seconds=(median(ours for ours, _ in times), median(other for _, other in times)),
             )
         )
     return results
-
-
-PAIRS = 15
-"""Of epochs that count; two more warm up."""
 
 
 def measure(quick: bool) -> list[Result]:

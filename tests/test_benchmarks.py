@@ -17,7 +17,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
     "script",
     [
         *("startup", "language", "onnx_export", "torch_speed", "ort_speed", "encoder_speed"),
-        *("zoo", "int8", "optimizer_speed", "branches"),
+        *("zoo", "int8", "optimizer_speed", "branches", "training_speed"),
     ],
 )
 def test_a_benchmark_runs(script):

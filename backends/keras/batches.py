@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
 
 if TYPE_CHECKING:
     from netspec.training.order import Order
-    from netspec.weights import Array
 
 keras: Any = need("keras", "keras")
 
@@ -18,57 +16,62 @@ class Batches:
     """Trees of arrays, in batches of examples. `source` is what `fit` takes; every epoch has to `begin`."""
 
     def __init__(self, order: Order, arrays: Any) -> None:
-        self.order = order
-        self.numbers = order.epoch(0)
+        self._order = order
         on_tensorflow = keras.backend.backend() == "tensorflow"
-        self.source = self._pipeline(arrays) if on_tensorflow else _Batches(self, arrays)
+        self._held = _Pipeline(order, arrays) if on_tensorflow else _Batches(order, arrays)
+        self.source = self._held.dataset if on_tensorflow else self._held
 
     def begin(self, epoch: int) -> None:
         """What is read from now on is this epoch."""
-        self.numbers = self.order.epoch(epoch)
+        self._held.take(self._order.epoch(epoch))
 
-    def _pipeline(self, arrays: Any) -> Any:
-        """Python is asked for the order of an epoch; the rest is TensorFlow's, as Keras has it for arrays.
 
-        Where all batches are of one size, TensorFlow is told: it compiles better steps for a size that it knows.
-        """
+class _Pipeline:
+    """As Keras reads arrays itself, but for the order, which is a variable: Python is asked for nothing.
+
+    Where all batches are of one size, TensorFlow is told: it compiles better steps for a size that it knows.
+    """
+
+    def __init__(self, order: Order, arrays: Any) -> None:
         import tensorflow as tf
 
         held = keras.tree.map_structure(tf.constant, keras.tree.lists_to_tuples(arrays))
-        count, rest = divmod(len(self.numbers), self.order.batch)
-        whole = len(self.numbers) - rest
+        numbers = tf.Variable(order.epoch(0), trainable=False)
+        count, rest = divmod(numbers.shape[0], order.batch)
 
-        def order() -> Iterator[Array]:
-            yield self.numbers
-
-        def parted(numbers: Any) -> Any:
-            rows = tf.reshape(numbers[:whole], (count, self.order.batch))
-            batches = tf.data.Dataset.from_tensor_slices(rows)
-            last = tf.data.Dataset.from_tensors(numbers[whole:])
+        def parted(_: Any) -> Any:
+            found = numbers.read_value()
+            whole = tf.reshape(found[: count * order.batch], (count, order.batch))
+            batches = tf.data.Dataset.from_tensor_slices(whole)
+            last = tf.data.Dataset.from_tensors(found[count * order.batch :])
             return batches.concatenate(last) if rest else batches
 
-        def taken(numbers: Any) -> Any:
-            return keras.tree.map_structure(lambda x: tf.gather(x, numbers), held)
+        def taken(some: Any) -> Any:
+            return keras.tree.map_structure(lambda x: tf.gather(x, some), held)
 
-        signature = tf.TensorSpec((None,), tf.int64)
-        dataset = tf.data.Dataset.from_generator(order, output_signature=signature)
-        dataset = dataset.flat_map(parted).map(taken, num_parallel_calls=tf.data.AUTOTUNE)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(self.order.steps))
+        dataset = tf.data.Dataset.range(1).flat_map(parted)
+        dataset = dataset.map(taken, num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(order.steps))
         options = tf.data.Options()
         options.experimental_optimization.apply_default_optimizations = False  # anew each epoch
-        return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+        self.dataset = dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+        self.take = numbers.assign
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not followed
-    def __init__(self, owner: Batches, arrays: Any) -> None:
+    def __init__(self, order: Order, arrays: Any) -> None:
         super().__init__()
-        self._owner = owner
+        self._order = order
         self._arrays = arrays
+        self.take(order.epoch(0))
+
+    def take(self, numbers: Any) -> None:
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return self._owner.order.steps
+        return self._order.steps
 
     def __getitem__(self, index: int) -> Any:
-        size = self._owner.order.batch
-        which = self._owner.numbers[index * size : (index + 1) * size]
+        size = self._order.batch
+        which = self._numbers[index * size : (index + 1) * size]
         return keras.tree.map_structure(lambda array: array[which], self._arrays)
