@@ -147,7 +147,7 @@ class Scripted(Backend, Protocol):
 
 
 class Rows(Generic[RowT]):
-    """One row for each op: how a target realises it, or the reason why it does not."""
+    """One row for each op: how a target realises it, and the reasons why it does not realise some uses."""
 
     def __init__(
         self, target: str, attempt: Attempt[RowT] | None = None, *, reuses: bool = False
@@ -163,7 +163,6 @@ class Rows(Generic[RowT]):
         self._families: set[str] = set()
         self._attempt = attempt or _apply
         self._rows: dict[type[Op], RowT] = {}
-        self._refusals: dict[type[Op], str] = {}
         self._limits: dict[type[Op], Callable[..., str | None]] = {}
 
     def row(
@@ -183,13 +182,9 @@ class Rows(Generic[RowT]):
 
         return register
 
-    def unsupported(self, op: type[Op], reason: str) -> None:
-        """Declare that the target cannot realise an op at all."""
-        self._refusals[op] = reason
-
     def __contains__(self, op: type[Op]) -> bool:
         self._import(op)
-        return op in self._rows or op in self._refusals
+        return op in self._rows
 
     def __getitem__(self, op: Op) -> RowT:
         self._import(type(op))
@@ -214,8 +209,8 @@ class Rows(Generic[RowT]):
         self._import(kind)
         if kind is Input:  # what the emitted function takes; no layer, so no row
             return None
-        if kind in self._refusals or kind not in self._rows:
-            return self._refusals.get(kind, f"the {self.target} backend has no row for it")
+        if kind not in self._rows:
+            return f"the {self.target} backend has no row for it"
         shapes, limit = graph.input_shapes(node), self._limits.get(kind)
         owned = tuple(name for name, _ in graph.weights_of(node))
         try:

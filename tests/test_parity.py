@@ -272,7 +272,7 @@ def test_a_crash_in_the_search_is_reported(verify_fake):
 def test_nan_in_the_reference_is_no_excuse():
     weights = random_weights(SMALL)
     weights["dense1.bias"][0] = np.nan
-    report = verify(SMALL, targets=["reference"], weights=weights, precisions=["float64"])
+    report = verify(SMALL, targets="reference", weights=weights, precisions=["float64"])
     assert not report.passed
     assert report.rows[0].worst.fault == "not finite in the reference"
 

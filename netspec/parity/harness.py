@@ -40,7 +40,7 @@ def verify(
     graph: Graph,
     *,
     weights: Weights | None = None,
-    targets: Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
     batches: Sequence[int] = (1, 2, 7),
     precisions: Sequence[str] = PRECISIONS,
     seed: int = 0,
@@ -49,8 +49,8 @@ def verify(
     """Run a network on every target, in processes of their own, against the float64 reference.
 
     Weights are rounded to float32; where none are given they are drawn as a trained network has
-    them, and inputs from a normal distribution. `targets` are all that are installed and can
-    realise the graph. Inference is compared at each of `batches`, one training step at 7. With
+    them, and inputs from a normal distribution. `targets` are one or several, or all that are
+    installed and can realise the graph. Inference is compared at each of `batches`, one training step at 7. With
     `passes` the targets get the graph as these rewrite it, are held to the graph as it was, and do
     not train; beside that stands what they make of the graph as it was.
 
@@ -66,7 +66,8 @@ def verify(
     task = original = _task(graph, weights, exercise)
     if passes:
         task = _task(graph, weights, exercise, passes)
-    chosen, skipped = _choose(task.graph, targets)
+    named = [targets] if isinstance(targets, str) else targets
+    chosen, skipped = _choose(task.graph, named)
     jobs = [Job(target, precision) for target in chosen for precision in precisions]
     trusted = [_ORACLE, *_yardsticks(graph, precisions)]
     answers = run_jobs(task, jobs if passes else [*trusted, *jobs])
