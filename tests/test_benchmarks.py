@@ -29,4 +29,4 @@ def test_a_benchmark_runs(script):
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     assert len(results) >= 3
-    assert all(result["value"] > 0 or result["highest"] == 0 for result in results)
+    assert all(result["value"] > 0 or not result["unit"] for result in results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 from typing import TYPE_CHECKING, Any
 
 from netspec.backend import need
@@ -25,7 +26,7 @@ def joined(module: nn.Module, place: Place) -> nn.Module:
     on_cpu = torch.device(place.device).type == "cpu"
     if not dist.is_initialized():
         dist.init_process_group("gloo" if on_cpu else "nccl")
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_leave)
     if not on_cpu:
         synced: nn.Module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
         return synced
@@ -34,6 +35,12 @@ def joined(module: nn.Module, place: Place) -> nn.Module:
             if isinstance(child, BatchNorm):
                 setattr(parent, name, GlobalBatchNorm.like(child))
     return module
+
+
+def _leave() -> None:
+    """End the group's threads while Python is still whole: they may hold tensors, and models in cycles hold them."""
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def parallel(module: nn.Module, place: Place) -> nn.Module:

@@ -26,14 +26,14 @@ class Titles:
 
         `basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides,
         `basic_block` where the network is called `basic`.
-        Groups are called by the last word of their path, several of one definition without its number.
+        Groups are called by the last word of their path, without its number where that differs.
         """
         part = parts[0]
         if part.block is None:
-            words = [segment for segment in part.path.split(".") if not segment.isdigit()]
-            if words[-1:] == [""]:
+            if not part.path:
                 return self._network
-            return words[-1] if len(parts) == 1 else words[-1].rstrip("0123456789")
+            word, *others = {_last_word(each.path): None for each in parts}
+            return word.rstrip("0123456789") if others else word
         own = {*map(_form, parts)}
         shared = frozenset.intersection(*own)
         forms = self._forms[part.block] - own
@@ -44,6 +44,10 @@ class Titles:
         if not found and part.block == self._network:
             found = ["block"]
         return "_".join([part.block, *found])
+
+
+def _last_word(path: str) -> str:
+    return next(word for word in reversed(path.split(".")) if not word.isdigit())
 
 
 def _form(part: Part) -> frozenset[str]:
