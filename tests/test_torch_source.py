@@ -250,6 +250,10 @@ def test_own_tensors_are_spread_without_copies():
     assert 'x * self.late["pos"].scale' in code
 
 
+def test_a_group_without_a_word_is_a_class_too():
+    assert "class Group(" in source_of("input 4 -> 0: { add { a: dense 4 | b: dense 4 } -> relu }")
+
+
 @pytest.mark.parametrize("label", ["forward", "training", "half", "append"])
 def test_names_that_modules_use_themselves_are_refused(label):
     with pytest.raises(SpecError) as caught:

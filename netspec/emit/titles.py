@@ -26,7 +26,7 @@ class Titles:
 
         `basic` for the plainest form of a block, `basic_downsample` for one with something labelled besides,
         `basic_block` where the network is called `basic`.
-        Groups are called by the last word of their path, without its number where that differs.
+        Groups are called by the last word of their path, if any, without its number where that differs.
         """
         part = parts[0]
         if part.block is None:
@@ -47,7 +47,7 @@ class Titles:
 
 
 def _last_word(path: str) -> str:
-    return next(word for word in reversed(path.split(".")) if not word.isdigit())
+    return next((word for word in reversed(path.split(".")) if not word.isdigit()), "group")
 
 
 def _form(part: Part) -> frozenset[str]:
