@@ -1,10 +1,9 @@
-"""Turns netspec.lark into tables.json (`python -m netspec.grammar.build`); no spec waits for it.
+"""Turns netspec.lark into tables.py (`python -m netspec.grammar.build`); no spec waits for it.
 
 Lark reads the grammar and computes the LALR(1) tables; what is written is all that a parser needs,
 so that compiling a spec imports no parser generator and compiles one regular expression.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -72,30 +71,48 @@ def _lexer(terminals: list[TerminalDef]) -> tuple[dict[str, str], str]:
     return words, "|".join(f"(?P<{name}>{shape})" for name, shape in parts)
 
 
-def _rule(rule: Rule) -> list[Any]:
-    """`[symbol, length, which children are kept, action]`; None where children are passed on."""
-    kept = [
+def _rule(rule: Rule) -> tuple[str, int, tuple[int, ...], str | None]:
+    """Symbol, length, which children are kept, and action, which is None where children are passed on."""
+    kept = tuple(
         index
         for index, symbol in enumerate(rule.expansion)
         if not (isinstance(symbol, Terminal) and symbol.filter_out)
-    ]
+    )
     name = str(rule.origin.name)
     action = None if name.startswith("_") else rule.alias or name
-    return [name, len(rule.expansion), kept, action]
+    return name, len(rule.expansion), kept, action
+
+
+TYPES = {
+    "pattern": "str",
+    "words": "dict[str, str]",
+    "spellings": "dict[str, str]",
+    "rules": "list[tuple[str, int, tuple[int, ...], str | None]]",
+    "states": "list[dict[str, int]]",
+    "starts": "dict[str, int]",
+    "ends": "dict[str, int]",
+}
+HEAD = '''"""What a parser needs of netspec.lark: written by `python -m netspec.grammar.build`.
+
+A rule is its symbol, its length, which children are kept, and the method that builds a node of them. A state maps a
+symbol to the state that follows, or to -1 less the number of a rule.
+"""
+'''
 
 
 def text(grammar: str) -> str:
-    """The tables as they are written: one rule or state a line, so that a change can be read."""
+    """The module of tables: one rule or state a line, so that a change can be read."""
     parts = tables(grammar)
-    lines = []
-    for key, value in parts.items():
+    lines = [HEAD]
+    for key, kind in TYPES.items():
+        value = parts[key]
         if isinstance(value, list):
-            rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in value)
-            lines.append(f'"{key}":[\n{rows}\n]')
+            rows = "".join(f"{row!r},\n" for row in value)
+            lines.append(f"{key.upper()}: {kind} = [\n{rows}]")
         else:
-            lines.append(f'"{key}":{json.dumps(value)}')
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+            lines.append(f"{key.upper()}: {kind} = {value!r}")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    (HERE / "tables.json").write_text(text((HERE / "netspec.lark").read_text()))
+    (HERE / "tables.py").write_text(text((HERE / "netspec.lark").read_text()))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SerializationInfo
 
 from netspec.ops import Op, Weight, find
 from netspec.shape import Shape
@@ -29,6 +29,11 @@ def _revive(value: Any) -> Any:
     return op.model_validate_json(json.dumps(fields))
 
 
+def _with_kind(op: Op, info: SerializationInfo) -> dict[str, Any]:
+    """What `_revive` takes."""
+    return {"kind": op.kind, **op.model_dump(mode=info.mode)}
+
+
 def _frozen(value: Any) -> Any:
     """JSON's lists as the tuples that they were."""
     if isinstance(value, Mapping):
@@ -36,7 +41,7 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-AnyOp = Annotated[SerializeAsAny[Op], BeforeValidator(_revive)]
+AnyOp = Annotated[Op, BeforeValidator(_revive), PlainSerializer(_with_kind)]
 
 
 class Node(BaseModel):

@@ -50,6 +50,37 @@ assert len(done) == 16
 """
 
 
+LEAVES = """
+import atexit, sys, threading
+from netspec.__main__ import run
+
+def work():
+    threading.main_thread().join()
+    print("thread")
+    atexit.register(print, "late")
+
+{before}
+sys.argv[1:] = ["check", "examples/n1.net", *{more}]
+threading.Thread(target=work).start()
+run()
+"""
+
+
+@pytest.mark.parametrize("before", ["", "atexit.register(print, 'early')"], ids=["alone", "asked"])
+@pytest.mark.parametrize(("more", "code"), [([], 0), (["none.net"], 1), (["--none"], 2)], ids=str)
+def test_the_process_ends_fast_and_forgets_nobody(before, more, code):
+    """It frees nothing at the end; threads, and what is registered for the end, have their turn all the same."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES.format(before=before, more=more)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    told = ["thread", "late"] + ["early"] * bool(before)
+    assert done.stdout.split()[-len(told) :] == told
+
+
 def test_help_speaks_of_every_public_name():
     for name in netspec.__all__:
         assert re.search(rf"\b{name}s?\b", netspec.__doc__), name

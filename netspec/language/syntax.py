@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache, partial
-from importlib import import_module
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.grammar.tables import ENDS, PATTERN, RULES, SPELLINGS, STARTS, STATES, WORDS
 from netspec.language import tree
 from netspec.language.lexer import Token, tokens
 from netspec.language.mistakes import unexpected
@@ -23,34 +21,12 @@ if TYPE_CHECKING:
     from netspec.language.recovery import Recovery
 
 
-class _Tables(NamedTuple):
-    """What grammar/build.py made of the grammar.
-
-    A rule is its symbol, its length, which children are kept, and the method that builds a node of
-    them. A state maps a symbol to the state that follows, or to -1 less the number of a rule.
-    """
-
-    pattern: re.Pattern[str]
-    words: dict[str, str]
-    spellings: dict[str, str]
-    rules: list[tuple[str, int, list[int], str | None]]
-    states: list[dict[str, int]]
-    starts: dict[str, int]
-    ends: dict[str, int]
-
-
-@cache
-def _tables() -> _Tables:
-    path = Path(*import_module("netspec.grammar").__path__, "tables.json")
-    raw = json.loads(path.read_text("utf-8"))
-    raw["pattern"] = re.compile(raw["pattern"], re.ASCII)
-    return _Tables(**raw)
+_PATTERN = re.compile(PATTERN, re.ASCII)
 
 
 def read_tokens(source: Source, limits: Limits, begin: int, stop: int) -> Iterator[Token]:
     """The tokens of a range of a text, `$END` last. Raises SpecError."""
-    tables = _tables()
-    return tokens(source, tables.pattern, tables.words, limits, begin, stop)
+    return tokens(source, _PATTERN, WORDS, limits, begin, stop)
 
 
 def parse(
@@ -93,7 +69,7 @@ def parse_what_can_be(
 def _check_length(source: Source, limits: Limits, begin: int, stop: int) -> None:
     """Refuse a text of too many words before any of them is understood, which takes ten times as long."""
     if stop - begin > limits.tokens:
-        found = _tables().pattern.finditer(source.text, begin, stop)
+        found = _PATTERN.finditer(source.text, begin, stop)
         words = (match.start() for match in found if match.lastgroup != "BLANK")
         place = next(islice(words, limits.tokens, None), None)
         if place is not None:
@@ -111,7 +87,7 @@ def _recovered(
     recovery = Recovery(source, limits)
     parser = _Parser(source, limits, words, recovery)
     try:
-        recovery.pass_over(find_faults(source, _tables().pattern, begin, stop))
+        recovery.pass_over(find_faults(source, _PATTERN, begin, stop))
         items = parser.run("start", begin, stop)
     except SpecError as limit:
         raise SpecError(*recovery.mistakes(first, limit)) from None
@@ -155,26 +131,26 @@ def _gather(children: Sequence[Any], kept: Sequence[int]) -> Kids:
     return Kids() if kids is None else kids
 
 
-def _expected(tables: _Tables, path: Sequence[int]) -> list[str]:
+def _expected(path: Sequence[int]) -> list[str]:
     """The terminals that would be taken here, found by trying: a state alone promises too many."""
     found = []
-    for terminal in tables.states[path[-1]]:
-        if terminal.lstrip("_$").isupper() and _takes(tables, path, terminal):
+    for terminal in STATES[path[-1]]:
+        if terminal.lstrip("_$").isupper() and _takes(path, terminal):
             found.append(terminal)
     return found
 
 
-def _takes(tables: _Tables, path: Sequence[int], terminal: str) -> bool:
+def _takes(path: Sequence[int], terminal: str) -> bool:
     """Whether a terminal may come next."""
     trial = list(path)
-    action = tables.states[trial[-1]].get(terminal)
+    action = STATES[trial[-1]].get(terminal)
     while action is not None and action < 0:
-        symbol, length, _, _ = tables.rules[-1 - action]
+        symbol, length, _, _ = RULES[-1 - action]
         del trial[len(trial) - length :]
-        trial.append(tables.states[trial[-1]][symbol])
-        if trial[-1] in tables.ends.values():
+        trial.append(STATES[trial[-1]][symbol])
+        if trial[-1] in ENDS.values():
             break
-        action = tables.states[trial[-1]].get(terminal)
+        action = STATES[trial[-1]].get(terminal)
     return action is not None
 
 
@@ -193,10 +169,9 @@ class _Parser(Nodes):
 
         The stacks hold for each symbol its state, its value, where it starts, and its depth.
         """
-        tables = _tables()
-        states, rules = tables.states, tables.rules
-        end_state = tables.ends[goal]
-        path = [tables.starts[goal]]
+        states, rules = STATES, RULES
+        end_state = ENDS[goal]
+        path = [STARTS[goal]]
         values: list[Any] = [None]
         starts, depths = [begin], [0]
         deepest, tallest = 2 * self.limits.nesting, 16 * self.limits.nesting
@@ -208,10 +183,8 @@ class _Parser(Nodes):
             while True:
                 action = states[path[-1]].get(kind)
                 if action is None:
-                    expected = _expected(tables, path)
-                    error = SpecError(
-                        unexpected(self.source, token, before, expected, tables.spellings)
-                    )
+                    expected = _expected(path)
+                    error = SpecError(unexpected(self.source, token, before, expected, SPELLINGS))
                     stacks = path, values, starts, depths
                     before, token = self._resume(goal, error, token, stream, stacks)
                     kind = token.type
@@ -260,11 +233,11 @@ class _Parser(Nodes):
         raise AssertionError("the tokens end with $END, which ends the goal")
 
     def _tokens(self, begin: int, stop: int) -> Iterator[Token]:
-        tables, recovery = _tables(), self.recovery
+        recovery = self.recovery
         report = None if recovery is None else recovery.report
         passed_over = () if recovery is None else recovery.passed_over
         return tokens(
-            *(self.source, tables.pattern, tables.words, self.limits, begin, stop, self.words),
+            *(self.source, _PATTERN, WORDS, self.limits, begin, stop, self.words),
             *(report, passed_over),
         )
 
@@ -285,11 +258,10 @@ class _Parser(Nodes):
             raise error
         from netspec.language.recovery import Stacks
 
-        tables = _tables()
-        takes = partial(_takes, tables, stacks[0])
+        takes = partial(_takes, stacks[0])
         begun = token.start if start is None else start
         found = Stacks(*stacks)
-        return self.recovery.resume(error, begun, token, stream, found, tables.states, takes)
+        return self.recovery.resume(error, begun, token, stream, found, STATES, takes)
 
     def _too_deep(self, span: Span) -> NoReturn:
         message = f"more than {self.limits.nesting} constructs within one another"

@@ -1,7 +1,7 @@
 """Every op of the language. A family of ops is a module here, or a package where it is large.
 
 Making the classes of all ops takes longer than compiling a network, so a module is imported when an op of it
-is asked for. `index.json` has the names that each declares; `python -m netspec.ops` writes it.
+is asked for. `rooms.py` has the names that each declares; `python -m netspec.ops` writes it.
 """
 
 from netspec.ops.base import Example, Init, Op, Parting, Rejected, Weight

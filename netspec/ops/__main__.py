@@ -1,5 +1,7 @@
 """Writes the index of ops anew."""
 
-from netspec.ops.index import PATH, content
+from pathlib import Path
 
-PATH.write_text(content())
+from netspec.ops.index import rooms
+
+Path(__file__).with_name("rooms.py").write_text(rooms())

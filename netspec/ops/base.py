@@ -1,8 +1,8 @@
 """What an op is: one frozen model with its shape rule, weights and cost. Knows nothing of text or frameworks."""
 
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar
+from typing import ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict
 
 from netspec.ops.initial import Init as Init
 from netspec.shape import DType, Shape
@@ -165,10 +165,6 @@ class Op(Traits, BaseModel):
         """Multiply-adds for one example."""
         del output, inputs
         return 0
-
-    @model_serializer(mode="wrap")
-    def _with_kind(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"kind": self.kind, **handler(self)}
 
 
 Op.__class_vars__ |= _TRAITS  # assigning one in a declaration makes no field of it

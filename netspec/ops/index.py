@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from netspec.diagnostics import did_you_mean
 from netspec.ops.base import REGISTRY, Op, Parting, Rejected
 from netspec.ops.initial import Mode
-
-PATH = Path(__file__).with_name("index.json")
-"""Written by `python -m netspec.ops`."""
+from netspec.ops.rooms import ROOMS, WORDS
 
 _PACKAGE = "netspec.ops"
 
 
-class _Index(NamedTuple):
-    rooms: dict[str, str]
-    """The module below `netspec.ops` that declares an op, by the op's names and aliases."""
-    own_names: dict[str, str]
-    words: frozenset[str]
-
-
-@cache
-def _index() -> _Index:
-    content = json.loads(PATH.read_bytes())
-    rooms: dict[str, str] = {}
-    own_names: dict[str, str] = {}
-    for room, ops in content["rooms"].items():
-        for kind, aliases in ops.items():
-            for name in (kind, *aliases):
-                rooms[name], own_names[name] = room, kind
-    return _Index(rooms, own_names, frozenset(content["words"]))
+_ROOM_OF = {
+    name: (room, kind)
+    for room, ops in ROOMS.items()
+    for kind, aliases in ops.items()
+    for name in (kind, *aliases)
+}
+"""Names and aliases: the module below `netspec.ops` that declares the op, and the op's own name."""
 
 
 def find(name: str) -> type[Op] | None:
     """The op of that name or alias; the room that declares it is imported if it was not."""
-    if name not in REGISTRY and (room := _index().rooms.get(name)) is not None:
-        import_module(f"{_PACKAGE}.{room}")
+    if name not in REGISTRY and name in _ROOM_OF:
+        import_module(f"{_PACKAGE}.{_ROOM_OF[name][0]}")
     return REGISTRY.get(name)
 
 
@@ -53,18 +39,19 @@ def family_of(op: type[Op]) -> str | None:
 
 def own_name(name: str) -> str | None:
     """The kind of the op of that name or alias, for which nothing is imported."""
-    op = REGISTRY.get(name)
-    return _index().own_names.get(name) if op is None else op.kind
+    if name in REGISTRY:
+        return REGISTRY[name].kind
+    return _ROOM_OF[name][1] if name in _ROOM_OF else None
 
 
 def names() -> tuple[str, ...]:
     """Every name and alias."""
-    return tuple(dict.fromkeys((*_index().rooms, *REGISTRY)))
+    return tuple(dict.fromkeys((*_ROOM_OF, *REGISTRY)))
 
 
 def words() -> frozenset[str]:
     """The words that an argument takes, of some op or of an initializer: `half`, `int`, `fan_out`."""
-    return _index().words
+    return WORDS
 
 
 def all_ops() -> Iterator[type[Op]]:
@@ -85,27 +72,32 @@ def unknown_op(name: str, *more: str) -> Rejected:
 
 
 def _known() -> list[type[Op]]:
-    for room in dict.fromkeys(_index().rooms.values()):
+    for room in ROOMS:
         import_module(f"{_PACKAGE}.{room}")
     return sorted(set(REGISTRY.values()), key=lambda op: op.kind)
 
 
-def content() -> str:
-    """The index as it must be: every module below this package is imported for it."""
+def rooms() -> str:
+    """The module `rooms` as it must be: every module below this package is imported for it."""
     import pkgutil  # slow to import, and of no use to who reads the index
 
     prefix = f"{_PACKAGE}."
-    for module in pkgutil.walk_packages([str(PATH.parent)], prefix):
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], prefix):
         if not module.name.endswith(".__main__"):
             import_module(module.name)
-    rooms: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, list[type[Op]]] = {}
     for op in sorted(set(REGISTRY.values()), key=lambda op: (op.__module__, op.kind)):
-        rooms.setdefault(op.__module__.removeprefix(prefix), {})[op.kind] = list(op.aliases)
-    found = {
-        "rooms": rooms,
-        "words": sorted({*get_args(Mode), *words_of(*REGISTRY.values())}),
-    }
-    return json.dumps(found, indent=1) + "\n"
+        found.setdefault(op.__module__.removeprefix(prefix), []).append(op)
+    lines = [
+        '"""Which module declares which ops, with their aliases: written by `python -m netspec.ops`."""',
+        "",
+    ]
+    lines.append("ROOMS: dict[str, dict[str, tuple[str, ...]]] = {")
+    for room, ops in found.items():
+        lines += [f"{room!r}: {{", *(f"    {op.kind!r}: {op.aliases!r}," for op in ops), "},"]
+    words = sorted({*get_args(Mode), *words_of(*REGISTRY.values())})
+    lines += ["}", "WORDS = frozenset((", *(f"    {word!r}," for word in words), "))"]
+    return "\n".join(lines) + "\n"
 
 
 def words_of(*ops: type[Op]) -> set[str]:
