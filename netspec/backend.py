@@ -277,8 +277,11 @@ def _needs_number(size: str) -> str:
     return f"there it needs the size `{size}` as a number, and that is known only at run time"
 
 
-def load_backend(name: str) -> Backend:
-    """The backend of that name: one of ours, or another package's entry point in `netspec.backends`."""
+def load_backend(name: str, *others: str) -> Backend:
+    """The backend of that name: one of ours, or another package's entry point in `netspec.backends`.
+
+    `others` may stand there too: the refusal of a name that is unknown lists them. Raises `SpecError`.
+    """
     if name in _SHIPPED:
         backend: Backend = import_module(f"netspec.backends.{name}")
         return backend
@@ -288,7 +291,7 @@ def load_backend(name: str) -> Backend:
     if name in found:
         plugin: Backend = found[name].load()
         return plugin
-    known = (*TARGETS, *found)
+    known = (*TARGETS, *others, *found)
     raise SpecError(
         Diagnostic(
             "unknown-target",

@@ -152,7 +152,7 @@ def compile(  # noqa: A001 (the public name: netspec.compile)
         if options:
             raise TypeError(f"the target `ir` takes no option `{next(iter(options))}`")
         return Artifact(f"{graph.to_json()}\n".encode(), ".json", graph, chosen, notes)
-    backend = load_backend(target)
+    backend = load_backend(target, "ir")
     backend.ROWS.check(graph)
     content = backend.emit(graph, chosen, **options)
     return Artifact(content, backend.SUFFIX, graph, chosen, notes)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.limits import DEFAULT, Limits, bound
+from netspec.source import universal_newlines
 
 
 def spec_files(paths: Iterable[str]) -> Iterator[str]:
@@ -64,11 +65,11 @@ def decode(content: bytes, name: str, limits: Limits = DEFAULT) -> str:
         message = f"{name} is larger than {limits.source_bytes:,} bytes"
         raise SpecError(Diagnostic("source-too-large", message, help=bound("source_bytes", limits)))
     try:
-        return content.removeprefix(BOM_UTF8).decode().replace("\r\n", "\n")
+        return universal_newlines(content.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         place = error.start + len(content) - len(error.object)
         message = f"{name} is not UTF-8: byte {place} is 0x{content[place]:02x}"
-        line = content.count(b"\n", 0, place) + 1
+        line = universal_newlines(content[:place].decode("latin-1")).count("\n") + 1
         help_ = (
             "this is no text" if b"\0" in content else f"save the file as UTF-8; see line {line}"
         )
@@ -81,9 +82,10 @@ def rewrite_text(path: str | Path, text: str) -> None:
         before = Path(path).read_bytes()
     except OSError as error:
         raise unwritable(path, error) from None
-    ends = b"\r\n" if 2 * before.count(b"\r\n") > before.count(b"\n") else b"\n"
+    both = before.count(b"\r\n")
+    ends = {b"\n": before.count(b"\n") - both, b"\r\n": both, b"\r": before.count(b"\r") - both}
     mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
-    write_atomically(path, mark + text.encode().replace(b"\n", ends))
+    write_atomically(path, mark + text.encode().replace(b"\n", max(ends, key=ends.__getitem__)))
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

@@ -29,12 +29,13 @@ class Limits(NamedTuple):
     parameters: int = 2**36  # of all weights together
     activation_bytes: int = 2**42  # of all results together, for one example in float32
     errors: int = 20  # reported in one run
+    warnings: int = 1_000  # reported of one text
 
 
 DEFAULT = Limits()
 
-_LEAST, _MOST = {"errors": 1}, {"digits": 4000}
-"""Nothing would be said of a mistake, and Python writes no longer numbers."""
+_LEAST, _MOST = {"errors": 1, "warnings": 1}, {"digits": 4000}
+"""Nothing would be said of what is wrong, and Python writes no longer numbers."""
 
 
 def exceeded(limit: str, limits: Limits, message: str, span: Span | None) -> Diagnostic:

@@ -164,6 +164,8 @@ def _cut(text: str, marks: Sequence[_Mark]) -> int:
 
 def _safe(text: str) -> str:
     """No control characters reach a terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 

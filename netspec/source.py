@@ -16,12 +16,20 @@ class Position(NamedTuple):
     end_column: int
 
 
+def universal_newlines(text: str) -> str:
+    """The text with a newline at every end of a line, for which a carriage return counts too, alone or with one."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 class Source:
-    """A text and the name it is known by (a path, `<stdin>`, `<string>`), which any output can hold."""
+    """A text and the name it is known by (a path, `<stdin>`, `<string>`), which any output can hold.
+
+    Its lines end in newlines alone, whatever they ended in before.
+    """
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name.encode(errors="replace").decode()  # a path may be no UTF-8
-        self.text = text
+        self.text = universal_newlines(text)
         self._shown = (0, "")
 
     @cached_property
@@ -39,7 +47,7 @@ class Source:
         if self._shown[0] != number:
             start = self._starts[number - 1]
             end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
-            self._shown = (number, self.text[start:end].rstrip("\r"))
+            self._shown = (number, self.text[start:end])
         return self._shown[1]
 
 

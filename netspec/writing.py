@@ -71,7 +71,7 @@ def write(
     beside it, as safetensors. Each file is replaced in one step. `options` are the backend's own. Raises `SpecError`.
     """
     path, target = str(path), target_of(path, target)
-    backend = None if target == "ir" else load_backend(target)
+    backend = None if target == "ir" else load_backend(target, "ir")
     suffix = suffix_of(path) or ("" if backend is None else backend.SUFFIX)
     if suffix in HOLDING and isinstance(backend, Filing):
         graph, chosen, notes = prepare(graph, weights, seed or 0, passes)

@@ -180,9 +180,34 @@ def test_fix_changes_files_in_place(run: Run, tmp_path: Path) -> None:
 
 def test_a_fixed_file_keeps_its_ends_of_lines_and_its_mark(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "bad.net"
-    path.write_bytes(b"\xef\xbb\xbf" + BAD.replace("\n", "\r\n").encode())
-    run("check", "--fix", path)
-    assert path.read_bytes() == b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
+    for end in ("\r\n", "\r"):
+        path.write_bytes(b"\xef\xbb\xbf" + BAD.replace("\n", end).encode())
+        run("check", "--fix", path)
+        assert path.read_bytes() == b"\xef\xbb\xbf" + GOOD.replace("\n", end).encode()
+
+
+MANY = "input 8\n" + "".join(f"let a{i} = 1\n" for i in range(5)) + "dense 3\n"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_beyond_the_limit_warnings_are_counted(run: Run, form: str) -> None:
+    arguments = ("check", "-", "--limit", "warnings=2", "--format", form)
+    result = run(*arguments, code=1, stdin=MANY)
+    found = result.stderr if form == "text" else result.stdout
+    assert "`a1`" in found
+    assert "`a2`" not in found
+    assert "3 more warnings from here on" in found
+    if form == "json":
+        *_, last = json.loads(found)["diagnostics"]
+        assert (last["id"], last["severity"]) == ("over-limit", "warning")
+        assert last["position"]["line"] == 4
+    elif form == "sarif":
+        jsonschema.validate(json.loads(found), SCHEMA)
+
+
+def test_fixes_have_no_limit(run: Run) -> None:
+    result = run("check", "-", "--fix", "--limit", "warnings=2", stdin=MANY)
+    assert result.stdout == "input 8\ndense 3\n"
 
 
 def test_diff_changes_nothing(run: Run, tmp_path: Path) -> None:

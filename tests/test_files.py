@@ -9,6 +9,7 @@ import pytest
 
 from netspec.diagnostics import SpecError
 from netspec.files import decode, read_text, spec_files, write_atomically
+from netspec.source import Source
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
@@ -51,6 +52,15 @@ def test_a_new_file_has_the_permissions_of_others(tmp_path):
 def test_the_byte_that_is_no_utf8_is_counted_from_the_beginning():
     with pytest.raises(SpecError, match="byte 4 is 0xff"):
         decode(b"\xef\xbb\xbfa\xff", "a.net")
+
+
+def test_lines_end_as_in_pythons_files():
+    assert decode(b"a\r\nb\rc\n\rd", "a.net") == "a\nb\nc\n\nd"
+    with pytest.raises(SpecError) as caught:
+        decode(b"a\r\nb\rc\n\xff", "a.net")
+    assert caught.value.diagnostics[0].help == "save the file as UTF-8; see line 4"
+    place = Source("a.net", "a\rb\r\nc").place(4)
+    assert place == (3, 1)
 
 
 def test_where_nothing_can_be_written_nothing_is_left(tmp_path):

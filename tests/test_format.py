@@ -23,7 +23,7 @@ from netspec.language.lexer import Token
 from netspec.language.syntax import parse, read_tokens
 from netspec.limits import DEFAULT
 from netspec.ops import find
-from netspec.source import Source, Span
+from netspec.source import Source, Span, universal_newlines
 from tests.programs import programs
 
 ROOT = Path(__file__).parent.parent
@@ -59,13 +59,14 @@ def understood(text: str) -> Any:
 
 
 def words(text: str) -> list[Token]:
-    return list(read_tokens(Source("t.net", text), DEFAULT, 0, len(text)))
+    source = Source("t.net", text)
+    return list(read_tokens(source, DEFAULT, 0, len(source.text)))
 
 
 def comments(text: str) -> list[str]:
     """The comments of a text, in order, found between its words."""
     found: list[str] = []
-    end = 0
+    text, end = universal_newlines(text), 0
     for token in words(text):
         stop = len(text) if token.type == "$END" else token.start
         found += (comment.rstrip() for comment in re.findall(r"#[^\n]*", text[end:stop]))
@@ -165,7 +166,7 @@ def test_blanks_and_comments_sprinkled_in_change_nothing(seed: str, data: st.Dat
         changed = text[:place] + insert + text[place:]
         try:
             if understood(changed) == understood(seed):
-                text = changed
+                text = universal_newlines(changed)
         except SpecError:
             continue
     check(text)

@@ -114,3 +114,11 @@ def test_unknown_words_are_told() -> None:
         rules_for(None, ("unusd-block",), ())
     assert caught.value.diagnostics[0].help == "did you mean `unused-block`?"
     assert find("unusd-block") is None
+
+
+def test_errors_are_no_rules() -> None:
+    with pytest.raises(
+        SpecError, match="`--ignore` names `unknown-op`, which is an error"
+    ) as caught:
+        rules_for(None, None, ("unknown-op",))
+    assert "always reported" in (caught.value.diagnostics[0].help or "")

@@ -132,6 +132,7 @@ def test_expressions(text: str, expected: Any) -> None:
         (";; a;\n; add { ; a | ; b };", 2),
         ("repeat 2 { {i + 1}: a }\n{i}.{j}x: b", 2),
         ("a\r\nb\r\n", 2),
+        ("a # b\rc\r", 2),
         ("let x = [\n 1,\n\n 2\n]\na", 2),
         ("", 0),
         ("# nothing", 0),

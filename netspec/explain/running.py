@@ -31,7 +31,7 @@ PAGES = {
     "unknown-rule": Page(
         "a lint rule is selected or ignored that does not exist",
         "Rules are named by their ids, the first words of them, their families, or `all`. `netspec explain` "
-        "lists them.",
+        "lists them. Errors are no rules: what does not compile is always reported.",
     ),
     "unknown-diagnostic": Page(
         "`netspec explain` is asked for an id that does not exist",

@@ -73,8 +73,9 @@ PAGES = {
         "a spec asks for more than is allowed",
         "Text, nesting, calls, ops, work, list lengths and digits are bounded before time or memory is "
         "spent on them, so that no text can hang the compiler. Most often a block calls itself without an "
-        "end, or a size is a slip. The bounds stand in `netspec/limits.py`, and callers of the Python API "
-        "may raise them.",
+        "end, or a size is a slip. Of one text a thousand warnings are shown; the last line counts the "
+        "others. The bounds stand in `netspec/limits.py`; `--limit NAME=VALUE` and callers of the Python API may "
+        "raise them.",
         bad="input 8\nblock again { again }\nagain\n",
         good="input 8\nblock again(n) { dense 8 -> if n > 1 { again (n - 1) } }\nagain 3\n",
     ),

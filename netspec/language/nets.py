@@ -120,13 +120,13 @@ def _failure(
 
 def parse_override(text: str) -> tuple[str, object]:
     """`classes=10` as a name and a plain value; bare names and `?T` become strings. Raises SpecError."""
-    name, equals, _ = text.partition("=")
     source = Source("--set", text)
+    name, equals, _ = source.text.partition("=")
     if not equals or not name.strip().isidentifier():
         raise _failure(
             "bad-override",
             f"`{text}` sets nothing",
-            Span(source, 0, len(text)),
+            Span(source, 0, len(source.text)),
             help="write `--set classes=10`",
         )
     try:

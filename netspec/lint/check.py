@@ -10,8 +10,9 @@ from netspec.ir import Graph
 from netspec.language import tree
 from netspec.language.expand import expand
 from netspec.language.modules import Reader, link
+from netspec.language.reports import in_order
 from netspec.language.syntax import parse_what_can_be
-from netspec.limits import DEFAULT, Limits
+from netspec.limits import DEFAULT, Limits, exceeded
 from netspec.lint.edits import apply_fixes
 from netspec.lint.ignores import read_ignores
 from netspec.lint.rule import all_rules, matching
@@ -66,8 +67,16 @@ def check_source(
     """The mistakes of a text; where there are none, what these rules object to, in the text's order.
 
     Every net is expanded, unless the options choose one. A text of blocks alone has no net, and is
-    checked as far as it can be.
+    checked as far as it can be. Where there are more warnings than the limits allow, the last says how many.
     """
+    report = _checked(source, rules, read, options)
+    return report._replace(diagnostics=_bounded(report.diagnostics, options.limits))
+
+
+def _checked(
+    source: Source, rules: frozenset[str], read: Reader | None, options: Options
+) -> Report:
+    """The report of a text, with all warnings."""
     try:
         file = parse_what_can_be(source, options.limits)
         graphs = _expanded(file, read, options)
@@ -79,8 +88,18 @@ def check_source(
     for rule in all_rules():
         if rule.id in rules:
             found += (each for each in rule.apply(subject) if not _silenced(each, subject))
-    found.sort(key=lambda each: each.span.start if each.span else -1)
-    return Report(source, graphs, tuple(found))
+    return Report(source, graphs, tuple(in_order(found)))
+
+
+def _bounded(found: tuple[Diagnostic, ...], limits: Limits) -> tuple[Diagnostic, ...]:
+    """The first of the warnings, and how many there are besides; mistakes have a limit where they are found."""
+    kept = limits.warnings
+    more = sum(each.severity == "warning" for each in found) - kept
+    if more <= 0:
+        return found
+    message = f"{more:,} more warning{'s'[: more != 1]} from here on"
+    rest = exceeded("warnings", limits, message, found[kept].span)
+    return (*found[:kept], rest._replace(severity="warning"))
 
 
 def _silenced(diagnostic: Diagnostic, subject: Subject) -> bool:
@@ -161,13 +180,13 @@ def fix_source(
 
     A text with mistakes stays as it is. A fix that makes a mistake is a bug: it raises, and nothing is written.
     """
-    report, total = check_source(source, rules, read, options), 0
+    report, total = _checked(source, rules, read, options), 0
     for _ in range(ROUNDS):
         fixes = [each.fix for each in report.diagnostics if each.fix is not None]
         if not fixes:
             break
         text, count = apply_fixes(report.source, fixes)
-        report = check_source(Source(source.name, text), rules, read, options)
+        report = _checked(Source(source.name, text), rules, read, options)
         assert not report.has_mistakes, f"a fix broke {source.name}: {report.diagnostics[0]}"
         total += count
-    return report, total
+    return report._replace(diagnostics=_bounded(report.diagnostics, options.limits)), total

@@ -57,11 +57,21 @@ def _ids(words: Sequence[str], where: str) -> frozenset[str]:
     for word in words:
         ids = matching(word)
         if not ids:
-            message = f"`{where}` names `{word}`, which is no lint rule"
-            help_ = did_you_mean(word, selectors()) or "`netspec explain` lists the rules"
-            raise BadConfiguration(Diagnostic("unknown-rule", message, help=help_))
+            raise BadConfiguration(_no_rule(word, where))
         found |= ids
     return found
+
+
+def _no_rule(word: str, where: str) -> Diagnostic:
+    from netspec.explain import find
+
+    page = find(word)
+    message = f"`{where}` names `{word}`, which is {'no lint rule' if page is None else 'an error'}"
+    if page is not None:
+        help_ = "errors are always reported: only lint rules are selected and ignored"
+    else:
+        help_ = did_you_mean(word, selectors()) or "`netspec explain` lists the rules"
+    return Diagnostic("unknown-rule", message, help=help_)
 
 
 @cache
