@@ -12,18 +12,13 @@ from click.testing import CliRunner
 from graphs import graph_of
 
 import netspec
-from netspec.backend import load_backend
 from netspec.cli import main
 from netspec.diagnostics import SpecError
-from netspec.passes import Model
 from netspec.quantization import half, quantize
-from netspec.quantization.balance import balance, candidates
 from netspec.quantization.codes import in_integers
-from netspec.quantization.convert import peaks
 from netspec.quantization.data import Data, load_data
 from netspec.quantization.half import to_half
 from netspec.quantization.int8 import quantize_static
-from netspec.quantization.quality import Thresholds, judge
 from netspec.runtime import open_session
 from netspec.weights import random_weights, save_weights
 
@@ -295,117 +290,3 @@ def test_data_are_found_by_name_or_alone(work):
     np.savez(work / "odd.npz", a=np.zeros((2, 3, 12, 12)), b=np.zeros((3, 2)))
     with pytest.raises(SpecError, match="different numbers of examples"):
         load_data(two, [str(work / "odd.npz")])
-
-
-def found_in(text, before, after, labels=None, **thresholds):
-    bounds = Thresholds(**thresholds)
-    arrays = ({"output": np.asarray(each, np.float32)} for each in (before, after))
-    return judge(graph_of(text), *arrays, labels, bounds)
-
-
-def test_what_is_measured_and_what_decides():
-    before = [[3, 0], [0, 3], [3, 0], [0, 3]]
-    after = [[3, 0], [0, 3], [0, 3], [0, 3]]
-    agreement, error = found_in("input 2 -> relu", before, after)
-    assert (agreement.quantity, agreement.after, agreement.passed) == ("agreement", 0.75, False)
-    assert error.after == pytest.approx(np.sqrt(18 / 8 / (36 / 8)))
-    assert error.bound is None
-    assert error.passed
-    labels = np.array([0, 1, 1, 0])
-    accuracy, agreement, error = found_in("input 2 -> relu", before, after, labels)
-    assert (accuracy.before, accuracy.after, accuracy.passed) == (0.5, 0.75, True)
-    assert agreement.bound is None
-    assert agreement.passed
-    (error,) = found_in("input 1 -> relu", [[1], [2]], [[1], [2.2]])
-    assert (error.bound, error.passed) == (0.05, False)
-    assert found_in("input 1 -> relu", [[1], [2]], [[1], [2.2]], max_error=0.2)[0].passed
-    agreement, error = found_in("input 2 -> relu", before, after, max_error=2)
-    assert agreement.bound is None
-    assert error.passed
-    (agreement, error) = found_in("input 2 -> relu", before, [[np.nan, 1]] * 4, min_agreement=0)
-    assert agreement.passed
-    assert not error.passed
-
-
-def test_classes_of_each_position():
-    before = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
-    labels = before.argmax(1)
-    accuracy, *_ = found_in("input 3 4 4 -> relu", before, before, labels)
-    assert accuracy.before == accuracy.after == 1
-    with pytest.raises(SpecError, match="do not fit classes"):
-        found_in("input 3 4 4 -> relu", before, before, labels[:, 0])
-    with pytest.raises(SpecError, match="has no classes"):
-        found_in("input 1 -> relu", [[1]], [[1]], np.array([0]))
-    with pytest.raises(SpecError, match="labels go with one"):
-        judge(graph_of("input 2\nout a=@, b=@"), {}, {}, labels, Thresholds())
-
-
-UNEVEN = """
-input 3 6 6 -> conv 4 3 padding=1 -> relu -> pool 2 -> conv 5 3 padding=1
-@y = leaky_relu
-out classes=(@y -> flatten -> dense 3), more=(@y -> conv 2 1)
-"""
-
-
-def uneven(text):
-    """A network whose layers give channels of very different sizes, and a dead one."""
-    graph = graph_of(text)
-    weights = {name: array.astype(np.float64) for name, array in random_weights(graph, 0).items()}
-    weights["conv1.weight"] *= np.array([1, 0.1, 30, 1])[:, None, None, None]
-    weights["conv1.bias"] = np.array([0.0, 0, 0, -1])[: len(weights["conv1.bias"])]
-    weights["conv1.weight"][3:] = 0
-    return Model(graph, weights)
-
-
-def test_channels_get_one_range():
-    """Exactly, but for the dead one, and the network computes what it did."""
-    model = uneven(UNEVEN)
-    images = np.random.default_rng(0).normal(size=(40, 3, 6, 6)).astype(np.float32)
-    data = Data({"input": images})
-    before = peaks(model, data)
-    assert before.keys() == {"relu1", "leaky_relu1"}
-    balanced = balance(model, before)
-    after = peaks(balanced, data)
-    widest = before["relu1"].max() * np.array([1, 1, 1, 0])
-    np.testing.assert_allclose(after["relu1"], widest, rtol=1e-5)
-    np.testing.assert_allclose(after["leaky_relu1"], before["leaky_relu1"].max(), rtol=1e-5)
-    reference = load_backend("reference")
-    wanted, found = (
-        reference.open_session(each.graph, each.weights, "float64").predict({"input": images})
-        for each in (model, balanced)
-    )
-    for name, array in wanted.items():
-        np.testing.assert_allclose(found[name], array, atol=1e-12 * np.abs(array).max())
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "input 3 6 6 -> conv 4 3 -> relu",
-        "input 3 6 6\n@x = conv 4 3\nadd { @x -> relu -> conv 4 1 | @x }",
-        "input 3 6 6 -> conv 4 3 -> relu -> sigmoid -> conv 2 3",
-        "input 3 6 6\n@x = conv 4 3 -> relu\nadd { @x | @x -> conv 4 1 } -> gap",
-        "share c = conv 3 3 padding=1\ninput 3 6 6 -> conv1: conv 4 3 -> conv 3 1 -> relu -> c -> relu -> c",
-        "input 3 6 6 -> conv 4 3 -> tanh -> conv 2 3",
-    ],
-)
-def test_where_channels_cannot_be_scaled_they_stay(text):
-    model = uneven(text)
-    seen = {node.name: np.arange(1.0, 1 + node.shape.axis("c")) for node in candidates(model.graph)}
-    balanced = balance(model, seen)
-    assert all(np.array_equal(balanced.weights[n], array) for n, array in model.weights.items())
-
-
-def test_int8_of_unlike_channels_is_near_all_the_same(work):
-    """Without balance a batch norm that was folded forward would cost most of the accuracy."""
-    text = "input 3 12 12 -> conv 8 3 padding=1 -> relu -> bn -> conv 8 3 padding=1 -> relu -> gap -> dense 6"
-    graph = graph_of(text)
-    weights = dict(random_weights(graph, 0))
-    small = np.geomspace(1e-3, 1, 8, dtype=np.float32)
-    weights["conv1.weight"] = weights["conv1.weight"] * small[:, None, None, None]
-    weights["conv1.bias"] = weights["conv1.bias"] * small
-    weights["bn1.running_mean"] = weights["bn1.running_mean"] * small
-    weights["bn1.running_var"] = weights["bn1.running_var"] * small**2
-    report = quantize(graph, weights, load_data(graph, [str(work / "images.npy")]), rounds=0)
-    (error,) = [each.after for each in report.findings if each.quantity == "error"]
-    assert error < 0.03
