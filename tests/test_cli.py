@@ -343,7 +343,9 @@ def test_cuda_is_strict(run, tmp_path):
 
 
 def test_an_unknown_target_is_told_of_all(run):
-    assert "targets are torch, keras, onnx, ir" in run("compile", N2, "--target", "c", code=1).stderr
+    assert (
+        "targets are torch, keras, onnx, ir" in run("compile", N2, "--target", "c", code=1).stderr
+    )
 
 
 def test_limits_are_changed_by_name(run, tmp_path):
