@@ -254,6 +254,17 @@ def test_a_group_without_a_word_is_a_class_too():
     assert "class Group(" in source_of("input 4 -> 0: { add { a: dense 4 | b: dense 4 } -> relu }")
 
 
+def test_modules_called_by_numbers_are_items_of_their_class():
+    code = source_of("""
+        block two(c, more=true) { add { 0: conv c 1 | if more { 1: bn } -> 2: conv c 1 } }
+        input 3 8 8 -> two 4 -> two 5 -> two 3 more=false
+    """)
+    assert "class Two(nn.ModuleDict):" in code
+    assert 'self["0"] = nn.Conv2d(' in code
+    assert 'self["1"] = nn.BatchNorm2d(in_channels) if more else nn.Identity()' in code
+    assert "getattr" not in code
+
+
 @pytest.mark.parametrize("label", ["forward", "training", "half", "append"])
 def test_names_that_modules_use_themselves_are_refused(label):
     with pytest.raises(SpecError) as caught:
@@ -269,6 +280,8 @@ def test_keys_that_a_dictionary_of_modules_uses_itself_are_refused():
         SpecError, match=r"`values` in `g.values` is a name that torch.nn.ModuleDict"
     ):
         source_of(interrupted.format("values"))
+    with pytest.raises(SpecError, match=r"`keys` in `b1.keys` is a name that torch.nn.ModuleDict"):
+        source_of("block b { add { 0: conv 3 1 | keys: conv 3 1 } }\ninput 3 4 4 -> b -> b -> b")
     source_of("input 3 4 4 -> g: { values: conv 3 1 -> values2: conv 3 1 } -> values: relu")
 
 

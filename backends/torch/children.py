@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netspec.backends.torch.layer import is_tensor
 from netspec.backends.torch.sequential import statements
+from netspec.emit.outline import Part
+from netspec.emit.sketch import Sketch
 from netspec.emit.source import INDENT, Call, Code, Expr, Items, Option, Pair, call, flat, layout
 
 
-def attribute_of(name: str) -> str:
-    """How a module's child is reached, which may be called by a number, or have a `-` in its name."""
-    return f"self.{name}" if is_attribute(name) else f'getattr(self, "{name}")'
-
-
 def is_attribute(name: str) -> bool:
-    """Whether a child's name can stand behind a dot."""
+    """Whether a child's name can stand behind a dot: it is no number, and has no `-`."""
     return not (name[0].isdigit() or "-" in name)
 
 
-def bound(attribute: str, name: str, made: Expr, variable: str) -> list[str]:
+def has_keys(part: Part, sketches: Mapping[str, Sketch]) -> bool:
+    """Whether some modules of a part have names that are no attributes, so that its class is an `nn.ModuleDict`."""
+    return any(
+        not is_attribute(item.local) and ("." in item.local or not is_tensor(calls[0]))
+        for item in part.items
+        if (calls := sketches[item.local].calls)
+    )
+
+
+def module_at(keys: Sequence[str]) -> str:
+    """How a class reaches a module by the parts of its name: in itself, or in nested dictionaries."""
+    head, *rest = keys
+    owner = f"self.{head}" if is_attribute(head) else f'self["{head}"]'
+    return owner + "".join(f'["{key}"]' for key in rest)
+
+
+def tensor_at(keys: Sequence[str]) -> str:
+    """How a class reaches a tensor, which dictionaries of modules have as an attribute."""
+    *above, name = keys
+    owner = module_at(above) if above else "self"
+    return f"{owner}.{name}" if is_attribute(name) else f'getattr({owner}, "{name}")'
+
+
+def bound(attribute: str, made: Expr, variable: str) -> list[str]:
     """The lines that make a child of a module, which may be optional or have elements that are.
 
     `variable` is free for a list of those.
     """
-    if isinstance(made, Call) and made.func == "nn.Sequential" and is_attribute(name):
+    if isinstance(made, Call) and made.func == "nn.Sequential":
         return statements(made, variable, before=f"{attribute} = ")
     if not isinstance(made, Option) or made.is_choice:
-        return _added(attribute, name, made)
+        return assigned(attribute, made)
     choice = replace(made, otherwise=Call("nn.Identity"))
-    together = _added(attribute, name, choice)
+    together = assigned(attribute, choice)
     if len(together) == 1:
         return together
+    kind = "" if attribute.endswith("]") else ": nn.Module"
     return [
-        *_added(attribute, name, choice.otherwise, "nn.Module"),
+        *assigned(f"{attribute}{kind}", choice.otherwise),
         f"{INDENT * 2}if {flat(made.condition)}:",
-        *_added(attribute, name, made.element, indent=3),
+        *assigned(attribute, made.element, indent=3),
     ]
-
-
-def _added(attribute: str, name: str, made: Expr, kind: str = "", indent: int = 2) -> list[str]:
-    if not is_attribute(name) and not is_tensor(made):
-        return layout(call("self.add_module", name, made), indent=indent)
-    return assigned(f"{attribute}: {kind}" if kind else attribute, made, indent)
 
 
 def assigned(attribute: str, made: Expr, indent: int = 2) -> list[str]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from netspec.backends.torch.children import assigned, attribute_of, bound, is_attribute, module_dict
+from netspec.backends.torch.children import (
+    assigned,
+    bound,
+    has_keys,
+    module_at,
+    module_dict,
+    tensor_at,
+)
 from netspec.backends.torch.in_place import is_unnamed
 from netspec.backends.torch.initial import placed
 from netspec.backends.torch.layer import applied, depth, is_tensor
@@ -67,6 +74,8 @@ class _Class:
         self.definition = definition
         self.part = definition.part
         self.layers = {i.local: layer_of(graph, i) for i in self.part.items if isinstance(i, Leaf)}
+        self.is_dict = has_keys(self.part, definition.sketches)
+        self.reserved = RESERVED | DICT_NAMES if self.is_dict else RESERVED
         self.attributes = self._attributes()
         self.varying = set(_varying(graph))
         self.held = self._held()
@@ -107,7 +116,7 @@ class _Class:
         made += self._constructions()
         start = [*signature, f"{INDENT * 2}super().__init__()", *made, ""] if made else []
         return [
-            f"class {self.definition.name}(nn.Module):",
+            f"class {self.definition.name}({'nn.ModuleDict' if self.is_dict else 'nn.Module'}):",
             f'{INDENT}"""{self._words()}"""',
             "",
             *start,
@@ -133,7 +142,7 @@ class _Class:
 
     def _held(self) -> dict[str, str]:
         """The attributes for parameters that `forward` reads."""
-        names = Names({*RESERVED, *self.attributes, *_children(self.attributes.values())})
+        names = Names({*self.reserved, *self.attributes, *_children(self.attributes.values())})
         read = {
             str(code) for sketch in self.definition.sketches.values() for code in codes(sketch.use)
         }
@@ -141,7 +150,7 @@ class _Class:
 
     def _flags(self) -> dict[str, str]:
         """The attributes that tell `forward` whether it computes what is optional: `residual` for a sum."""
-        taken = {*RESERVED, *self.held.values(), *_children(self.attributes.values())}
+        taken = {*self.reserved, *self.held.values(), *_children(self.attributes.values())}
         names = Names({*taken, *self.attributes})
         return {
             item.local: names.fresh(
@@ -180,19 +189,10 @@ class _Class:
             elif kind is not None and len(alike[kind]) == 1 and kind not in taken:
                 attributes[item.local] = f"self.{kind}"
             else:
-                head, *rest = item.local.split(".")
-                attributes[item.local] = self._inside(item, attribute_of(head), rest)
+                calls = self.definition.sketches[item.local].calls
+                at = tensor_at if calls and is_tensor(calls[0]) else module_at
+                attributes[item.local] = at(item.local.split("."))
         return attributes
-
-    def _inside(self, item: Item, container: str, keys: Sequence[str]) -> str:
-        """How a child of nested dictionaries is reached; a tensor is an attribute of the last one."""
-        calls = self.definition.sketches[item.local].calls
-        if not keys or not calls or not is_tensor(calls[0]):
-            return container + "".join(f'["{key}"]' for key in keys)
-        owner = container + "".join(f'["{key}"]' for key in keys[:-1])
-        return (
-            f"{owner}.{keys[-1]}" if is_attribute(keys[-1]) else f'getattr({owner}, "{keys[-1]}")'
-        )
 
     def _shareable(self, item: Item) -> str | None:
         if not isinstance(item, Leaf) or item.owner or not self.layers[item.local].shared:
@@ -219,9 +219,7 @@ class _Class:
                 if is_tensor(calls[0]):
                     lines += assigned(attribute, calls[0])
             else:
-                lines += self._with_shape(
-                    bound(attribute, item.local, calls[0], self._variable()), item
-                )
+                lines += self._with_shape(bound(attribute, calls[0], self._variable()), item)
             for initial in calls[1:]:
                 assert isinstance(initial, Call)
                 lines += layout(placed(initial, attribute), indent=2)
@@ -229,7 +227,7 @@ class _Class:
 
     def _container(self, name: str, done: set[str]) -> list[str]:
         """A group that the graph interrupts: its modules in nested dictionaries."""
-        attribute = attribute_of(name)
+        attribute = module_at([name])
         if attribute in done:
             return []
         done.add(attribute)
@@ -244,7 +242,7 @@ class _Class:
             made = self.definition.sketches[item.local].calls[0]
             if not is_tensor(made):
                 level[keys[-1]] = made
-        return bound(attribute, name, module_dict(tree), self._variable())
+        return bound(attribute, module_dict(tree), self._variable())
 
     def _with_shape(self, lines: list[str], item: Item) -> list[str]:
         after = shape_after(self.graph, item)

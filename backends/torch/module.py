@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from netspec.backends.torch.children import has_keys
 from netspec.backends.torch.class_source import (
     BUILT_IN,
     DICT_NAMES,
@@ -79,13 +80,13 @@ def _check_names(graph: Graph) -> None:
 
 
 def _check_keys(graph: Graph, plan: Plan) -> None:
-    """A group that the graph interrupts is an `nn.ModuleDict`, whose keys are attributes, too."""
+    """A group that has keys or that the graph interrupts is an `nn.ModuleDict`, whose keys are attributes, too."""
     taken = {
         (key, item.path)
         for definition in plan.definitions
         for item in definition.part.items
         if definition.sketches[item.local].calls
-        for key in item.local.split(".")[1:]
+        for key in item.local.split(".")[not has_keys(definition.part, definition.sketches) :]
         if key in DICT_NAMES
     }
     _refuse(graph, taken, "torch.nn.ModuleDict")

@@ -76,7 +76,8 @@ PAGES = {
     "reserved-name": Page(
         "a label is a name that PyTorch's modules use themselves",
         "An attribute such as `forward` or `train` would replace the module's own, and so would `keys` or `items` in a "
-        "group that other layers interrupt, which is an `nn.ModuleDict`. Choose another label.",
+        "group that other layers interrupt or that has numbers for labels, which is an `nn.ModuleDict`. Choose another "
+        "label.",
     ),
     "bad-opset": Page(
         "ONNX has no such operator set, or netspec does not write it",
