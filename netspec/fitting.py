@@ -32,18 +32,22 @@ def check_inputs(op: Op, shapes: Sequence[Shape]) -> None:
 
 def check_kinds(op: Op, shapes: Sequence[Shape]) -> None:
     """Raise `Rejected` where a tensor is of a kind that the op does not take."""
-    for shape in shapes:
-        if shape.kind not in op.accepts:
+    for place, shape in enumerate(shapes):
+        accepted = op.accepted(place)
+        if shape.kind not in accepted:
+            where = f" as its {op.beside}" if place and op.beside else ""
             raise Rejected(
                 "wrong-kind",
-                f"`{op.kind}` takes {_either(op.accepts)}, not {_article(shape.kind)} of {shape}",
-                help=_way(shape.kind, op.accepts),
+                f"`{op.kind}` takes {_either(accepted)}{where}, not {_article(shape.kind)} of {shape}",
+                help=_way(shape.kind, accepted),
             )
 
 
 def _way(given: str, accepted: Sequence[str]) -> str | None:
     """What makes a tensor of one kind one of another, where there is a usual way."""
     if accepted[0] == "vector":
+        if given == "sequence":
+            return "`take -1` gives the last step of a sequence"
         return "`flatten` or `gap` make a vector of an image"
     if given in ("image", "volume") and "sequence" in accepted:
         return f"`tokens` makes a sequence of {_article(given)}"

@@ -97,6 +97,7 @@ EXAMPLES = {
     "vae": {"overrides": {"latent": 3, "hidden": 12}},
     "siren": {"overrides": {"c": 8, "depth": 2, "w": 2}},
     "dueling_dqn": {"input_shape": (4, 36, 40)},
+    "seq2seq": {"overrides": {"source": 20, "target": 30, "c": 6, "units": 5}},
 }
 """By file, and what tells two of one apart, what makes it small."""
 

@@ -209,7 +209,7 @@ def test_float16_with_inputs_and_outputs_as_they_were(run):
 @pytest.mark.parametrize(
     "text",
     [
-        "input 5 dtype=int -> embed 20 8 -> lstm 6 -> dense 4",
+        "input 5 dtype=int -> embed 20 8 -> lstm 6 { @ | lstm 6 last=state } -> dense 4",
         "@a = input 4 6\n@b = input 4 6\nout sum=(add { @a | @b } -> layer_norm), same=(@a -> relu)",
         "input 6 4 4 -> group_norm 2 -> upsample 2 mode=linear -> gelu\nout y=@, z=@",
     ],

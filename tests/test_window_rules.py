@@ -23,6 +23,15 @@ from netspec.weights import random_weights
         ),
         ("input 6 -> gn 6", "nothing-to-normalise", "each of 6 groups"),
         ("input 5 3 -> lstm 2 layers=2000", "bad-argument", "at most 1000"),
+        ("input 5 3 -> lstm 2 last=stat", "bad-argument", "or `state`, got"),
+        ("input 5 3 -> gru 2 { @ | @ }", "wrong-kind", "takes a vector as its state, not a seq"),
+        ("input 5 3 -> gru 2 { take 0 | take 0 }", "wrong-kind", "takes a sequence, not a vector"),
+        (
+            "input 5 3 -> lstm 4 layers=2 bidirectional=true { @ | take 0 }",
+            "unequal-branches",
+            r"is 32 numbers \(2 layers x 2 directions x 4 units, of h and c\), not 3 ",
+        ),
+        ("input 5 3 -> gru 3 { @ | take 0 | take 0 }", "wrong-branches", "got 3 branches"),
         ("input 3 -> dense 2 init=constant(1e39)", "bad-initializer", "beyond float32"),
         ("input 3 -> const [1, -1e39]", "bad-argument", "beyond float32"),
         (

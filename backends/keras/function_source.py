@@ -8,12 +8,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from netspec.backends.keras import sharing, stages
-from netspec.backends.keras.layer import LENDER, Layer, Step, layer_name
+from netspec.backends.keras.layer import LAYER, LENDER, Layer, Step, layer_name
 from netspec.backends.keras.prelude import SOURCES
 from netspec.backends.keras.rows import held_axes
 from netspec.dim import Dim
 from netspec.emit.definitions import POSITIONAL, Definition, Plan
-from netspec.emit.names import snake
+from netspec.emit.names import Names, snake
 from netspec.emit.outline import Item, Leaf, Part
 from netspec.emit.source import (
     INDENT,
@@ -86,11 +86,12 @@ class _Function:
         reserved = {*functions, *IMPORTED, *SOURCES, "name", *definition.parameters}
         self.lenders = sharing.lenders(self.part)
         self.objects = sharing.objects(self.part, layers, reserved)
+        self.reserved = reserved.union(self.objects.values())
         self.waits = sharing.waits(graph, self.part)
         self.variables = name_tensors(
             self.part,
             kept=self._own_names(),
-            reserved=reserved.union(self.objects.values()),
+            reserved=self.reserved,
             waits=self.waits,
             passing=dict(self._passing()),
         )
@@ -229,7 +230,11 @@ class _Function:
             if number == len(steps):
                 passed_on = before == f"{value} = "
                 return lines if passed_on else lines + layout(value, before=before, indent=indent)
-            if len(item.inputs) == 1:
+            if step.kept:
+                kept = Names({*self.reserved, *self.variables.values()}).fresh(step.kept)
+                lines += layout(value, before=f"{kept} = ", indent=indent)
+                value = Code(kept)
+            elif len(item.inputs) == 1:
                 lines += layout(value, before=f"{target} = ", indent=indent)
                 value = Code(target)
             inputs.append(value)
@@ -320,8 +325,9 @@ class _Function:
             first = {str(i): value for i, value in enumerate(read)}
             return Call(layer.func, {**first, **layer.positional}, layer.keywords, layer.defaults)
         own = Code(shared) if shared else self._layer(item, step, made)
-        if step.apart:
-            return call(own, *read, **step.more)
+        if step.applied is not None:
+            places = {arg(i): value for i, value in enumerate(read)}
+            return fill(step.applied, {LAYER: own, **places})
         return call(own, read[0] if len(read) == 1 else Items(read))
 
     def _name(self, local: str) -> Expr:

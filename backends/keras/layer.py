@@ -14,6 +14,9 @@ def layer_name(path: str) -> str:
     return path.replace(".", "_")
 
 
+LAYER = Code("<layer>")
+"""Stands in the template of an application for the layer that is applied."""
+
 LENDER = Code("<lender>")
 """Stands in an expression for the layer whose weights the node borrows."""
 
@@ -25,7 +28,8 @@ class Step(NamedTuple):
     The layer is called as the node, or, with a `suffix`, `node_suffix`. A `helper` is a function of the file
     itself, which takes the values first. An `expression` is a template whose `arg(i)` are the values read:
     `ops.flip(x, axis=1)`, `x[:, 0]`. It makes no layer, so nothing has its name. A layer that takes several
-    values takes a list of them, or one after another where they are `apart`, with `more` keywords.
+    values takes a list of them, unless `applied` is a template of what stands there, with LAYER for the layer:
+    `layer(x, initial_state=state)`. What later steps read more than once is `kept` in a variable called so.
     """
 
     layer: Expr
@@ -33,8 +37,8 @@ class Step(NamedTuple):
     suffix: str = ""
     helper: bool = False
     expression: bool = False
-    apart: bool = False
-    more: Mapping[str, Expr] = MappingProxyType({})
+    applied: Expr = None
+    kept: str = ""
 
 
 class Held(NamedTuple):

@@ -112,7 +112,7 @@ def _layers(graph: Graph) -> dict[str, Layer]:
 def _plan(graph: Graph, layers: Mapping[str, Layer]) -> Plan:
     def describe(leaf: Leaf) -> Sketch:
         steps = layers[leaf.path].steps
-        wiring = "; ".join(f"{step.suffix}{step.reads}{dict(step.more)}" for step in steps)
+        wiring = "; ".join(f"{step.suffix}{step.reads}{step.applied}{step.kept}" for step in steps)
         return Sketch(tuple(step.layer for step in steps), wiring)
 
     imported = (*IMPORTED, *SOURCES)

@@ -14,6 +14,13 @@ def one_bias(layer: nn.RNNBase) -> nn.RNNBase:
     return layer
 '''
 
+_HIDDEN_AND_CELL = '''\
+def hidden_and_cell(state: Tensor, units: int) -> tuple[Tensor, Tensor]:
+    """The first states of an LSTM, each (layers, N, units), from (N, 2 * layers * units)."""
+    h, c = state.unflatten(1, (2, -1, units)).permute(1, 2, 0, 3).contiguous().unbind()
+    return h, c
+'''
+
 _REGLU = '''\
 class ReGLU(nn.Module):
     """The second half of the features, through ReLU, gates the first."""
@@ -199,6 +206,7 @@ class Normalize(nn.Module):
 SOURCES = {
     "same_padding": _SAME_PADDING,
     "one_bias": _ONE_BIAS,
+    "hidden_and_cell": _HIDDEN_AND_CELL,
     "CausalConv1d": _CAUSAL_CONV,
     **{
         f"WSConv{rank}d": _WS_CONV.format(rank=rank, dims=tuple(range(1, 2 + rank)))

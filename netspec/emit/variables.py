@@ -35,7 +35,7 @@ def name_tensors(
         if (value := waits.get(item.local)) is not None:
             last_use[value] = max(last_use.get(value, i), i)
     wanted = {**_branch_names(part, maker), **kept}
-    names = _input_names(part, kept, reserved)
+    names = _input_names(part, wanted if part.path else kept, reserved)
     live = dict(names)
     for i, item in enumerate(part.items):
         dying = [v for v in live if last_use.get(v, -1) <= i]
@@ -68,13 +68,17 @@ def _free(wanted: str, taken: Collection[str]) -> str:
     return name
 
 
-def _input_names(part: Part, kept: Mapping[str, str], reserved: Collection[str]) -> dict[str, str]:
-    """One input is `x`; the inputs of a network have their own names."""
+def _input_names(
+    part: Part, wanted: Mapping[str, str], reserved: Collection[str]
+) -> dict[str, str]:
+    """One input is `x`, several are numbered; the inputs of a network have their own names."""
     names: dict[str, str] = {}
+    alone = sum(value not in wanted for value in part.inputs) == 1
+    is_stream = alone and (part.path != "" or len(part.inputs) == 1)
     for number, value in enumerate(part.inputs, start=1):
         usual = snake(value.split(".")[-1]) if not part.path else f"x{number}"
-        wanted = kept.get(value, "x" if len(part.inputs) == 1 else usual)
-        names[value] = _free(wanted, {*names.values(), *reserved})
+        title = wanted.get(value, "x" if is_stream else usual)
+        names[value] = _free(title, {*names.values(), *reserved})
     return names
 
 
@@ -101,7 +105,10 @@ def _last_uses(part: Part, hidden: Collection[str], maker: Mapping[str, int]) ->
 
 
 def _branch_names(part: Part, maker: Mapping[str, int]) -> dict[str, str]:
-    """`main` and `skip` for the two arms of a sum, `gate` for a factor, `branch1`... for the rest."""
+    """`main` and `skip` for the two arms of a sum, `gate` for a factor, `branch1`... for the rest.
+
+    Where an op has a word for its second branch, only that one's value is called so.
+    """
     readers: dict[str, int] = {}
     for item in part.items:
         for value in item.inputs:
@@ -109,6 +116,9 @@ def _branch_names(part: Part, maker: Mapping[str, int]) -> dict[str, str]:
     names: dict[str, str] = {}
     for item in part.items:
         if not (isinstance(item, Leaf) and item.node.op.merges and len(item.inputs) > 1):
+            continue
+        if (word := item.node.op.beside) is not None:
+            names.update(dict.fromkeys(item.inputs[1:], word))
             continue
         arms = [_arm(value, part, maker, readers) for value in item.inputs]
         for title, arm in zip(_titles(item.node.op.kind, arms), arms, strict=True):

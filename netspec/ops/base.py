@@ -69,6 +69,10 @@ class Traits:
     kind: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     accepts: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "volume", "tensor")
+    accepts_beside: ClassVar[tuple[str, ...] | None] = None
+    """The kinds of the branches behind the first, where they are others."""
+    beside: ClassVar[str | None] = None
+    """What the second branch is, where it is not one of several alike: the word for it in messages and code."""
     dtypes: ClassVar[tuple[DType, ...]] = ("float",)
     merges: ClassVar[bool] = False
     borrows: ClassVar[bool] = False
@@ -105,6 +109,10 @@ class Op(Traits, BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+
+    def accepted(self, place: int) -> tuple[str, ...]:
+        """The kinds of tensors that the op takes as its input of that number."""
+        return self.accepts if place == 0 or self.accepts_beside is None else self.accepts_beside
 
     @property
     def tokens(self) -> int | None:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from netspec.ops.base import Example, Init, Op, Weight, register
+from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import Count
 from netspec.shape import Shape
 
@@ -19,15 +19,24 @@ class Cell(NamedTuple):
 
 
 class Recurrent(Op):
-    """What recurrent layers share. The state starts at zero; weights have PyTorch's names and gate order.
+    """What recurrent layers share. Weights have PyTorch's names and gate order.
 
-    A bidirectional layer reads the sequence from both ends and gives both states side by side. `last` gives
-    the final state of each direction in place of all steps: for the reverse direction that of the first step.
+    The state starts at zero, or where a second branch says. It is a vector: `h` of the lowest layer's forward
+    and reverse directions, then of the layer above, as PyTorch orders them, and where cells have a memory `c`,
+    the same of `c` behind it. `last=state` gives it as it is in the end.
+
+    A bidirectional layer reads the sequence from both ends and gives both states side by side. `last=true` gives
+    what each direction of the top layer ends with in place of all steps: the reverse one with the first step.
     """
 
     accepts = ("sequence",)
+    accepts_beside = ("vector",)
+    beside = "state"
+    merges = True
     gates: ClassVar[int]
     biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    tensors: ClassVar[tuple[str, ...]] = ("h",)
+    """What the state of a cell consists of."""
 
     units: Annotated[Count, Field(description="features of the state")]
     layers: Annotated[
@@ -37,7 +46,10 @@ class Recurrent(Op):
         bool, Field(description="whether a second state runs from the end to the start")
     ] = False
     last: Annotated[
-        bool, Field(description="whether the final state is the result, not every step's")
+        bool | Literal["state"],
+        Field(
+            description="what the result is: each step, the last one, or the whole final `state`"
+        ),
     ] = False
 
     def cells(self, features: int) -> Iterator[tuple[Cell, ...]]:
@@ -53,10 +65,40 @@ class Recurrent(Op):
         """Features of a step's result: the states of all directions."""
         return self.units * (2 if self.bidirectional else 1)
 
+    @property
+    def runs(self) -> int:
+        """Cells of all layers and directions."""
+        return self.layers * (2 if self.bidirectional else 1)
+
+    @property
+    def state(self) -> int:
+        """Features of the whole state."""
+        return len(self.tensors) * self.runs * self.units
+
     def infer(self, *inputs: Shape) -> Shape:
-        """`t c -> t width`, or `width` with `last`."""
-        (x,) = inputs
+        """`t c -> t width`, or `width` or `state` with `last`; the second input is the first state."""
+        if len(inputs) > 2:
+            raise Rejected(
+                "wrong-branches",
+                f"`{self.kind}` takes a sequence and a first state, got {len(inputs)} branches",
+                help=f"write `{self.kind} {self.units} {{ sequence | state }}`",
+            )
+        x, *states = inputs
+        if states and states[0].sizes != (self.state,):
+            raise Rejected(
+                "unequal-branches",
+                f"the state of this `{self.kind}` is {self.state} numbers ({self._product()}), not {states[0]}",
+                help=f"`last=state` gives it, `dense {self.state}` makes it of another vector",
+            )
+        if self.last == "state":
+            return Shape.of(self.state)
         return Shape.of(self.width) if self.last else x.with_sizes(x.sizes[0], self.width)
+
+    def _product(self) -> str:
+        """How many numbers the state is, for a person."""
+        factors = [f"{self.layers} layers"] if self.layers > 1 else []
+        factors += ["2 directions"] if self.bidirectional else []
+        return " x ".join([*factors, f"{self.units} units"]) + f", of {' and '.join(self.tensors)}"
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """For each cell `weight_ih (gates * units, c)`, `weight_hh (gates * units, units)` and biases."""
@@ -75,18 +117,24 @@ class Recurrent(Op):
     def macs(self, output: Shape, *inputs: Shape) -> int:
         """One per weight of a matrix and step."""
         del output
-        (x,) = inputs
-        matrices = (weight.shape for weight in self.weights(x) if len(weight.shape) == 2)
-        return x.sizes[0] * sum(rows * columns for rows, columns in matrices)
+        matrices = (weight.shape for weight in self.weights(*inputs) if len(weight.shape) == 2)
+        return inputs[0].sizes[0] * sum(rows * columns for rows, columns in matrices)
 
 
-def _examples(kind: str) -> tuple[Example, ...]:
+def _examples(kind: str, tensors: int = 1) -> tuple[Example, ...]:
     return (
         Example(f"{kind} 3", ((5, 4),), (5, 3)),
         Example(f"{kind} 3 last=true", ((5, 4),), (3,)),
         Example(f"{kind} 3 layers=2 bidirectional=true", ((4, 2),), (4, 6)),
         Example(f"{kind} 2 bidirectional=true last=true", ((4, 3),), (4,)),
         Example(f"{kind} 3 layers=2 last=true", ((1, 4),), (3,)),
+        Example(f"{kind} 3 {{ @a | @b }}", ((5, 4), (3 * tensors,)), (5, 3)),
+        Example(f"{kind} 3 last=true {{ @ | {kind} 3 last=state }}", ((4, 2),), (3,)),
+        Example(
+            f"{kind} 2 layers=2 bidirectional=true last=state {{ @a | @b }}",
+            ((4, 3), (8 * tensors,)),
+            (8 * tensors,),
+        ),
     )
 
 
@@ -100,7 +148,8 @@ class Lstm(Recurrent):
 
     kind = "lstm"
     gates = 4
-    examples = _examples("lstm")
+    tensors = ("h", "c")
+    examples = _examples("lstm", tensors=2)
 
 
 @register

@@ -219,6 +219,7 @@ WORDS = frozenset((
     'relu',
     'replicate',
     'same',
+    'state',
     'tanh',
     'trilinear',
     'valid',

@@ -153,7 +153,10 @@ def _inference(node: Node, inputs: tuple[Shape, ...]) -> str | None:
             return f"`{node.name}` meets a shape of axes `{shape.axes}`, sizes {shape.sizes}"
     if not op.merges and len(inputs) != (0 if op.kind == "input" else 1):
         return f"`{node.name}` is a `{op.kind}` of {len(inputs)} tensors"
-    if any(shape.kind not in op.accepts or shape.dtype not in op.dtypes for shape in inputs):
+    if any(
+        shape.kind not in op.accepted(place) or shape.dtype not in op.dtypes
+        for place, shape in enumerate(inputs)
+    ):
         given = " and ".join(f"{shape.dtype} {shape.kind} {shape}" for shape in inputs)
         return f"`{node.name}` is a `{op.kind}` of {given}"
     try:

@@ -6,9 +6,9 @@ import operator
 from itertools import accumulate
 
 from netspec.backends.keras.initial import initial, split_limit
-from netspec.backends.keras.layer import Held, Holding, Layer, Step
+from netspec.backends.keras.layer import LAYER, Held, Holding, Layer, Step
 from netspec.backends.keras.rows import ROWS
-from netspec.emit.source import Call, Expr
+from netspec.emit.source import Call, Expr, arg
 from netspec.ops.attention import Attention, Roles, ScaledDotProduct
 from netspec.ops.initial import FANNED
 from netspec.shape import Shape
@@ -49,11 +49,9 @@ def attention(op: Attention, *xs: Shape) -> Layer:
             }
         key = (roles.key,) if roles.key != roles.value else ()
         reads = (roles.query, roles.value, *key)
-        more: dict[str, Expr] = {"use_causal_mask": True} if op.causal else {}
         place = f"MC{name}" if op.samples else f"layers.{name}"
         made = Call(place, sizes, keywords, _DEFAULTS)
-        step = Step(made, reads, apart=True, more=more)
-        return Layer((step,), held=_held_by_heads(op, *xs))
+        return Layer((_step(made, reads, use_causal_mask=op.causal),), held=_held_by_heads(op, *xs))
     if op.rotary or op.causal:
         for i in roles[:2]:
             operator.index(xs[i].axis("t"))
@@ -65,7 +63,7 @@ def attention(op: Attention, *xs: Shape) -> Layer:
     }
     name = "MCAttention" if op.samples else "Attention"
     made = Call(name, {"heads": heads, "head_dim": head_dim}, keywords, _DEFAULTS)
-    return Layer((Step(made, _reads(roles), apart=True),), held=_held(op, *xs))
+    return Layer((_step(made, _reads(roles)),), held=_held(op, *xs))
 
 
 @ROWS.row(ScaledDotProduct)
@@ -77,7 +75,13 @@ def sdpa(op: ScaledDotProduct, *xs: Shape) -> Layer:
             operator.index(xs[i].axis("t"))
     keywords: dict[str, Expr] = {"scale": op.factor, "causal": op.causal}
     made = Call("DotProductAttention", {"heads": op.heads}, keywords, {"causal": False})
-    return Layer((Step(made, _reads(roles), apart=True),))
+    return Layer((_step(made, _reads(roles)),))
+
+
+def _step(layer: Call, reads: tuple[int, ...], **flags: bool) -> Step:
+    """The layer, which takes the values one after another, and the flags that are set."""
+    values = {str(place): arg(place) for place in range(len(reads))}
+    return Step(layer, reads, applied=Call(LAYER, values, flags, dict.fromkeys(flags, False)))
 
 
 def _reads(roles: Roles) -> tuple[int, ...]:

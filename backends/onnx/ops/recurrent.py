@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
-from netspec.backends.onnx.rows import ROWS, Constant, Operand, Site, integers, node
+from netspec.backends.onnx.rows import ROWS, Apply, Constant, Operand, Site, integers, node
 from netspec.ops.recurrent import Cell, Gru, Lstm, Recurrent, Rnn
 
 _GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
@@ -17,22 +18,49 @@ def recurrent(op: Recurrent, site: Site) -> Operand:
 
     The weights keep their names and PyTorch's order; ONNX Runtime gathers the gates when it loads.
     """
-    (x,), (shape,) = site.inputs, site.shapes
-    owned = dict(zip((weight.name for weight in op.weights(shape)), site.weights, strict=True))
+    x, *states = site.inputs
+    owned = dict(zip((w.name for w in op.weights(*site.shapes)), site.weights, strict=True))
     value: Operand = node("Transpose", x, perm=(1, 0, 2))
-    layers = list(op.cells(shape.axis("c")))
-    for cells in layers[:-1]:
-        value = _all_steps(_layer(op, value, cells, owned, last=False))
-    result = _layer(op, value, layers[-1], owned, op.last)
-    if op.last:
-        return node("Reshape", node("Transpose", result, perm=(1, 0, 2)), integers(0, op.width))
-    return node("Transpose", _all_steps(result), perm=(1, 0, 2))
+    first = [_apart(op, state) for state in states]
+    layers = list(op.cells(site.shapes[0].axis("c")))
+    made: list[Apply] = []
+    for number, cells in enumerate(layers):
+        begin = [_of_layer(op, state, number) for state in first]
+        made.append(_layer(op, value, cells, owned, *chain.from_iterable(begin)))
+        value = _all_steps(made[-1])
+    if not op.last:
+        return node("Transpose", value, perm=(1, 0, 2))
+    whole = op.last == "state"
+    wanted, tensors = (made, len(op.tensors)) if whole else (made[-1:], 1)
+    width = op.state if whole else op.width
+    ends = [layer._replace(result=1 + tensor) for tensor in range(tensors) for layer in wanted]
+    end = ends[0] if len(ends) == 1 else node("Concat", *ends, axis=0)
+    return node("Reshape", node("Transpose", end, perm=(1, 0, 2)), integers(0, width))
+
+
+def _apart(op: Recurrent, state: Operand) -> Apply:
+    """A state `(n, tensors * runs * units)` as `(tensors * runs, n, units)`."""
+    split = node("Reshape", state, integers(0, len(op.tensors) * op.runs, op.units))
+    return node("Transpose", split, perm=(1, 0, 2))
+
+
+def _of_layer(op: Recurrent, state: Operand, number: int) -> Iterator[Operand]:
+    """What ONNX takes of a state for one layer: the tensors `(directions, n, units)` of which it consists."""
+    directions = op.runs // op.layers
+    for tensor in range(len(op.tensors)):
+        begin = tensor * op.runs + number * directions
+        parts = (integers(begin), integers(begin + directions), integers(0))
+        yield state if directions == op.runs * len(op.tensors) else node("Slice", state, *parts)
 
 
 def _layer(
-    op: Recurrent, value: Operand, cells: Sequence[Cell], owned: Mapping[str, str], last: bool
-) -> Operand:
-    """All steps `(t, directions, n, units)`, or with `last` the states `(directions, n, units)`."""
+    op: Recurrent,
+    value: Operand,
+    cells: Sequence[Cell],
+    owned: Mapping[str, str],
+    *first: Operand,
+) -> Apply:
+    """All steps `(t, directions, n, units)`, then the final states `(directions, n, units)`."""
     matrices = [
         _stacked(op, [[owned[f"weight_{side}_{c.suffix}"]] for c in cells]) for side in ("ih", "hh")
     ]
@@ -45,8 +73,8 @@ def _layer(
         attributes["linear_before_reset"] = 1
     if isinstance(op, Rnn):
         attributes["activations"] = (op.form.capitalize(),) * len(cells)
-    made = node(op.kind.upper(), value, *matrices, biases, **attributes)
-    return made._replace(result=1) if last else made
+    states = ("", *first) if first else ()  # all sequences of a batch have one length
+    return node(op.kind.upper(), value, *matrices, biases, *states, **attributes)
 
 
 def _biases(op: Recurrent, cell: Cell, owned: Mapping[str, str]) -> list[Operand]:

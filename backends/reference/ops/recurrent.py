@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -85,9 +85,11 @@ def _rnn(
 
 
 class _Run:
-    """One direction of one layer over `x (n, t, c)`."""
+    """One direction of one layer over `x (n, t, c)`, from the `first` state: `h (n, units)`, and perhaps `c`."""
 
-    def __init__(self, step: Step, at: Applied, suffix: str, x: Array, reverse: bool) -> None:
+    def __init__(
+        self, step: Step, at: Applied, suffix: str, x: Array, first: Sequence[Array], reverse: bool
+    ) -> None:
         def owned(name: str) -> Array | None:
             return at.weights.get(f"{name}_{suffix}")
 
@@ -104,7 +106,7 @@ class _Run:
         self.output = np.empty((*x.shape[:2], units), x.dtype)
         self.before = np.empty_like(self.output)
         self.pulls: dict[int, Pull] = {}
-        hidden = memory = np.zeros((len(x), units), x.dtype)
+        hidden, memory = first[0], first[-1]
         for t in self.order:
             by_state = hidden @ recurrent.T
             if second is not None:
@@ -112,13 +114,16 @@ class _Run:
             self.before[:, t] = hidden
             hidden, memory, self.pulls[t] = step(by_input[:, t], by_state, hidden, memory)
             self.output[:, t] = hidden
-        self.last = hidden
+        self.last = (hidden, memory)[: len(first)]
 
-    def pullback(self, dy: Array) -> tuple[Array, dict[str, Array]]:
-        """Cotangents of the input and of the weights, from those of every step's state."""
+    def pullback(
+        self, dy: Array, dlast: Sequence[Array]
+    ) -> tuple[Array, Sequence[Array], dict[str, Array]]:
+        """Cotangents of the input, the first state and the weights, from those of every step and the last state."""
         by_input = np.empty((*self.x.shape[:2], len(self.weight)), self.x.dtype)
         by_state = np.empty_like(by_input)
-        dhidden = dmemory = np.zeros_like(self.last)
+        dhidden = dlast[0]
+        dmemory = dlast[1] if len(dlast) > 1 else np.zeros_like(dhidden)
         for t in reversed(self.order):
             pulled = self.pulls[t](dhidden + dy[:, t], dmemory)
             by_input[:, t], by_state[:, t] = pulled.by_input, pulled.by_state
@@ -131,36 +136,52 @@ class _Run:
         }
         if self.has_second_bias:
             gradients[f"bias_hh_{self.suffix}"] = by_state.sum((0, 1))
-        return by_input @ self.weight, gradients
+        return by_input @ self.weight, (dhidden, dmemory)[: len(dlast)], gradients
 
 
 @ROWS.row(Lstm, Gru, Rnn)
 def _recurrent(op: Recurrent, at: Applied) -> Result:
     """Layer upon layer, each in all its directions."""
     step: Step = {"lstm": _lstm, "gru": _gru}.get(op.kind) or partial(_rnn, getattr(op, "form", ""))
-    value = at.inputs[0]
-    layers: list[list[_Run]] = []
+    value, *states = at.inputs
+    tensors, count = len(op.tensors), len(op.tensors) * op.runs
+    first = np.split(states[0], count, axis=1) if states else [_nothing(op, value)] * count
+    runs: list[_Run] = []
     for cells in op.cells(at.shapes[0].axis("c")):
-        runs = [_Run(step, at, cell.suffix, value, cell.reverse) for cell in cells]
-        layers.append(runs)
-        value = np.concatenate([run.output for run in runs], axis=2)
+        for cell in cells:
+            start = first[len(runs) :: op.runs]
+            runs.append(_Run(step, at, cell.suffix, value, start, cell.reverse))
+        value = np.concatenate([run.output for run in runs[-len(cells) :]], axis=2)
+    top = runs[-(op.runs // op.layers) :]
 
     def pullback(dy: Array) -> Gradients:
+        dends = [_nothing(op, at.inputs[0])] * count
         if op.last:
-            last, dy = dy, np.zeros_like(value)
-            for number, run in enumerate(layers[-1]):
-                part = slice(number * op.units, (number + 1) * op.units)
-                dy[:, run.order[-1], part] = last[:, part]
+            places = range(count) if op.last == "state" else range(op.runs - len(top), op.runs)
+            for place, part in zip(places, np.split(dy, len(places), axis=1), strict=True):
+                dends[place] = part
+            dy = np.zeros_like(value)
+        dfirst = list(dends)
         gradients: dict[str, Array] = {}
-        for runs in reversed(layers):
-            parts = np.split(dy, len(runs), axis=2)
-            pulled = [run.pullback(part) for run, part in zip(runs, parts, strict=True)]
-            dy = sum(dx for dx, _ in pulled[1:]) + pulled[0][0]
-            for _, found in pulled:
+        for upper in range(op.runs, 0, -len(top)):
+            places = range(upper - len(top), upper)
+            parts = zip(places, np.split(dy, len(top), axis=2), strict=True)
+            dy = np.zeros_like(runs[places[0]].x)
+            for place, part in parts:
+                dx, begin, found = runs[place].pullback(part, dends[place :: op.runs])
+                dy = dy + dx
+                dfirst[place :: op.runs] = begin
                 gradients.update(found)
-        return Gradients((dy,), gradients)
+        return Gradients((dy, np.concatenate(dfirst, axis=1)) if states else (dy,), gradients)
 
+    if op.last == "state":
+        ends = [run.last[tensor] for tensor in range(tensors) for run in runs]
+        return Result(np.concatenate(ends, axis=1), pullback)
     if op.last:
-        value_last = np.concatenate([run.last for run in layers[-1]], axis=1)
-        return Result(value_last, pullback)
+        return Result(np.concatenate([run.last[0] for run in top], axis=1), pullback)
     return Result(value, pullback)
+
+
+def _nothing(op: Recurrent, x: Array) -> Array:
+    """Zeros as a state of one cell for `x (n, t, c)`, or the cotangents of one that nobody reads."""
+    return np.zeros((len(x), op.units), x.dtype)
