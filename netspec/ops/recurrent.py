@@ -21,9 +21,8 @@ class Cell(NamedTuple):
 class Recurrent(Op):
     """What recurrent layers share. Weights have PyTorch's names and gate order.
 
-    The state starts at zero, or where a second branch says. It is a vector: `h` of the lowest layer's forward
-    and reverse directions, then of the layer above, as PyTorch orders them, and where cells have a memory `c`,
-    the same of `c` behind it. `last=state` gives it as it is in the end.
+    The state starts at zero, or as a second branch says, and `last=state` gives the final one: PyTorch's
+    `(layers * directions, units)` as a vector, that of `h` before that of `c` where there are both.
 
     A bidirectional layer reads the sequence from both ends and gives both states side by side. `last=true` gives
     what each direction of the top layer ends with in place of all steps: the reverse one with the first step.
@@ -144,6 +143,9 @@ class Lstm(Recurrent):
 
     PyTorch's gates: input, forget, cell, output. Its second bias stays zero: it would only double
     the learning rate of the first.
+
+    `lstm 8 { @ | @state }` starts from a state, `last=state` gives the final one: a vector of `h` of the lowest
+    layer, forward and, where it is bidirectional, reverse, of the layer above, and so on; then `c` in this order.
     """
 
     kind = "lstm"
@@ -157,6 +159,9 @@ class Gru(Recurrent):
     """Gated recurrent unit (Cho et al., 2014), the reset gate after the product, as in cuDNN.
 
     PyTorch's gates: reset, update, new.
+
+    `gru 8 { @ | @state }` starts from a state, `last=state` gives the final one: a vector of the states of the
+    lowest layer, forward and, where it is bidirectional, reverse, of the layer above, and so on.
     """
 
     kind = "gru"
@@ -167,7 +172,10 @@ class Gru(Recurrent):
 
 @register
 class Rnn(Recurrent):
-    """A plain recurrent layer (Elman, 1990): h' = act(W x + b + R h), with one bias."""
+    """A plain recurrent layer (Elman, 1990): h' = act(W x + b + R h), with one bias.
+
+    Its states are as those of a `gru`.
+    """
 
     kind = "rnn"
     gates = 1
