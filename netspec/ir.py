@@ -1,7 +1,6 @@
 """The intermediate representation: a flat, shaped, immutable graph that remembers which blocks it came from."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -21,6 +20,8 @@ def _revive(value: Any) -> Any:
     """An op from its JSON form, by its `kind`."""
     if not isinstance(value, Mapping):
         return value
+    import json  # of no use where no graph is read
+
     fields = dict(value)
     kind = fields.pop("kind", None)
     op = find(kind) if isinstance(kind, str) else None
@@ -194,5 +195,7 @@ class Graph(BaseModel):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over all that the graph means (not where it was written), in hex."""
+        import json
+
         content = self.model_dump(mode="json", exclude={"positions", *self._unsaid})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

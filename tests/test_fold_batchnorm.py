@@ -15,7 +15,7 @@ from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
 from netspec.ops.input import Input
 from netspec.ops.merge import Add
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.ops.pool import MaxPool
 from netspec.passes import Model, optimize, run_passes
 from netspec.passes.affine.propagate import fold_batchnorm

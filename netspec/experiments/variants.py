@@ -11,7 +11,7 @@ from netspec.ir import Graph, Node, Output
 from netspec.ops import Op, Rejected, family_of, find
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.passes.rewrite import followed, rewrite
 from netspec.passes.validate import validate
 

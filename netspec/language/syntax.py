@@ -12,7 +12,6 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.grammar.tables import ENDS, PATTERN, RULES, SPELLINGS, STARTS, STATES, WORDS
 from netspec.language import tree
 from netspec.language.lexer import Token, tokens
-from netspec.language.mistakes import unexpected
 from netspec.language.nodes import Kids, Nodes
 from netspec.limits import DEFAULT, Limits, exceeded
 from netspec.source import Source, Span
@@ -183,8 +182,7 @@ class _Parser(Nodes):
             while True:
                 action = states[path[-1]].get(kind)
                 if action is None:
-                    expected = _expected(path)
-                    error = SpecError(unexpected(self.source, token, before, expected, SPELLINGS))
+                    error = self._unexpected(token, before, path)
                     stacks = path, values, starts, depths
                     before, token = self._resume(goal, error, token, stream, stacks)
                     kind = token.type
@@ -262,6 +260,11 @@ class _Parser(Nodes):
         begun = token.start if start is None else start
         found = Stacks(*stacks)
         return self.recovery.resume(error, begun, token, stream, found, STATES, takes)
+
+    def _unexpected(self, token: Token, before: Token | None, path: Sequence[int]) -> SpecError:
+        from netspec.language.mistakes import unexpected  # only mistakes need it
+
+        return SpecError(unexpected(self.source, token, before, _expected(path), SPELLINGS))
 
     def _too_deep(self, span: Span) -> NoReturn:
         message = f"more than {self.limits.nesting} constructs within one another"

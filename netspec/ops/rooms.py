@@ -1,36 +1,38 @@
 """Which module declares which ops, with their aliases: written by `python -m netspec.ops`."""
 
 ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
-'activation.rectifiers': {
+'activation.lines': {
     'hardshrink': ('hard_shrink',),
+    'hardsigmoid': ('hard_sigmoid',),
     'hardtanh': ('hard_tanh',),
+    'softshrink': ('soft_shrink',),
+    'threshold': (),
+},
+'activation.rectifiers': {
     'leaky_relu': (),
     'prelu': (),
     'relu': (),
     'relu6': (),
-    'softshrink': ('soft_shrink',),
-    'threshold': (),
 },
 'activation.sigmoids': {
-    'hardsigmoid': ('hard_sigmoid',),
-    'log_sigmoid': ('logsigmoid',),
     'sigmoid': (),
-    'softsign': (),
     'tanh': (),
-    'tanhshrink': ('tanh_shrink',),
 },
 'activation.smooth': {
     'celu': (),
     'elu': (),
     'gelu': (),
     'hardswish': ('hard_swish', 'hard_silu'),
+    'log_sigmoid': ('logsigmoid',),
     'mish': (),
     'quick_gelu': (),
     'relu_squared': (),
     'selu': (),
     'silu': ('swish',),
     'softplus': (),
+    'softsign': (),
     'squareplus': (),
+    'tanhshrink': ('tanh_shrink',),
 },
 'activation.softmax': {
     'log_softmax': (),
@@ -117,8 +119,10 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     'stack': (),
     'sub': ('subtract',),
 },
-'norm': {
+'norm.batch': {
     'bn': ('batch_norm',),
+},
+'norm.per_example': {
     'gn': ('group_norm',),
     'instance_norm': ('inorm',),
     'l2norm': ('l2_normalize',),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from netspec.backend import need
 from netspec.ir import Graph, Node
 from netspec.ops import Op
-from netspec.ops.activation.rectifiers import HardTanh, Relu, Relu6
+from netspec.ops.activation.lines import HardTanh
+from netspec.ops.activation.rectifiers import Relu, Relu6
 from netspec.ops.math import Clamp
 from netspec.ops.merge import Maximum, Minimum
 from netspec.ops.pool import MaxPool

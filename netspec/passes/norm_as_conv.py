@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netspec.ir import Node
 from netspec.ops.conv import Conv
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.passes import Model, Note
 from netspec.passes.affine.maps import Blocked, read_map
 from netspec.passes.rewrite import rewrite

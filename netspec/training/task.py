@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.training.examples import Examples, Objective, examples_of, objective_of, trained_graph
 from netspec.training.order import Order, split
 from netspec.training.recipe import Recipe

@@ -12,8 +12,8 @@ from netspec.backends.keras.rows import (
     with_channels_last,
 )
 from netspec.emit.source import Call, Code, Expr, arg, call
-from netspec.ops.norm import (
-    BatchNorm,
+from netspec.ops.norm.batch import BatchNorm
+from netspec.ops.norm.per_example import (
     GroupNorm,
     InstanceNorm,
     L2Normalise,

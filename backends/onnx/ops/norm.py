@@ -17,8 +17,8 @@ from netspec.backends.onnx.rows import (
     per_channel,
     reduced,
 )
-from netspec.ops.norm import (
-    BatchNorm,
+from netspec.ops.norm.batch import BatchNorm
+from netspec.ops.norm.per_example import (
     GroupNorm,
     InstanceNorm,
     L2Normalise,

@@ -16,36 +16,24 @@ from netspec.backends.reference.rows import (
     feature_axis,
     pointwise,
 )
-from netspec.ops.activation.rectifiers import (
-    Hardshrink,
-    HardTanh,
-    LeakyRelu,
-    Prelu,
-    Relu,
-    Relu6,
-    Softshrink,
-    Threshold,
-)
-from netspec.ops.activation.sigmoids import (
-    HardSigmoid,
-    LogSigmoid,
-    Sigmoid,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-)
+from netspec.ops.activation.lines import Hardshrink, HardSigmoid, HardTanh, Softshrink, Threshold
+from netspec.ops.activation.rectifiers import LeakyRelu, Prelu, Relu, Relu6
+from netspec.ops.activation.sigmoids import Sigmoid, Tanh
 from netspec.ops.activation.smooth import (
     Celu,
     Elu,
     Gelu,
     HardSwish,
+    LogSigmoid,
     Mish,
     QuickGelu,
     ReluSquared,
     Selu,
     Silu,
     Softplus,
+    Softsign,
     Squareplus,
+    Tanhshrink,
 )
 from netspec.ops.activation.softmax import LogSoftmax, Softmax
 from netspec.weights import Array

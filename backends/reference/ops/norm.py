@@ -17,8 +17,8 @@ from netspec.backends.reference.rows import (
     channels_first,
     feature_axis,
 )
-from netspec.ops.norm import (
-    BatchNorm,
+from netspec.ops.norm.batch import BatchNorm
+from netspec.ops.norm.per_example import (
     GroupNorm,
     InstanceNorm,
     L2Normalise,

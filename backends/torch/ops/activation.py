@@ -7,36 +7,24 @@ from typing import Any
 from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, Row, applied_to
 from netspec.emit.source import Call, Expr, Infix, call
-from netspec.ops.activation.rectifiers import (
-    Hardshrink,
-    HardTanh,
-    LeakyRelu,
-    Prelu,
-    Relu,
-    Relu6,
-    Softshrink,
-    Threshold,
-)
-from netspec.ops.activation.sigmoids import (
-    HardSigmoid,
-    LogSigmoid,
-    Sigmoid,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-)
+from netspec.ops.activation.lines import Hardshrink, HardSigmoid, HardTanh, Softshrink, Threshold
+from netspec.ops.activation.rectifiers import LeakyRelu, Prelu, Relu, Relu6
+from netspec.ops.activation.sigmoids import Sigmoid, Tanh
 from netspec.ops.activation.smooth import (
     Celu,
     Elu,
     Gelu,
     HardSwish,
+    LogSigmoid,
     Mish,
     QuickGelu,
     ReluSquared,
     Selu,
     Silu,
     Softplus,
+    Softsign,
     Squareplus,
+    Tanhshrink,
 )
 from netspec.ops.activation.softmax import LogSoftmax, Softmax
 from netspec.shape import Shape

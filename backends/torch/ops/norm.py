@@ -5,8 +5,8 @@ from __future__ import annotations
 from netspec.backends.torch.layer import Layer, X
 from netspec.backends.torch.rows import ROWS, applied_to
 from netspec.emit.source import Call, Expr, call
-from netspec.ops.norm import (
-    BatchNorm,
+from netspec.ops.norm.batch import BatchNorm
+from netspec.ops.norm.per_example import (
     GroupNorm,
     InstanceNorm,
     L2Normalise,

@@ -111,3 +111,29 @@ class Squareplus(Elementwise):
     examples = examples_of("squareplus", "squareplus 0.5")
 
     b: Annotated[Number, Field(gt=0, description="how round the bend is")] = 4.0
+
+
+@register
+class Softsign(Elementwise):
+    """x / (1 + |x|)."""
+
+    kind = "softsign"
+    examples = examples_of("softsign")
+
+
+@register
+class LogSigmoid(Elementwise):
+    """The logarithm of `sigmoid`, computed stably."""
+
+    kind = "log_sigmoid"
+    aliases = ("logsigmoid",)
+    examples = examples_of("log_sigmoid")
+
+
+@register
+class Tanhshrink(Elementwise):
+    """x - tanh(x)."""
+
+    kind = "tanhshrink"
+    aliases = ("tanh_shrink",)
+    examples = examples_of("tanhshrink")

@@ -13,7 +13,8 @@ from netspec.ops.bilinear import Bilinear
 from netspec.ops.conv import Conv, ConvTranspose
 from netspec.ops.dense import Dense
 from netspec.ops.embedding import Embed
-from netspec.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
+from netspec.ops.norm.batch import BatchNorm
+from netspec.ops.norm.per_example import GroupNorm, InstanceNorm, LayerNorm, RmsNorm
 from netspec.ops.param import Param
 from netspec.passes.affine.maps import Blocked, Map, read_map
 from netspec.passes.kernel import LINEAR, Linear, read_kernel, write_kernel

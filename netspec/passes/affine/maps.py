@@ -11,7 +11,7 @@ from netspec.ops.affine import Affine, Normalize, Rescale, Scale, Shift
 from netspec.ops.base import Op
 from netspec.ops.fields import place_of
 from netspec.ops.math import Negative, Plus, Times
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.shape import Shape
 
 if TYPE_CHECKING:

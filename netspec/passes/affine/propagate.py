@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from netspec.backend import need
 from netspec.ops import Op
 from netspec.ops.affine import Affine
-from netspec.ops.norm import BatchNorm
+from netspec.ops.norm.batch import BatchNorm
 from netspec.passes import Model, Note
 from netspec.passes.affine.absorb import cheapest, takes_from_behind, takes_in_front
 from netspec.passes.affine.draft import Draft, Plan

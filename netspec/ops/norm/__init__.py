@@ -1,0 +1,1 @@
+"""Normalisations. Batch norm is apart, since most networks have no other."""
