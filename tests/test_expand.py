@@ -103,6 +103,7 @@ def ids(text: str, **options: object) -> list[str]:
         ("input 8\ndense divisible(32*1.4) -> dense max([1, 2]) -> dense min(3, 4) -> dense len([1, 2])", "dense1(input) 48 | dense2(dense1) 2 | dense3(dense2) 3 | dense4(dense3) 2"),
         ("input 8\nlet w = [4] * 2 + [3]\nfor c in w { dense c }", "dense1(input) 4 | dense2(dense1) 4 | dense3(dense2) 3"),
         ("input 8\nif 1 < 2 <= 2 and not (none or false) { relu }", "relu1(input) 8"),
+        ("input 8\nfor i in [1, 2] { if i in [2, 3] { dense i } }\nif 8 not in [1, [8]] and 3 < 4 in [4] { relu }", "dense1(input) 2 | relu1(dense1) 2"),
         # names
         ("input 8\nstem: dense 4 -> body.0: relu", "stem(input) 4 | body.0(stem) 4"),
         ("input 8\nstem: { dense 4 -> relu }\nrelu", "stem.dense1(input) 4 | stem.relu1(stem.dense1) 4 | relu1(stem.relu1) 4"),

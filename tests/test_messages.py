@@ -47,7 +47,7 @@ from netspec.diagnostics import SpecError
         ("input 3 8 8\nlstm 8", "`tokens` makes a sequence of an image"),
         ("input 8 dtype=int\ndense 3", "`embed` makes a vector of each token"),
         (
-            "input 8\n@v = dense 1\nadd { @ | @v }",
+            "input 8\n@v = dense 1\nmax { @ | @v }",
             "`-> expand c=8` at the end of branch 2 repeats it",
         ),
         ("block net { relu }\ninput 8\nnet", None),

@@ -80,7 +80,7 @@ def test_a_built_graph_equals_the_parsed_one(built, text):
         (lambda x, _: x.conv(4, 3, label="class"), "bad-name"),
         (lambda x, _: x.relu(label="a").relu(label="a"), "duplicate-name"),
         (lambda x, _: x.relu(label="a").relu(label="a.b"), "duplicate-name"),
-        (lambda x, _: x.add(x.gap()), "unequal-branches"),
+        (lambda x, _: x.maximum(x.gap()), "unequal-branches"),
         (lambda x, _: x.relu(x), "wrong-arity"),
         (lambda x, _: x.add(Net("other").input(1, 8, 8)), "foreign-tensor"),
         (lambda x, _: x.dropout(10**400), "bad-argument"),

@@ -31,7 +31,7 @@ MISTAKES = [
         "unequal-branches",
         "cannot combine",
     ),
-    ("input 3 4 4 -> add { @ | reduce_mean c keep=true }", "unequal-branches", "of one shape"),
+    ("input 3 4 4 -> max { @ | reduce_mean c keep=true }", "unequal-branches", "of one shape"),
     ("input 3 4 -> matmul { @ | @ }", "unequal-branches", "4 columns meet 3 rows"),
     ("input 3 4 4 -> matmul { @ | @ }", "wrong-kind", "not an image"),
 ]

@@ -185,8 +185,15 @@ class Expressions:
         else:
             first: list[Part] = []
             self._operand(node.first, first)
-            rest = [self.segment(self._clause, value) for _, value in node.rest]
+            rest = [self.segment(self._compared, each) for each in node.rest]
             self._clauses(first, rest, parts)
+
+    def _compared(self, term: tuple[str, tree.Expression], parts: list[Part]) -> None:
+        """An operand after its operator, which may be of two words."""
+        sign, value = term
+        if sign == "not in":
+            self.keyword(parts)
+        self._clause(value, parts)
 
     def _comprehension(self, node: tree.Comprehension, parts: list[Part]) -> None:
         first: list[Part] = []

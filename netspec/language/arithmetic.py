@@ -55,6 +55,20 @@ def _equal(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
+def _holds(values: Iterable[Any], wanted: Any) -> bool:
+    """Whether one of the values is equal; raises `UnknownSize` where that depends on a size."""
+    unknown: UnknownSize | None = None
+    for value in values:
+        try:
+            if _equal(value, wanted):
+                return True
+        except UnknownSize as error:
+            unknown = error
+    if unknown is not None:
+        raise unknown
+    return False
+
+
 class Arithmetic:
     """Operators on values; counts the work against the limits before it is done.
 
@@ -81,7 +95,12 @@ class Arithmetic:
         raise OverLimit(exceeded(limit, self.limits, message, span))
 
     def compare(self, sign: str, first: Any, second: Any, span: Span) -> bool:
-        """Whether two values stand in an order, or are equal or not."""
+        """Whether two values stand in an order, are equal or not, or the first is in the second, a list."""
+        if sign in ("in", "not in"):
+            if not is_list(second):
+                fail("wrong-type", f"`{sign}` looks into a list, not into {kind(second)}", span)
+            self.charge_list(second, span)
+            return _holds(second, first) is (sign == "in")
         if sign in ("==", "!="):
             self.charge_list(first, span)
             return _equal(first, second) is (sign == "==")

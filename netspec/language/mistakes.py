@@ -9,7 +9,7 @@ from netspec.language.lexer import Token
 from netspec.source import Source, Span
 
 _OPERATORS = {
-    "PLUS", "MINUS", "LESS", "GREATER", "ATMOST", "ATLEAST", "EQUAL", "UNEQUAL", "AND", "OR", "NOT",
+    "PLUS", "MINUS", "LESS", "GREATER", "ATMOST", "ATLEAST", "EQUAL", "UNEQUAL", "AND", "OR", "NOT", "IN",
 }  # fmt: skip
 
 _LONGEST = 40

@@ -156,6 +156,11 @@ class Nodes:
         operators = (kid.text for kid in kids[1::2])
         return tree.Chain(kids[0], tuple(zip(operators, kids[2::2], strict=True)), span)
 
+    def not_in(self, kids: Kids, _: Span) -> Token:
+        """Two words are one operator."""
+        words: tuple[Token, Token] = (kids[0], kids[1])
+        return words[0]._replace(text=" ".join(word.text for word in words))
+
     def unary(self, kids: Kids, span: Span) -> tree.Unary:
         return tree.Unary(kids[0].text, kids[1], span)
 

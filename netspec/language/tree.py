@@ -87,7 +87,7 @@ class Unary(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Operands joined by operators of one precedence, flat: `a + b - c`, `a < b < c`."""
+    """Operands joined by operators of one precedence, flat: `a + b - c`, `a < b < c`, `a not in b`."""
 
     first: "Expression"
     rest: tuple[tuple[str, "Expression"], ...]

@@ -67,23 +67,6 @@ def _examples(kind: str) -> tuple[Example, ...]:
     )
 
 
-@register
-class Add(_Elementwise):
-    """The sum of the branches."""
-
-    kind = "add"
-    examples = _examples("add")
-
-
-@register
-class Subtract(_Elementwise):
-    """The first branch less all the others."""
-
-    kind = "sub"
-    aliases = ("subtract",)
-    examples = _examples("sub")
-
-
 class _GatedMerge(_Merge):
     """Takes tensors of one shape, and gates: an axis that a gate lacks, or has with size 1, repeats it."""
 
@@ -99,10 +82,22 @@ class _GatedMerge(_Merge):
                 raise Rejected(
                     "unequal-branches",
                     f"`{self.kind}` cannot combine {whole} with branch {number}, which is {shape}",
-                    help="make the shapes equal, or let the branch end in a gate: a vector with one value per "
-                    "channel, or a tensor of the same axes, some of size 1",
+                    help=_to_gate(shape, whole),
                 )
         return whole
+
+
+def _to_gate(shape: Shape, whole: Shape) -> str:
+    """What makes a branch equal to the whole, or something that is repeated."""
+    if shape.axes == whole.axes:
+        return (
+            "make the shapes equal, with a 1 x 1 convolution on one branch for instance; "
+            "axes of size 1 are repeated, too"
+        )
+    return (
+        "make the shapes equal, or let the branch end in a gate: a vector with one value per "
+        "channel, or a tensor of the same axes, some of size 1"
+    )
 
 
 def whole_of(shapes: Sequence[Shape]) -> Shape:
@@ -128,6 +123,28 @@ def _gate_examples(kind: str) -> tuple[Example, ...]:
         Example(f"{kind} {{ @a | @b | @c }}", ((3, 4, 5), (3, 1, 1), (1, 4, 5)), (3, 4, 5)),
         Example(f"{kind} {{ @a | @b -> reduce_mean c }}", ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
         Example(f"{kind} {{ @a | @b -> reduce_mean h }}", ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
+    )
+
+
+@register
+class Add(_GatedMerge):
+    """The sum of the branches. A vector of `c` is added at every position of a map or sequence with `c` channels."""
+
+    kind = "add"
+    examples = (*_examples("add"), *_gate_examples("add"))
+
+
+@register
+class Subtract(_GatedMerge):
+    """The first branch less all the others. What is smaller is repeated as by `add`."""
+
+    kind = "sub"
+    aliases = ("subtract",)
+    examples = (
+        *_examples("sub"),
+        Example("sub { @a | @b }", ((3, 4, 5), (3,)), (3, 4, 5)),
+        Example("sub { @a | @b }", ((5,), (4, 5)), (4, 5)),
+        Example("sub { @a | @b | @c }", ((4, 5), (4, 1), (1, 5)), (4, 5)),
     )
 
 

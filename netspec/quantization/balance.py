@@ -88,6 +88,8 @@ def _in_front(graph: Graph, node: Node) -> Iterator[Node]:
         if _readers(graph, source) != [node] or _is_held(graph, source):
             raise Blocked(f"`{name}` is read by others")
         if isinstance(source.op, (Add, *_BOUNDS)):
+            if any(x != source.shape for x in graph.input_shapes(source)):
+                raise Blocked(f"`{name}` repeats what it adds")
             yield from _in_front(graph, source)
         elif isinstance(source.op, Conv | ConvTranspose | Dense | Param):
             yield source

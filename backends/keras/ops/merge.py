@@ -36,9 +36,6 @@ def _merge(func: str) -> Row:
     return row
 
 
-ROWS.row(Add)(_merge("layers.Add"))
-
-
 ROWS.row(Maximum)(_merge("layers.Maximum"))
 
 
@@ -48,10 +45,30 @@ ROWS.row(Minimum)(_merge("layers.Minimum"))
 ROWS.row(Mean)(_merge("layers.Average"))
 
 
+@ROWS.row(Add)
+def add(_op: Add, *xs: Shape) -> Layer:
+    """A layer for equal shapes. What is repeated is subtracted with the other sign.
+
+    On TensorFlow Keras takes many a smaller second summand for a bias of the wrong axis.
+    """
+    whole = whole_of(xs)
+    if all(x == whole for x in xs):
+        return single(Call("layers.Add"), len(xs))
+    steps, reads = _spread(xs)
+    operands = [arg(i) for i, x in enumerate(xs) if x == whole]
+    gates = [call("ops.negative", arg(i)) for i, x in enumerate(xs) if x != whole]
+    first = Infix("+", tuple(operands)) if len(operands) > 1 else operands[0]
+    return Layer((*steps, Step(Infix("-", (first, *gates)), reads, expression=True)))
+
+
 @ROWS.row(Subtract)
 def subtract(_op: Subtract, *xs: Shape) -> Layer:
-    """Keras subtracts one tensor from one."""
+    """Keras's layer subtracts one tensor from one."""
     count = len(xs)
+    if any(x != xs[0] for x in xs):
+        steps, reads = _spread(xs)
+        difference = Infix("-", tuple(arg(i) for i in range(count)))
+        return Layer((*steps, Step(difference, reads, expression=True)))
     if count == 2:
         return single(Call("layers.Subtract"), 2)
     rest = Step(Call("layers.Add"), tuple(range(1, count)), "rest")

@@ -42,18 +42,6 @@ def _pairwise(op_type: str, operands: tuple[Operand, ...]) -> Operand:
     return reduce(partial(node, op_type), operands)
 
 
-@ROWS.row(Add)
-def add(op: Add, site: Site) -> Operand:  # noqa: ARG001
-    """Two at a time: ONNX Runtime merges `Add` into a convolution, but not `Sum`."""
-    return _pairwise("Add", site.inputs)
-
-
-@ROWS.row(Subtract)
-def subtract(op: Subtract, site: Site) -> Operand:  # noqa: ARG001
-    """The first less each of the others."""
-    return _pairwise("Sub", site.inputs)
-
-
 def _with_gates(op_type: str, site: Site) -> Operand:
     """A gate gets the axes that it lacks."""
     whole = whole_of(site.shapes)
@@ -62,6 +50,18 @@ def _with_gates(op_type: str, site: Site) -> Operand:
         new = [axis_of(whole, letter) for letter in whole.axes if letter not in shape.axes]
         operands.append(node("Unsqueeze", x, integers(*new)) if new else x)
     return _pairwise(op_type, tuple(operands))
+
+
+@ROWS.row(Add)
+def add(op: Add, site: Site) -> Operand:  # noqa: ARG001
+    """Two at a time: ONNX Runtime merges `Add` into a convolution, but not `Sum`."""
+    return _with_gates("Add", site)
+
+
+@ROWS.row(Subtract)
+def subtract(op: Subtract, site: Site) -> Operand:  # noqa: ARG001
+    """The first less each of the others."""
+    return _with_gates("Sub", site)
 
 
 @ROWS.row(Multiply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -23,15 +24,44 @@ from netspec.ops.merge import (
 from netspec.weights import Array
 
 
+def _spread(at: Applied) -> list[Array]:
+    """Every branch with all axes of the whole one, those that it lacks with size 1."""
+    whole = whole_of(at.shapes)
+    return [
+        np.expand_dims(
+            x, tuple(1 + i for i, axis in enumerate(whole.axes) if axis not in shape.axes)
+        )
+        for x, shape in zip(at.inputs, at.shapes, strict=True)
+    ]
+
+
+def _gathered(gradient: Array, spread: Array, x: Array) -> Array:
+    """The sum over the axes along which a branch was repeated, in the branch's own shape."""
+    repeated = tuple(i for i, size in enumerate(spread.shape) if size != gradient.shape[i])
+    total: Array = gradient.sum(repeated, keepdims=True).reshape(x.shape)
+    return total
+
+
 @ROWS.row(Add)
 def _add(_: Add, at: Applied) -> Result:
-    return Result(sum(at.inputs[1:], at.inputs[0]), lambda dy: Gradients((dy,) * len(at.inputs)))
+    terms = _spread(at)
+
+    def pullback(dy: Array) -> Gradients:
+        return Gradients(tuple(map(partial(_gathered, dy), terms, at.inputs)))
+
+    return Result(sum(terms[1:], terms[0]), pullback)
 
 
 @ROWS.row(Subtract)
 def _subtract(_: Subtract, at: Applied) -> Result:
-    first, *others = at.inputs
-    return Result(first - sum(others), lambda dy: Gradients((dy, *(-dy for _ in others))))
+    first, *others = _spread(at)
+
+    def pullback(dy: Array) -> Gradients:
+        x, *rest = at.inputs
+        taken = (-_gathered(dy, term, y) for term, y in zip(others, rest, strict=True))
+        return Gradients((_gathered(dy, first, x), *taken))
+
+    return Result(first - sum(others), pullback)
 
 
 @ROWS.row(Mean)
@@ -60,24 +90,6 @@ def _chosen(at: Applied, winner: Array) -> Result:
         np.choose(winner, at.inputs),
         lambda dy: Gradients(tuple(dy * (winner == branch) for branch in branches)),
     )
-
-
-def _spread(at: Applied) -> list[Array]:
-    """Every branch with all axes of the whole one, those that it lacks with size 1."""
-    whole = whole_of(at.shapes)
-    return [
-        np.expand_dims(
-            x, tuple(1 + i for i, axis in enumerate(whole.axes) if axis not in shape.axes)
-        )
-        for x, shape in zip(at.inputs, at.shapes, strict=True)
-    ]
-
-
-def _gathered(gradient: Array, spread: Array, x: Array) -> Array:
-    """The sum over the axes along which a branch was repeated, in the branch's own shape."""
-    repeated = tuple(i for i, size in enumerate(spread.shape) if size != gradient.shape[i])
-    total: Array = gradient.sum(repeated, keepdims=True).reshape(x.shape)
-    return total
 
 
 @ROWS.row(Multiply)

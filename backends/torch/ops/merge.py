@@ -27,18 +27,6 @@ def _infix(operator: str, count: int) -> Expr:
     return Infix(operator, tuple(arg(i) for i in range(count)))
 
 
-@ROWS.row(Add)
-def add(_op: Add, *xs: Shape) -> Layer:
-    """A sum."""
-    return Layer(forward=_infix("+", len(xs)), gives_up=True)
-
-
-@ROWS.row(Subtract)
-def subtract(_op: Subtract, *xs: Shape) -> Layer:
-    """A difference."""
-    return Layer(forward=_infix("-", len(xs)), gives_up=True)
-
-
 def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
     """A gate gets the axes that it lacks."""
     whole = whole_of(xs)
@@ -47,6 +35,18 @@ def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
         index = [":", *(":" if letter in x.axes else "None" for letter in whole.axes)]
         operands.append(Subscript(arg(i), ", ".join(index)) if "None" in index else arg(i))
     return Layer(forward=Infix(operator, tuple(operands)), gives_up=True)
+
+
+@ROWS.row(Add)
+def add(_op: Add, *xs: Shape) -> Layer:
+    """A sum."""
+    return _with_gates("+", xs)
+
+
+@ROWS.row(Subtract)
+def subtract(_op: Subtract, *xs: Shape) -> Layer:
+    """A difference."""
+    return _with_gates("-", xs)
 
 
 @ROWS.row(Multiply)

@@ -67,16 +67,23 @@ def _one_scale(changes: Sequence[Map]) -> Array:
     return first.scale
 
 
+def _require_whole(at: Place) -> None:
+    if any(x != at.output for x in at.inputs):
+        raise Blocked("repeats a branch")
+
+
 def _summed(factors: Callable[[int], Sequence[float]], is_mean: bool = False) -> Row:
     """A sum of the branches with these factors."""
 
     def forth(at: Place, changes: Sequence[Map]) -> Map:
+        _require_whole(at)
         count = len(at.inputs)
         terms = [f * change.shift for f, change in zip(factors(count), changes, strict=True)]
         known = all(change.known for change in changes)
         return Map(_one_scale(changes), reduce(np.add, terms), known)
 
     def back(at: Place, change: Map) -> Sequence[Map]:
+        _require_whole(at)
         others = change if is_mean else change.scaling()
         return [change, *[others] * (len(at.inputs) - 1)]
 

@@ -12,6 +12,11 @@ from netspec.ops.merge import Add, Mean, Subtract
 _SUMS = (Add, Subtract, Mean)
 
 
+def _is_sum(graph: Graph, node: Node) -> bool:
+    """Whether a node adds up tensors of its own shape."""
+    return isinstance(node.op, _SUMS) and all(x == node.shape for x in graph.input_shapes(node))
+
+
 class Term(NamedTuple):
     """A node whose value is added up, and its factor."""
 
@@ -37,7 +42,7 @@ def sums_of(graph: Graph, results: Collection[str]) -> list[Sum]:
     found: list[Sum] = []
     within: set[str] = set()
     for node in reversed(graph.nodes):
-        if isinstance(node.op, _SUMS) and node.name not in within:
+        if _is_sum(graph, node) and node.name not in within:
             found.append(_sum(graph, node, results))
             within.update(found[-1].inner)
     return found
@@ -51,7 +56,7 @@ def _sum(graph: Graph, node: Node, results: Collection[str]) -> Sum:
         term = waiting.pop()
         source = graph.by_name[term.name]
         alone = len(graph.readers[term.name]) == 1 and term.name not in results
-        if isinstance(source.op, _SUMS) and alone:
+        if _is_sum(graph, source) and alone:
             inner.append(term.name)
             waiting += _terms(source, term.factor)[::-1]
         else:
