@@ -8,6 +8,7 @@ from pydantic import Field
 from netspec.dim import below
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
 from netspec.ops.fields import BiasInitial, Count, Initial, Number, Rate
+from netspec.ops.rotary import turns
 from netspec.shape import Shape
 
 
@@ -222,9 +223,7 @@ class Attention(_Attention):
 
     def turns(self, length: int) -> list[list[float]]:
         """The angles by which `rotary` turns each position, one for each pair of features."""
-        half = self.sizes[2] // 2
-        rates = [self.base ** (-pair / half) for pair in range(half)]
-        return [[position * rate for rate in rates] for position in range(length)]
+        return turns(length, self.sizes[2], self.base)
 
     def infer(self, *inputs: Shape) -> Shape:
         """The query's shape."""

@@ -186,6 +186,9 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     'resize': (),
     'upsample': (),
 },
+'rotary': {
+    'rotary': (),
+},
 'slicing': {
     'expand': (),
     'flip': (),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from netspec.backends.onnx.flat import joined
 from netspec.backends.onnx.noise import dropped
+from netspec.backends.onnx.rotation import pieces, tables, turned
 from netspec.backends.onnx.rows import (
     ROWS,
     WITH_ATTENTION,
@@ -17,7 +18,6 @@ from netspec.backends.onnx.rows import (
     integers,
     node,
     number,
-    singles,
     takes_flat,
 )
 from netspec.dim import Dim
@@ -39,7 +39,7 @@ def attention(op: Attention, site: Site) -> Operand:
         kept, counts = _is_kept(op, site), heads.counts
         together = heads.features(sum(counts), kept)
         mapped = site.numbering.apart(mapped, site.shapes[0], *together)
-        parts: list[Operand] = _pieces(mapped, op.widths if kept else counts, -len(together))
+        parts: list[Operand] = pieces(mapped, op.widths if kept else counts, -len(together))
     else:
         maps = zip(sources, _maps(op, weights), strict=True)
         parts = _taken_apart(
@@ -107,15 +107,9 @@ def _maps(op: Attention, weights: Mapping[str, Operand]) -> list[tuple[Operand, 
     if packed is None:
         own: list[Operand] = [weights[f"{letter}_proj_weight"] for letter in "qkv"]
     else:
-        own = _pieces(packed, op.widths, 0)
-    added = [] if biases is None else [_pieces(biases, op.widths, 0)]
+        own = pieces(packed, op.widths, 0)
+    added = [] if biases is None else [pieces(biases, op.widths, 0)]
     return list(zip(own, *added, strict=True))
-
-
-def _pieces(value: Operand, sizes: Sequence[int], axis: int) -> list[Operand]:
-    """A tensor in pieces of these sizes along an axis."""
-    split = node("Split", value, integers(*sizes), axis=axis)
-    return [split._replace(result=i) for i in range(len(sizes))]
 
 
 def _attend(
@@ -187,16 +181,10 @@ def _mask(op: Attention | ScaledDotProduct, site: Site, place: int) -> Operand:
 def _turned(op: Attention, site: Site, x: Operand, shape: Shape) -> Operand:
     """Each pair of features (i, i + d / 2) of flat heads taken apart turned by its position."""
     angles = op.turns(shape.axis("t"))
+    behind = 2 if site.numbering.steps_first(shape) else 1
     half = op.sizes[2] // 2
-    behind = (1, 1) if site.numbering.steps_first(shape) else (1,)
-    sizes = (shape.axis("t"), *behind, half)
-    cos, sin = (
-        singles([f(angle) for row in angles for angle in row], sizes) for f in (math.cos, math.sin)
-    )
-    low, high = _pieces(x, (half, half), -1)
-    first = node("Sub", node("Mul", low, cos), node("Mul", high, sin))
-    second = node("Add", node("Mul", high, cos), node("Mul", low, sin))
-    return node("Concat", first, second, axis=-1)
+    pairs = pieces(x, (half, half), -1)
+    return node("Concat", *turned(pairs, *tables(angles, behind)), axis=-1)
 
 
 def _hidden(scores: Operand, site: Site) -> Operand:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from netspec.backends.reference.rotation import turned
 from netspec.backends.reference.rows import ROWS, Applied, Gradients, Result
 from netspec.ops.attention import Attention, ScaledDotProduct
 from netspec.weights import Array
@@ -92,15 +93,6 @@ def _sdpa(op: ScaledDotProduct, at: Applied) -> Result:
     return Result(_joined(y), pullback)
 
 
-def _turned(x: Array, base: float, sign: int) -> Array:
-    """Heads `(..., t, d)`, each pair of features (i, i + d / 2) turned by its position, or back."""
-    half = x.shape[-1] // 2
-    angles = np.outer(np.arange(x.shape[-2]), base ** (-np.arange(half) / half))
-    cos, sin = (f(angles).astype(np.float32).astype(x.dtype) for f in (np.cos, np.sin))
-    low, high = x[..., :half], x[..., half:]
-    return np.concatenate([low * cos - sign * high * sin, high * cos + sign * low * sin], axis=-1)
-
-
 @ROWS.row(Attention)
 def _attention(op: Attention, at: Applied) -> Result:
     roles, widths = op.roles(len(at.inputs)), op.widths
@@ -119,7 +111,7 @@ def _attention(op: Attention, at: Applied) -> Result:
         maps = [y + b for y, b in zip(maps, biases, strict=True)]
     q, k, v = (_split(y, n) for y, n in zip(maps, counts, strict=True))
     if op.rotary:
-        q, k = _turned(q, op.base, 1), _turned(k, op.base, 1)
+        q, k = turned(q, op.base, 1), turned(k, op.base, 1)
     attended, pull = _attend(q, k, v, op.factor, op.causal, _aligned(op, at))
     inner, out = _joined(attended), at.weights["out_proj.weight"]
     y = inner @ out.T
@@ -130,7 +122,7 @@ def _attention(op: Attention, at: Applied) -> Result:
     def pullback(dy: Array) -> Gradients:
         dq, dk, dv, dscores = pull(_split(dy @ out, heads))
         if op.rotary:
-            dq, dk = _turned(dq, op.base, -1), _turned(dk, op.base, -1)
+            dq, dk = turned(dq, op.base, -1), turned(dk, op.base, -1)
         dmaps = [_joined(each) for each in (dq, dk, dv)]
         gradients = [np.zeros_like(x) for x in at.inputs]
         for i, dmap, matrix in zip(roles[:3], dmaps, matrices, strict=True):
