@@ -5,6 +5,7 @@ from __future__ import annotations
 from netspec.backends.keras.attention_source import ATTENTION
 from netspec.backends.keras.channel_source import CHANNELWISE
 from netspec.backends.keras.patch_source import PATCHES
+from netspec.backends.keras.positions_source import POSITIONS
 from netspec.backends.keras.sampling_source import SAMPLING
 from netspec.backends.keras.window_source import WINDOWS
 
@@ -190,42 +191,6 @@ class SinusoidalPositions(layers.Layer):
         return {**super().get_config(), "base": self.base}
 '''
 
-_ROTARY = '''\
-@keras.saving.register_keras_serializable(package="netspec")
-class Rotary(layers.Layer):
-    """Turns the features of each head in pairs by the step's position (Su et al., 2021)."""
-
-    def __init__(self, length, head_dim, *, features=None, base=10000.0, **kwargs):
-        super().__init__(**kwargs)
-        self.length = length
-        self.head_dim = head_dim
-        self.features = features or head_dim
-        self.base = base
-
-    def call(self, inputs):
-        half = self.features // 2
-        rates = self.base ** -(np.arange(half) / half)
-        angles = np.outer(np.arange(self.length), rates)[:, None]
-        shape = ops.shape(inputs)
-        cos, sin = (
-            ops.convert_to_tensor(f(angles).astype("float32"), inputs.dtype)[: shape[1]]
-            for f in (np.cos, np.sin)
-        )
-        heads = inputs.shape[-1] // self.head_dim
-        x = ops.reshape(inputs, (*shape[:2], heads, self.head_dim))
-        low, high, rest = ops.split(x, [half, 2 * half], axis=-1)
-        turned = [low * cos - high * sin, high * cos + low * sin, rest]
-        return ops.reshape(ops.concatenate(turned, axis=-1), shape)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        names = ("length", "head_dim", "features", "base")
-        own = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **own}
-'''
-
 _PARAMETER = '''\
 @keras.saving.register_keras_serializable(package="netspec")
 class Parameter(layers.Layer):
@@ -342,7 +307,7 @@ SOURCES = {
     "gelu_tanh": _GELU_TANH,
     "Positions": _POSITIONS,
     "SinusoidalPositions": _SINUSOIDAL,
-    "Rotary": _ROTARY,
+    **POSITIONS,
     "Parameter": _PARAMETER,
     "Constant": _CONSTANT,
     "WindowBias": _WINDOW_BIAS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.torch.attention_source import ATTENTION
+from netspec.backends.torch.positions_source import POSITIONS
 from netspec.backends.torch.window_source import WINDOWS
 
 _ONE_BIAS = '''\
@@ -116,35 +117,6 @@ class SinusoidalPositions(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.table
-'''
-
-_ROTARY = '''\
-class Rotary(nn.Module):
-    """Turns the features of each head in pairs by the step's position (Su et al., 2021)."""
-
-    def __init__(
-        self,
-        length: int,
-        head_dim: int,
-        *,
-        features: int | None = None,
-        base: float = 10000.0,
-    ) -> None:
-        super().__init__()
-        self.head_dim = head_dim
-        half = (features or head_dim) // 2
-        self.sizes = [half, half, head_dim - 2 * half]
-        rates = base ** -(torch.arange(half).double() / half)
-        angles = torch.arange(length).double()[:, None, None] * rates
-        self.cos = nn.Buffer(angles.cos().float(), persistent=False)
-        self.sin = nn.Buffer(angles.sin().float(), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
-        x = x.unflatten(-1, (-1, self.head_dim))
-        low, high, rest = x.split(self.sizes, dim=-1)
-        turned = [low * cos - high * sin, high * cos + low * sin, rest]
-        return torch.cat(turned, dim=-1).flatten(-2)
 '''
 
 _WS_CONV = '''\
@@ -261,7 +233,7 @@ SOURCES = {
     **{f"LayerNorm{rank}d": _LAYER_NORM.format(rank=rank) for rank in (2, 3)},
     "Permute": _PERMUTE,
     "SinusoidalPositions": _SINUSOIDAL,
-    "Rotary": _ROTARY,
+    **POSITIONS,
     **ATTENTION,
     **WINDOWS,
 }

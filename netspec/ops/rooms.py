@@ -175,6 +175,9 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     'reduce_sum': (),
     'reduce_var': (),
 },
+'relative_bias': {
+    'relative_bias': (),
+},
 'reshape': {
     'flatten': (),
     'rearrange': (),
