@@ -14,7 +14,8 @@ def attend(q, k, v, *, scale, causal, bias, dropout=None, training=None):
         bias = ops.expand_dims(bias, missing) if missing else bias
         scores = scores + ops.broadcast_to(bias, ops.shape(scores))
     if causal:
-        seen = np.tri(*scores.shape[-2:], dtype=bool)
+        queries, keys = (ops.arange(size) for size in ops.shape(scores)[-2:])
+        seen = keys <= ops.expand_dims(queries, 1)
         scores = ops.where(seen, scores, -float("inf"))
     weights = ops.softmax(scores)
     if dropout is not None:

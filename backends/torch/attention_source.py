@@ -140,5 +140,15 @@ def _source(rotary: bool, cross: bool, always: bool) -> tuple[str, str]:
     return name, text.replace("*,\n\n", "*,\n").replace("\n\n\n", "\n\n")
 
 
-ATTENTION = dict(_source(*chosen) for chosen in product((False, True), repeat=3))
-"""Sources of the classes, by name."""
+_HIDE_LATER = '''\
+def hide_later(mask: Tensor) -> Tensor:
+    """Minus infinity for each key behind its query, elsewhere the mask."""
+    steps = [torch.arange(size, device=mask.device) for size in mask.shape[-2:]]
+    return mask.masked_fill(steps[1] > steps[0][:, None], -torch.inf)
+'''
+
+ATTENTION = {
+    "hide_later": _HIDE_LATER,
+    **dict(_source(*chosen) for chosen in product((False, True), repeat=3)),
+}
+"""Sources of the function and the classes, by name."""

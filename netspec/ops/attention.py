@@ -48,13 +48,6 @@ class _Attention(Op):
 
     def _check(self, *inputs: Shape) -> None:
         """What holds for the shapes of all attention."""
-        if self.causal and self.mask:
-            raise Rejected(
-                "bad-argument",
-                "attention is `causal` or takes a mask, not both",
-                param="mask",
-                help="let the mask hide the later steps",
-            )
         roles = self.roles(len(inputs))
         query, key, value = (inputs[i] for i in roles[:3])
         for shape in (query, key, value):
@@ -120,6 +113,7 @@ class Attention(_Attention):
         Example("attention 2 rotary=true { @a | @b | @c }", ((4, 8), (5, 3), (5, 7)), (4, 8)),
         Example("attention 2 { @a | @b | @c }", ((4, 6), (5, 3), (5, 7)), (4, 6)),
         Example("attention 4 mask=true { @a | @b }", ((4, 4), (4, 4)), (4, 4)),
+        Example("attention 2 causal=true mask=true { @a | @b }", ((3, 4), (3, 3)), (3, 4)),
         Example("attention 2 init=orthogonal()", ((3, 4),), (3, 4)),
     )
 
@@ -272,6 +266,9 @@ class ScaledDotProduct(_Attention):
         Example("sdpa 2 { @a | @b | @c }", ((4, 6), (5, 6), (5, 6)), (4, 6)),
         Example("sdpa 4 causal=true { @a | @b }", ((4, 8), (4, 4)), (4, 8)),
         Example("sdpa scale=0.5 mask=true { @a | @b }", ((3, 4), (3, 3)), (3, 4)),
+        Example(
+            "sdpa 2 causal=true mask=true { @a | @b | @b | @c }", ((3, 4), (5, 4), (3, 5)), (3, 4)
+        ),
     )
 
     heads: Annotated[Count, Field(description="heads of the query")] = 1

@@ -20,8 +20,8 @@ class RelativeBias(Op):
     A learned number for each head and each bucket of ways from query to key, as axes `n t s` (heads, queries,
     keys). Half of the buckets are for later keys, or none where it is `causal`. Of each half, the first half has
     a bucket for each distance, the others grow by a constant factor up to `distance`; all that is farther is in the
-    last one. The current tensor is the sequence, which gives its length alone. It hides no step: of a causal decoder
-    `attention` needs the scores of later steps hidden, too.
+    last one. The current tensor is the sequence, which gives its length alone. It hides no step: in a decoder
+    `attention` is `causal=true` besides.
     """
 
     kind = "relative_bias"

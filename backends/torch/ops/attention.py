@@ -31,7 +31,7 @@ def attention(op: Attention, *xs: Shape) -> Layer:
     keywords |= {
         "kv_heads": None if kv_heads == heads else kv_heads,
         "head_dim": None if head_dim * heads == width else head_dim,
-        "causal": op.causal,
+        "causal": op.causal and roles.mask is None,
         "scale": None if op.factor == float(head_dim) ** -0.5 else op.scale,
     }
     name = "SelfAttention" if itself else "CrossAttention"
@@ -59,10 +59,14 @@ _DEFAULTS = {
 
 
 def _aligned(op: Attention | ScaledDotProduct, *xs: Shape) -> Expr:
-    """The mask with an axis of one for each that it lacks behind the batch."""
+    """The mask with an axis of one for each that it lacks behind the batch.
+
+    Where attention is causal, too, the mask hides later steps: PyTorch's function takes one of both.
+    """
     mask, gap = op.roles(len(xs)).mask, op.mask_gap(*xs)
     assert mask is not None
-    return Subscript(arg(mask), ":" + ", None" * gap) if gap else arg(mask)
+    aligned = Subscript(arg(mask), ":" + ", None" * gap) if gap else arg(mask)
+    return call("hide_later", aligned) if op.causal else aligned
 
 
 @ROWS.row(ScaledDotProduct)
@@ -76,7 +80,7 @@ def sdpa(op: ScaledDotProduct, *xs: Shape) -> Layer:
     ]
     keywords: dict[str, Expr] = {
         "attn_mask": None if roles.mask is None else _aligned(op, *xs),
-        "is_causal": op.causal,
+        "is_causal": op.causal and roles.mask is None,
         "scale": None if op.factor == float(head_dim) ** -0.5 else op.scale,
         "enable_gqa": heads != kv_heads,
     }
