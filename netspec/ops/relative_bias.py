@@ -86,7 +86,7 @@ class RelativeBias(Op):
 
         def bucket(way: int) -> int:
             far = max(-way, 0) if self.causal else abs(way)
-            later = 0 if self.causal or way <= 0 else count
+            later: int = 0 if self.causal or way <= 0 else count
             if far < near:
                 return later + far
             return later + near + sum(far >= limit - _ROUNDING for limit in limits)
