@@ -82,11 +82,13 @@ class RelativeBias(Op):
         """The bucket of each way, key less query, from `-distance` to `distance`."""
         count, near = self.sides
         steps = range(1, count - near)
-        limits = [near * (self.distance / near) ** (step / (count - near)) for step in steps]
+        limits: list[float] = [
+            near * (self.distance / near) ** (step / (count - near)) for step in steps
+        ]
 
         def bucket(way: int) -> int:
             far = max(-way, 0) if self.causal else abs(way)
-            later: int = 0 if self.causal or way <= 0 else count
+            later = 0 if self.causal or way <= 0 else count
             if far < near:
                 return later + far
             return later + near + sum(far >= limit - _ROUNDING for limit in limits)

@@ -51,14 +51,8 @@ def attention(op: Attention, *xs: Shape) -> Layer:
         reads = (roles.query, roles.value, *key)
         place = f"MC{name}" if op.samples else f"layers.{name}"
         made = Call(place, sizes, keywords, _DEFAULTS)
-<<<<<<< HEAD
         return Layer((_step(made, reads, use_causal_mask=op.causal),), held=_held_by_heads(op, *xs))
-    if op.rotary or op.causal:
-=======
-        step = Step(made, reads, apart=True, more=more)
-        return Layer((step,), held=_held_by_heads(op, *xs))
     if op.rotary:
->>>>>>> 71bc3ba (Attention is causal and takes a mask at once; causal in Keras at any length)
         for i in roles[:2]:
             operator.index(xs[i].axis("t"))
     keywords |= {
