@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -11,14 +10,13 @@ from typing import NamedTuple, TypeAlias
 from netspec.arrays import load_arrays, split_name
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
 from netspec.images import MODES, SUFFIXES, Resizing, pixels
+from netspec.tables import data_places, is_table, open_table, places
 from netspec.weights import Array, np
 
 Sizes: TypeAlias = Sequence[object]
 """The sizes of an input without its batch; what is no whole number is free."""
 
 Given: TypeAlias = "Array | dict[str, Array]"
-
-_TABLES = (".csv", ".tsv")
 
 
 class Pictures(NamedTuple):
@@ -62,7 +60,7 @@ def load_inputs(
         sizes = _sizes(wanted, name)
         if all(_kind(file) == "picture" for file in files):
             shown = [each for file in files for each in _pictures_in(file)]
-            found[name] = _stack(shown, sizes, pictures)
+            found[name] = load_pictures(shown, sizes, pictures)
             labels = labels or shown
         elif len(files) == 1 and _kind(files[0]) == "table":
             found[name] = _table(files[0], sizes, columns)
@@ -81,7 +79,7 @@ def load_inputs(
 
 def _kind(file: str) -> str:
     lower = file.lower()
-    if lower.endswith(_TABLES):
+    if is_table(file):
         return "table"
     return "picture" if lower.endswith(SUFFIXES) or os.path.isdir(file) else "array"
 
@@ -119,8 +117,8 @@ def _pictures_in(path: str) -> list[str]:
     return [os.path.join(path, name) for name in names]
 
 
-def _stack(files: Sequence[str], sizes: Sizes | None, how: Pictures) -> Array:
-    """`(n, c, h, w)`, float32."""
+def load_pictures(files: Sequence[str], sizes: Sizes | None, how: Pictures) -> Array:
+    """`(n, c, h, w)`, float32, for an input of these sizes. Raises `SpecError`."""
     sizes = (3, None, None) if sizes is None else sizes
     channels = sizes[0]
     if len(sizes) != 3 or not isinstance(channels, int) or channels not in MODES:
@@ -139,9 +137,10 @@ def _stack(files: Sequence[str], sizes: Sizes | None, how: Pictures) -> Array:
         message = f"{file} is {_said(array.shape[1:])}, not {_said(goal)} (height x width)"
         cure = "--resize crop, or --resize stretch, brings pictures to the input's size"
         raise SpecError(Diagnostic("wrong-input-size", message, help=cure if size else None))
-    scaled = np.stack(made).astype(np.float32) * np.float32(how.scale)
-    mean = _by_channel("mean", how.mean, channels)
-    normal: Array = (scaled - mean) / _by_channel("std", how.std, channels)
+    normal = np.stack(made).astype(np.float32)
+    normal *= np.float32(how.scale)
+    normal -= _by_channel("mean", how.mean, channels)
+    normal /= _by_channel("std", how.std, channels)
     return normal
 
 
@@ -159,76 +158,29 @@ def _by_channel(word: str, values: Sequence[float], channels: int) -> Array:
 
 def _table(path: str, sizes: Sizes | None, columns: Sequence[str]) -> Array:
     """`(rows, *sizes)`: whole numbers where all are, else float64."""
-    rows = _rows(path)
-    head: list[str] | None = None
-    if rows and not all(map(_is_number, rows[0][1])):
-        head = [word.strip() for word in rows.pop(0)[1]]
-    width = len(rows[0][1]) if head is None else len(head)
-    places = _places(path, head, columns, width)
-    numbers = np.array([_numbers(path, line, row, width, places) for line, row in rows])
-    if numbers.size and (abs(numbers) < 2**53).all() and (numbers == np.trunc(numbers)).all():
-        numbers = numbers.astype(np.int64)
+    table = open_table(path)
+    chosen = places(table, columns) if columns else data_places(table)
+    numbers = table.read(chosen).numbers
     if sizes is None or not all(isinstance(size, int) for size in sizes):
         return numbers
-    if prod(int(str(size)) for size in sizes) != len(places):
-        message = f"{path} has {len(places)} columns of numbers, and the input takes {_said(sizes)}"
+    found = shaped(numbers, sizes)
+    if found.shape[1:] != tuple(sizes):
+        held = f"{len(chosen)} columns of numbers"
+        if len(chosen) == 1 and numbers.ndim > 1:
+            held = f"lists of {_said(numbers.shape[1:])} numbers"
+        message = f"{path} has {held}, and the input takes {_said(sizes)}"
         cure = None if columns else "--columns chooses some by their names"
         raise SpecError(Diagnostic("wrong-input-size", message, help=cure))
-    return numbers.reshape(len(numbers), *(int(str(size)) for size in sizes))
-
-
-def _rows(path: str) -> list[tuple[int, list[str]]]:
-    """The lines that are not empty, with their numbers."""
-    separator = "\t" if path.lower().endswith(".tsv") else ","
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=separator)
-            found = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except OSError as error:
-        message = f"cannot read {path}: {error.strerror}"
-        raise SpecError(Diagnostic("unreadable-file", message)) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SpecError(Diagnostic("bad-table", f"{path} is no table: {error}")) from None
-    if not found:
-        raise SpecError(Diagnostic("bad-table", f"{path} has no rows"))
     return found
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _places(path: str, head: list[str] | None, columns: Sequence[str], width: int) -> list[int]:
-    """Which columns are taken."""
-    if not columns:
-        return list(range(width))
-    if head is None:
-        raise SpecError(Diagnostic("bad-table", f"{path} names no columns in its first line"))
-    missing = [name for name in columns if name not in head]
-    if missing:
-        message = f"{path} has no column `{missing[0]}`"
-        cure = did_you_mean(missing[0], head) or f"its columns are {', '.join(head[:20])}"
-        raise SpecError(Diagnostic("bad-table", message, help=cure))
-    return [head.index(name) for name in columns]
-
-
-def _numbers(
-    path: str, line: int, row: Sequence[str], width: int, places: Sequence[int]
-) -> list[float]:
-    """Those of a line, which may have empty columns behind the last."""
-    if len(row) < width or any(map(str.strip, row[width:])):
-        message = f"{path}:{line}: the line has {len(row)} columns, not {width}"
-        raise SpecError(Diagnostic("bad-table", message))
-    try:
-        return [float(row[place]) for place in places]
-    except ValueError:
-        word = next(row[place] for place in places if not _is_number(row[place]))
-        message = f"{path}:{line}: `{word[:40]}` is no number"
-        raise SpecError(Diagnostic("bad-table", message)) from None
+def shaped(array: Array, sizes: Sizes) -> Array:
+    """Rows whose numbers lie in one list, in the shape of the input, where that is known; others as they are."""
+    known = [size for size in sizes if isinstance(size, int)]
+    if array.ndim == 1 + len(sizes) or len(known) < len(sizes):
+        return array
+    flat = array.reshape(len(array), prod(array.shape[1:]))
+    return flat.reshape(len(array), *known) if flat.shape[1] == prod(known) else array
 
 
 def _said(sizes: Sizes) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netspec.cli.feeding import Source, data_options
 from netspec.cli.shared import (
     STDIN,
     format_option,
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from netspec.experiments.running import Outcome
     from netspec.experiments.tuning import Candidate
 
-_data = click.option(
-    "--data",
-    required=True,
-    metavar="FILE.npz|NAME",
-    help="As `netspec train` takes it.",
-)
 _jobs = click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes that train."
 )
@@ -33,7 +28,7 @@ _jobs = click.option(
 
 @click.command()
 @spec_options
-@_data
+@data_options
 @click.option(
     "--drop",
     "dropped",
@@ -68,7 +63,7 @@ _jobs = click.option(
 @format_option
 @click.option("--curves", metavar="FILE", help="Draw the runs: .png, .svg or .pdf.")
 def ablate(
-    data: str,
+    source: Source,
     dropped: tuple[str, ...],
     orders: tuple[str, ...],
     additions: tuple[str, ...],
@@ -88,7 +83,6 @@ def ablate(
         raise click.UsageError("say what to compare with: --drop, --order or --add")
     from netspec.experiments.ablation import ablate as run
     from netspec.experiments.variants import added, reordered, without
-    from netspec.training.data import load_data
     from netspec.training.recipe import declare
 
     if curves is not None:
@@ -102,10 +96,11 @@ def ablate(
         *(reordered(graph, order) for order in dict.fromkeys(orders)),
         *(added(graph, text) for text in dict.fromkeys(additions)),
     ]
+    data = source.load(graph)
     total = seeds * (1 + len(variants))
     found = run(
         graph,
-        load_data(data),
+        data,
         variants,
         recipe,
         framework,
@@ -122,7 +117,7 @@ def ablate(
 
 @click.command()
 @spec_options
-@_data
+@data_options
 @click.option(
     "--param",
     "texts",
@@ -142,7 +137,7 @@ def ablate(
 @format_option
 @click.option("--csv", metavar="FILE", help="Write all trials.")
 def tune(
-    data: str,
+    source: Source,
     texts: tuple[str, ...],
     folds: int,
     trials: int,
@@ -156,16 +151,17 @@ def tune(
     """Choose parameters of SPEC's net by k-fold cross-validation. SPEC itself stays as it is."""
     from netspec.experiments.search import tune as run
     from netspec.experiments.space import read_choices
-    from netspec.training.data import load_data
     from netspec.training.recipe import declare
 
     if options["spec"] == STDIN:
         raise click.UsageError("tuning reads SPEC many times: name a file")
     recipe = declare(**given(options))
+    choices = read_choices(texts)
+    data = source.load(load_graph(**options))
     found = run(
         partial(_graph_with, options),
-        read_choices(texts),
-        load_data(data),
+        choices,
+        data,
         recipe,
         framework,
         folds=folds,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netspec.cli.feeding import Feeding, feeding_options
 from netspec.cli.shared import (
     STDIN,
     load_graph,
@@ -20,23 +21,7 @@ from netspec.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from netspec.intake import Pictures
     from netspec.ir import Graph
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
-    """`0.5` or `0.485,0.456,0.406`."""
-
-    name = "NUMBER,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(word) for word in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is no list of numbers: write 0.485,0.456,0.406", param, ctx)
 
 
 @click.command()
@@ -47,7 +32,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since click
     metavar="[NAME=]FILE",
     required=True,
     multiple=True,
-    help=".npy, .npz for several, pictures or a folder of them, .csv; repeatable.",
+    help=".npy, .npz for several, pictures or a folder of them, a table; repeatable.",
 )
 @click.option(
     "-o",
@@ -55,15 +40,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic since click
     metavar="FILE",
     help="Where to write the outputs (.npy, .npz); shown if not given.",
 )
-@click.option("--scale", type=float, help="Factor of pixels [1/255].")
-@click.option("--mean", type=Numbers(), default="0", help="Taken from scaled pixels, by channel.")
-@click.option("--std", type=Numbers(), default="1", help="What they are divided by, by channel.")
-@click.option(
-    "--resize",
-    type=click.Choice(["stretch", "crop"]),
-    help="Bring pictures to the input's size: as they are, or their middle.",
-)
-@click.option("--columns", metavar="NAME,...", help="The columns of a table that hold the numbers.")
+@feeding_options
 @click.option("--top-k", "top", type=click.IntRange(1), help="Show the K best classes of each row.")
 @click.option("--softmax", is_flag=True, help="Turn scores into probabilities.")
 @click.option("--labels", metavar="FILE", help="The names of the classes, one a line.")
@@ -88,7 +65,7 @@ def run(
     model: str,
     inputs: tuple[str, ...],
     output: str | None,
-    columns: str | None,
+    feeding: Feeding,
     top: int | None,
     softmax: bool,
     labels: str | None,
@@ -102,7 +79,6 @@ def run(
     passes: tuple[str, ...],
     samples: int | None,
     sample_seed: int | None,
-    **pictures: Any,
 ) -> None:
     """Run MODEL, an .onnx file or a spec, through ONNX Runtime. Arrays are batch first, channels first.
 
@@ -119,7 +95,6 @@ def run(
         raise click.UsageError("--labels goes with --top-k")
     if samples is not None and (top is not None or softmax):
         raise click.UsageError("--samples gives means and deviations, and no classes")
-    chosen = tuple(columns.split(",")) if columns else ()
     content: Any = model
     is_model = model.endswith(".onnx")
     if is_model and (weights is not None or seed is not None or passes or net or settings):
@@ -129,13 +104,13 @@ def run(
         if is_model:
             session = open_session(content, provider, **options)
             wanted = {each.name: each.sizes[1:] for each in session.inputs}
-            arrays, rows = load_inputs(inputs, wanted, _pictures(pictures, None), chosen)
+            arrays, rows = load_inputs(inputs, wanted, feeding.pictures(None), feeding.columns)
         else:
             from netspec.compiler import compile as compile_graph
 
             graph = _graph_with_input(model, net, settings)
             sizes = None if graph is None else {x.name: x.shape.sizes for x in graph.inputs}
-            arrays, rows = load_inputs(inputs, sizes, _pictures(pictures, graph), chosen)
+            arrays, rows = load_inputs(inputs, sizes, feeding.pictures(graph), feeding.columns)
             graph = graph or _graph_for(arrays, model, net, settings)
             given = read_weights(graph, weights, seed)
             content = compile_graph(
@@ -168,17 +143,6 @@ def run(
         click.echo(profile_table(session.end_profile()))
     note = f" ({session.note})" if session.note else ""
     click.echo(f"ran on {session.provider}{note}", err=True)
-
-
-def _pictures(options: dict[str, Any], graph: Graph | None) -> Pictures:
-    """How pixels become numbers; where a spec begins with `rescale`, it takes them as they are."""
-    from netspec.intake import Pictures
-
-    if options["scale"] is None:
-        first = () if graph is None else [n for x in graph.inputs for n in graph.readers[x.name]]
-        raw = graph is not None and any(graph.by_name[n].op.kind == "rescale" for n in first)
-        options = {**options, "scale": 1.0 if raw else 1 / 255}
-    return Pictures(**options)
 
 
 def _graph_with_input(spec: str, net: str | None, settings: tuple[str, ...]) -> Graph | None:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import click
 
-from netspec.cli.shared import Command, load_graph, read_weights, report, spec_options, write_output
+from netspec.cli.feeding import Source, data_options
+from netspec.cli.shared import (
+    STDIN,
+    Command,
+    load_graph,
+    read_weights,
+    report,
+    spec_options,
+    write_output,
+)
 from netspec.training.recipe import Recipe
 from netspec.training.run import Observer
 
@@ -91,12 +101,7 @@ def framework_option(command: Command) -> Command:
 
 @click.command()
 @spec_options
-@click.option(
-    "--data",
-    required=True,
-    metavar="FILE.npz|NAME",
-    help="x and y, or x_train, y_train, x_val ... in a file; or digits, breast-cancer, wine, iris, diabetes.",
-)
+@data_options
 @framework_option
 @recipe_options
 @click.option("--weights", metavar="FILE", help="Start from these instead of from the seed's.")
@@ -109,7 +114,7 @@ def framework_option(command: Command) -> Command:
 @click.option("--distributed", is_flag=True, help="Train in all processes that torchrun started.")
 @click.option("--emit-script", metavar="FILE", help="Do not train: write a script that does.")
 def train(
-    data: str,
+    source: Source,
     framework: str,
     weights: str | None,
     output: str | None,
@@ -135,22 +140,21 @@ def train(
         raise click.UsageError("name a file for the weights with -o")
     if output is not None and emit_script is not None:
         raise click.UsageError("--emit-script trains nothing, so -o has no weights to write")
-    from netspec.training.data import load_data
     from netspec.training.recipe import declare
 
     recipe = declare(**given(options))
     graph = load_graph(**options)
-    found = load_data(data)
     if emit_script is not None:
         from netspec.training.script import write_script
 
-        for path in write_script(emit_script, graph, found, recipe, framework):
+        for path in write_script(emit_script, graph, source.load(graph), recipe, framework):
             click.echo(f"wrote {path}", err=True)
         return
     from netspec.training.run import train as train_graph
 
     place = _place(device, distributed)
     first = place.rank == 0
+    found = source.load(graph, tell=first)
     if curves is not None:
         _check_curves(curves)
     result = train_graph(
@@ -193,6 +197,7 @@ def _keep(
 ) -> None:
     """Write what the run gave, and say how it ended."""
     from netspec.diagnostics import Diagnostic
+    from netspec.training.data import labels_file
     from netspec.weights import dump_weights
 
     rows = result.history.rows
@@ -212,6 +217,10 @@ def _keep(
         if result.best is None:
             sys.exit(1)
     write_output(output, dump_weights(result.weights, graph))
+    if data.classes and output not in (None, STDIN):
+        labels = str(Path(str(output)).with_suffix(".labels.txt"))
+        write_output(labels, labels_file(data.classes))
+        click.echo(f"wrote {labels}", err=True)
     for line in _summary(result, data):
         click.echo(line, err=True)
     if result.ended in ("diverged", "interrupted"):

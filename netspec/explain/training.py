@@ -10,7 +10,8 @@ PAGES = {
     "bad-data": Page(
         "data cannot be learned from",
         "Arrays are missing or of different lengths, or hold what a network does not take. A `.npz` file holds `x` "
-        "and `y`, or `x_train` and `y_train`, and what is held out as `x_val` and `y_val`, `x_test` and `y_test`.",
+        "and `y`, or `x_train` and `y_train`, and what is held out as `x_val` and `y_val`, `x_test` and `y_test`. A table "
+        "has a row for each example, and a column of labels; a folder of pictures has a folder for each class.",
     ),
     "misshapen-data": Page(
         "examples or targets have another shape than the network's",
@@ -42,6 +43,11 @@ PAGES = {
         "a network cannot be trained with this loss, or not at all",
         "A run trains one result, and the loss has to fit it. Cross-entropy and `bce` take logits: a last `softmax` or "
         "`sigmoid` is left out in training.",
+    ),
+    "bad-script-name": Page(
+        "a script that trains cannot be called so",
+        "Python imports the network's file, which is called as the script. A script called `torch.py` would itself be "
+        "imported in the place of PyTorch.",
     ),
     "bad-checkpoint": Page(
         "a checkpoint is none, or is of another run",

@@ -74,18 +74,6 @@ def _no_input(name: str, inputs: Mapping[str, Sizes]) -> Diagnostic:
     return Diagnostic("unknown-input", f"the model has no input `{name}`", help=help_)
 
 
-def shaped(array: Array, sizes: Sizes) -> Array:
-    """Rows whose numbers lie in one list, in the shape of the input, where that is known; others as they are."""
-    if len(array.shape) == 1 + len(sizes) or not all(isinstance(size, int) for size in sizes):
-        return array
-    count = 1
-    for size in sizes:
-        assert isinstance(size, int)
-        count *= size
-    flat = array.reshape(len(array), -1)
-    return flat.reshape(len(array), *sizes) if flat.shape[1] == count else array
-
-
 def placed(source: str, start: int, count: int) -> tuple[Any, Any]:
     """The columns that say where rows stand: their source, and their numbers in it."""
     return (

@@ -11,7 +11,8 @@ from zipfile import ZipFile
 from netspec.arrays import BROKEN
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.scoring.batches import Batch, Reading, feeding, placed, shaped
+from netspec.intake import shaped
+from netspec.scoring.batches import Batch, Reading, feeding, placed
 from netspec.scoring.plan import Shard
 from netspec.weights import Array, np
 

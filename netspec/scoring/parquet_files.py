@@ -1,37 +1,21 @@
-"""Parquet: row groups to shards, list columns to arrays."""
+"""Parquet: row groups to shards, columns to batches."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from netspec.backend import need
-from netspec.diagnostics import Diagnostic, SpecError
-from netspec.scoring.batches import Batch, Reading, feeding, placed, shaped
+from netspec.intake import shaped
+from netspec.scoring.batches import Batch, Reading, feeding, placed
 from netspec.scoring.plan import Shard
-from netspec.weights import Array, np
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-else:
-    pa = need("pyarrow", "scale")
-    pq = need("pyarrow.parquet", "scale")
-
-
-def _open(path: str) -> Any:
-    try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        reason = str(error).split("\n")[0]
-        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: {reason}")) from None
+from netspec.tables.arrow import array_of, is_list, open_file, together
 
 
 def cut(files: Sequence[str], rows: int, reading: Reading) -> Iterator[Shard]:
     """Small row groups together, large ones in several shards."""
     for path in files:
-        with _open(path) as file:
+        with open_file(path) as file:
             _chosen(file, reading, path)
             sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         start = held = 0
@@ -57,7 +41,7 @@ def cut(files: Sequence[str], rows: int, reading: Reading) -> Iterator[Shard]:
 def read(shard: Shard, reading: Reading) -> Iterator[Batch]:
     """The rows of a shard: its row groups are read page by page, what is before it is passed over."""
     path = os.path.join(reading.root, shard.source)
-    with _open(path) as file:
+    with open_file(path) as file:
         chosen = _chosen(file, reading, shard.source)
         names = list(dict.fromkeys([*(n for row in chosen.values() for n in row), *reading.keys]))
         first, end, at = shard.skip, shard.skip + shard.rows, 0
@@ -73,7 +57,7 @@ def read(shard: Shard, reading: Reading) -> Iterator[Batch]:
 
 
 def _chosen(file: Any, reading: Reading, where: str) -> dict[str, tuple[str, ...]]:
-    lists = [field.name for field in file.schema_arrow if _is_list(field.type)]
+    lists = [field.name for field in file.schema_arrow if is_list(field.type)]
     return feeding(reading, file.schema_arrow.names, lists, where)
 
 
@@ -81,63 +65,10 @@ def _batch(
     table: Any, shard: Shard, at: int, chosen: dict[str, tuple[str, ...]], reading: Reading
 ) -> Batch:
     inputs = {}
+    start = shard.start - shard.skip + at
     for name, columns in chosen.items():
-        arrays = [_array(table.column(each), each, shard.source) for each in columns]
-        array = arrays[0] if len(arrays) == 1 else _together(arrays, columns, shard.source)
+        arrays = [array_of(table.column(each), each, shard.source, start) for each in columns]
+        array = arrays[0] if len(arrays) == 1 else together(arrays, columns, shard.source)
         inputs[name] = shaped(array, reading.inputs[name])
     keys = {key: table.column(key) for key in reading.keys}
-    start = shard.start - shard.skip + at
     return Batch(inputs, keys, *placed(shard.source, start, table.num_rows))
-
-
-def _together(arrays: Sequence[Array], columns: Sequence[str], where: str) -> Array:
-    """Columns of single numbers side by side."""
-    for array, name in zip(arrays, columns, strict=True):
-        if array.ndim != 1:
-            raise _unfit(where, name, "holds lists: of several columns each holds one number a row")
-    return np.stack(arrays, axis=1)
-
-
-def _is_list(kind: Any) -> bool:
-    if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
-
-
-def _array(column: Any, name: str, where: str) -> Array:
-    """A column as an array: one number a row, or lists of equal length, which may hold lists."""
-    if isinstance(column, pa.ExtensionArray):
-        if isinstance(column.type, pa.FixedShapeTensorType):
-            tensor: Array = column.to_numpy_ndarray()
-            return tensor
-        column = column.storage
-    sizes = [len(column)]
-    while True:
-        if column.null_count:
-            raise _unfit(where, name, "holds missing values")
-        if not _is_list(column.type):
-            break
-        count = len(column)
-        values = column.flatten()
-        size = len(values) // count if count else 0
-        if not pa.types.is_fixed_size_list(column.type):
-            lengths = np.diff(column.offsets.to_numpy(zero_copy_only=False))
-            if (lengths != size).any():
-                message = f"holds lists of {lengths.min()} to {lengths.max()} numbers"
-                raise _unfit(where, name, message)
-        sizes.append(size)
-        column = values
-    if not (
-        pa.types.is_integer(column.type)
-        or pa.types.is_floating(column.type)
-        or pa.types.is_boolean(column.type)
-    ):
-        raise _unfit(where, name, f"holds {column.type}, and no numbers")
-    array: Array = column.to_numpy(zero_copy_only=False)
-    return array.reshape(sizes)
-
-
-def _unfit(where: str, name: str, fact: str) -> SpecError:
-    return SpecError(Diagnostic("unfit-column", f"the column `{name}` of {where} {fact}"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.dim import Dim
 from netspec.feeds import vocabulary
 from netspec.ir import Graph, Node
+from netspec.labelled import listed
 from netspec.passes.rewrite import rewrite
 from netspec.shape import Shape
 from netspec.training.data import Part
@@ -109,6 +111,23 @@ def _usual(last: Node, targets: Array) -> Loss:
     if whole and single and set(np.unique(targets[:100_000]).tolist()) <= {0, 1}:
         return "bce"
     return "mse" if single or targets.dtype.kind == "f" else "cross-entropy"
+
+
+def check_classes(names: Sequence[str], objective: Objective) -> None:
+    """Raise `SpecError` where data name their classes, and the network does not tell so many apart."""
+    if not names:
+        return
+    given = f"the data have {len(names)} classes ({listed(names, 5)})"
+    if objective.loss not in _LOGITS_OF or (
+        objective.loss == "bce" and objective.output.elements != 1
+    ):
+        message = f"{given}, and {objective.loss} takes numbers in the shape of the result"
+        raise _mistake(
+            "bad-labels", message, "take the loss cross-entropy, with a result for each class"
+        )
+    told = 2 if objective.loss == "bce" else objective.classes
+    if told != len(names):
+        raise _mistake("bad-labels", f"{given}, and the network tells {told} apart")
 
 
 def trained_graph(graph: Graph, loss: Loss) -> Graph:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from netspec.arrays import dump_arrays
 from netspec.backend import Scripted, load_backend
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.files import write_atomically
+from netspec.training.data import labels_file
 from netspec.training.examples import examples_of
 from netspec.training.task import plan
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 def write_script(
     path: str | Path, graph: Graph, data: Data, recipe: Recipe, target: str = "torch"
 ) -> list[str]:
-    """Write the script `path`, the network as a file of its own name, and the examples; their paths.
+    """Write the script `path`, and beside it the network, the examples, and names of classes; their paths.
 
     Started from the weights that `netspec train` draws, it gives the same losses where nothing is dropped.
     Raises `SpecError`.
@@ -33,14 +36,14 @@ def write_script(
         raise SpecError(
             Diagnostic("unsupported", f"scripts that train are not written for `{target}`")
         )
-    task = plan(graph, data, recipe)
+    script = Path(path)
+    module, task = _module_of(script), plan(graph, data, recipe)
     if len(graph.inputs) > 1 and any(node.name == "y" for node in graph.inputs):
         message = (
             "the examples are kept in a file where `y` are the targets, and here it is an input"
         )
         raise SpecError(Diagnostic("unsupported", message, help="give the input another name"))
     backend.ROWS.check(task.graph)
-    script, module = Path(path), _module_name(graph, Path(path).stem)
     parts = {"train": task.train, "val": task.val}
     if data.test is not None:
         parts["test"] = examples_of(task.graph, data.test, task.objective, "test")
@@ -56,6 +59,8 @@ def write_script(
         script.with_name(f"{module}.py"): network.encode(),
         script.with_suffix(".npz"): dump_arrays(arrays, "x.npz"),
     }
+    if data.classes:
+        files[script.with_suffix(".labels.txt")] = labels_file(data.classes)
     for file, content in files.items():
         write_atomically(file, content)
     return [str(file) for file in files]
@@ -70,6 +75,13 @@ def _named(examples: Examples) -> dict[str, Array]:
     }
 
 
-def _module_name(graph: Graph, stem: str) -> str:
-    """What the network's file is called: as the network, or otherwise where the script is called so."""
-    return graph.name if graph.name != stem else f"{graph.name}_network"
+def _module_of(path: Path) -> str:
+    """What the network's file is called: as the script, so that scripts in one folder share none."""
+    if path.suffix != ".py" or not re.fullmatch(r"[A-Za-z_][\w-]*", path.stem, re.A):
+        message = f"`{path.name}` is no name of a script"
+        help_ = "write it with letters, digits, `_` and `-`, as in train_n2.py"
+        raise SpecError(Diagnostic("bad-script-name", message, help=help_))
+    if path.stem in ("torch", "keras", "numpy") or path.stem in sys.stdlib_module_names:
+        message = f"Python would take {path.name} for the package `{path.stem}`"
+        raise SpecError(Diagnostic("bad-script-name", message, help="give it another name"))
+    return f"{path.stem.replace('-', '_')}_network"

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir import Graph
 from netspec.ops.norm.batch import BatchNorm
-from netspec.training.examples import Examples, Objective, examples_of, objective_of, trained_graph
+from netspec.training.examples import (
+    Examples,
+    Objective,
+    check_classes,
+    examples_of,
+    objective_of,
+    trained_graph,
+)
 from netspec.training.order import Order, split
 from netspec.training.recipe import Recipe
 
@@ -105,6 +112,7 @@ def plan(graph: Graph, data: Data, recipe: Recipe, place: Place = Place()) -> Ta
     """The task of a recipe, with data fitted to the network. Raises `SpecError` for all that does not fit."""
     train, val = _parts(data, recipe)
     objective = objective_of(graph, train.y, recipe)
+    check_classes(data.classes, objective)
     graph = trained_graph(graph, objective.loss)
     examples = examples_of(graph, train, objective, "train")
     objective = objective.weighted(recipe, examples.targets)
