@@ -59,7 +59,7 @@ def load_inputs(
         files = [file for other, file in named if other == name]
         sizes = _sizes(wanted, name)
         if all(_kind(file) == "picture" for file in files):
-            shown = [each for file in files for each in _pictures_in(file)]
+            shown = [each for file in files for each in _files(file)]
             found[name] = load_pictures(shown, sizes, pictures)
             labels = labels or shown
         elif len(files) == 1 and _kind(files[0]) == "table":
@@ -107,14 +107,19 @@ def _sizes(wanted: Mapping[str, Sizes] | None, name: str) -> Sizes | None:
 # ---- pictures ----
 
 
-def _pictures_in(path: str) -> list[str]:
-    """A file, or all pictures of a folder in the order of their names."""
+def pictures_in(folder: str) -> list[str]:
+    """The pictures in a folder, in the order of their names; those that begin with `_` or a dot are none."""
+    names = sorted(name for name in os.listdir(folder) if name[0] not in "._")
+    return [os.path.join(folder, name) for name in names if name.lower().endswith(SUFFIXES)]
+
+
+def _files(path: str) -> list[str]:
+    """A file, or all pictures of a folder. Raises `SpecError` where there is none."""
     if not os.path.isdir(path):
         return [path]
-    names = sorted(name for name in os.listdir(path) if name.lower().endswith(SUFFIXES))
-    if not names:
+    if not (found := pictures_in(path)):
         raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: no picture is in it"))
-    return [os.path.join(path, name) for name in names]
+    return found
 
 
 def load_pictures(files: Sequence[str], sizes: Sizes | None, how: Pictures) -> Array:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.images import SUFFIXES
-from netspec.intake import PICTURES, Pictures, Sizes, load_pictures, shaped
+from netspec.intake import PICTURES, Pictures, Sizes, load_pictures, pictures_in, shaped
 from netspec.tables import Table, check_finite, data_places, is_number, open_table, places
 from netspec.weights import Array, np
 
@@ -113,13 +112,13 @@ def read_folder(path: str, sizes: Sizes | None, reading: Reading) -> Labelled:
     """The pictures of a folder that has a folder for each class. Raises `SpecError` for what is none of it."""
     files: list[str] = []
     words: list[str] = []
-    if loose := _pictures_in(path):
+    if loose := pictures_in(path):
         raise _bad(f"{loose[0]} is in the folder of no class", "each class has a folder of its own")
     for name, folder in sorted(class_folders(path).items()):
         if inner := class_folders(folder):
             message = f"{min(inner.values())} is a folder in the folder of a class"
             raise _bad(message, "pictures lie in `CLASS/`, or in `train/CLASS/` and `test/CLASS/`")
-        found = _pictures_in(folder)
+        found = pictures_in(folder)
         if not found:
             raise _bad(f"no picture is in {folder}")
         files += found
@@ -127,11 +126,6 @@ def read_folder(path: str, sizes: Sizes | None, reading: Reading) -> Labelled:
     if not files:
         raise _bad(f"no picture is in {path}", "each class has a folder of its own")
     return Labelled(load_pictures(files, sizes, reading.pictures), np.array(words))
-
-
-def _pictures_in(folder: str) -> list[str]:
-    names = sorted(name for name in os.listdir(folder) if name[0] not in "._")
-    return [os.path.join(folder, name) for name in names if name.lower().endswith(SUFFIXES)]
 
 
 def classes_of(words: Array) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def test_a_script_does_what_the_command_does(kind, number, folder, monkeypatch, 
     fields = {"val_split": 0.2, **RECIPES[kind][number]}
     recipe = declare(epochs=6, batch=8, precision="float64", seed=5, **fields)
     path = folder / f"go_{name}.py"
-    assert write_script(path, graph, data, recipe)[1] == str(folder / f"{name}.py")
+    assert write_script(path, graph, data, recipe)[1] == str(folder / f"go_{name}_network.py")
     monkeypatch.syspath_prepend(folder)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     script = importlib.util.module_from_spec(spec)

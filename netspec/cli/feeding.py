@@ -12,6 +12,7 @@ from netspec.cli.shared import Command
 if TYPE_CHECKING:
     from netspec.intake import Pictures
     from netspec.ir import Graph
+    from netspec.labelled import Reading
     from netspec.training.data import Data
 
 
@@ -50,6 +51,12 @@ class Feeding(NamedTuple):
             raw = graph is not None and any(graph.by_name[n].op.kind == "rescale" for n in first)
             scale = 1.0 if raw else 1 / 255
         return Pictures(scale, self.mean, self.std, self.resize)
+
+    def reading(self, label: str | None, graph: Graph) -> Reading:
+        """How files become examples, whose labels are in that column of a table."""
+        from netspec.labelled import Reading
+
+        return Reading(self.columns, label, self.pictures(graph))
 
 
 def feeding_options(command: Command) -> Command:
@@ -92,6 +99,17 @@ def feeding_options(command: Command) -> Command:
     return result
 
 
+def label_option(command: Command) -> Command:
+    """Which column of a table has the labels, as `label`."""
+    option = click.option(
+        "--label-column",
+        "label",
+        metavar="NAME",
+        help="The column of a table that has the labels.  [default: the last]",
+    )
+    return option(command)
+
+
 class Source(NamedTuple):
     """Data to train with, as an option names them."""
 
@@ -101,12 +119,11 @@ class Source(NamedTuple):
 
     def load(self, graph: Graph, *, tell: bool = True) -> Data:
         """The data as the network takes them; names of classes are told on stderr."""
-        from netspec.labelled import Reading, listed
+        from netspec.labelled import listed
         from netspec.training.data import load_data
 
         wanted = {node.name: node.shape.sizes for node in graph.inputs}
-        reading = Reading(self.feeding.columns, self.label, self.feeding.pictures(graph))
-        data = load_data(self.path, wanted, reading)
+        data = load_data(self.path, wanted, self.feeding.reading(self.label, graph))
         if tell and data.classes:
             named = listed([f"{number} {name}" for number, name in enumerate(data.classes)])
             click.echo(f"classes: {named}", err=True)
@@ -123,12 +140,6 @@ def data_options(command: Command) -> Command:
         return command(*arguments, source=Source(data, label, feeding), **rest)
 
     with_feeding: Any = feeding_options(resolved)
-    label = click.option(
-        "--label-column",
-        "label",
-        metavar="NAME",
-        help="The column of a table that has the labels.  [default: the last]",
-    )
     given = click.option(
         "--data",
         required=True,
@@ -136,5 +147,5 @@ def data_options(command: Command) -> Command:
         help="x and y, or x_train, y_train, x_val ... in a .npz file; a table (.csv, .tsv, .parquet); "
         "a folder of pictures by class; or digits, breast-cancer, wine, iris, diabetes.",
     )
-    result: Command = given(label(with_feeding))
+    result: Command = given(label_option(with_feeding))
     return result

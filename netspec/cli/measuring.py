@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netspec.cli.feeding import Feeding, feeding_options, label_option
 from netspec.cli.shared import (
     drawn_options,
     format_option,
@@ -151,12 +152,13 @@ class Fraction(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     metavar="FILE",
     multiple=True,
     required=True,
-    help="Examples to find ranges with, and to judge by: .npz with an array for each input, or .npy.",
+    help="Examples to find ranges with, and to judge by: .npz with an array for each input, .npy, pictures, a "
+    "table; or data with labels, as `netspec train` takes them.",
 )
 @click.option("--evaluate", metavar="FILE", multiple=True, help="Other examples to judge by.")
-@click.option(
-    "--labels-in", "labels", metavar="FILE:NAME", help="The classes of the examples judged by."
-)
+@click.option("--labels-in", "labels", metavar="FILE:NAME", help="The classes of arrays judged by.")
+@label_option
+@feeding_options
 @click.option("--int8", type=click.Choice(["static", "dynamic"]), help="INT8 (default static).")
 @click.option("--fp16", is_flag=True, help="float16 instead of INT8.")
 @click.option(
@@ -192,6 +194,8 @@ def quantize(
     calibrate: tuple[str, ...],
     evaluate: tuple[str, ...],
     labels: str | None,
+    label: str | None,
+    feeding: Feeding,
     int8: str | None,
     fp16: bool,
     method: str,
@@ -216,17 +220,19 @@ def quantize(
         raise click.UsageError("--fp16 and --int8 exclude each other")
     from netspec.quantization import Thresholds
     from netspec.quantization import quantize as quantize_graph
-    from netspec.quantization.data import load_data
+    from netspec.quantization.data import load_both
 
     graph = load_graph(**spec)
+    reading = feeding.reading(label, graph)
+    calibration, evaluation = load_both(graph, calibrate, evaluate, labels, reading)
     result = quantize_graph(
         graph,
         read_weights(graph, weights, None),
-        load_data(graph, calibrate, None if evaluate else labels),
+        calibration,
         form="fp16" if fp16 else f"int8-{int8 or 'static'}",
         method=method,
         reduce_range=reduce_range,
-        evaluation=load_data(graph, evaluate, labels) if evaluate else None,
+        evaluation=evaluation,
         thresholds=Thresholds(max_drop, min_agreement, max_error),
         batches=tuple(dict.fromkeys(batches)),
         threads=threads,

@@ -10,8 +10,8 @@ PAGES = {
     "bad-data": Page(
         "data cannot be learned from",
         "Arrays are missing or of different lengths, or hold what a network does not take. A `.npz` file holds `x` "
-        "and `y`, or `x_train` and `y_train`, and what is held out as `x_val` and `y_val`, `x_test` and `y_test`. A table "
-        "has a row for each example, and a column of labels; a folder of pictures has a folder for each class.",
+        "and `y`, or `x_train` and `y_train`, and what is held out as `x_val` and `y_val`, `x_test` and `y_test`. "
+        "A table has a row for each example, and a column of labels; a folder of pictures has a folder for each class.",
     ),
     "misshapen-data": Page(
         "examples or targets have another shape than the network's",
