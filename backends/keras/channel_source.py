@@ -40,13 +40,12 @@ _LEARNED = '''\
 class {name}(layers.Layer):
     """A learned {what} for each channel, along the last axis."""
 
-    def __init__(self, *, init={init}, **kwargs):
+    def __init__(self, *, initializer="{initializer}", **kwargs):
         super().__init__(**kwargs)
-        self.init = init
+        self.initializer = keras.initializers.get(initializer)
 
     def build(self, input_shape):
-        start = keras.initializers.Constant(self.init)
-        self.{variable} = self.add_weight(input_shape[-1:], start, name="{variable}")
+        self.{variable} = self.add_weight(input_shape[-1:], self.initializer, name="{variable}")
 
     def call(self, inputs):
         return inputs {operator} self.{variable}
@@ -55,7 +54,8 @@ class {name}(layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {{**super().get_config(), "init": self.init}}
+        initializer = keras.initializers.serialize(self.initializer)
+        return {{**super().get_config(), "initializer": initializer}}
 '''
 
 _AFFINE = '''\
@@ -105,10 +105,10 @@ CHANNELWISE = {
     "geglu": _GEGLU,
     "swiglu": _SWIGLU,
     "Scale": _LEARNED.format(
-        name="Scale", what="factor", init="1.0", variable="weight", operator="*"
+        name="Scale", what="factor", initializer="ones", variable="weight", operator="*"
     ),
     "Shift": _LEARNED.format(
-        name="Shift", what="summand", init="0.0", variable="bias", operator="+"
+        name="Shift", what="summand", initializer="zeros", variable="bias", operator="+"
     ),
     "Affine": _AFFINE,
     "Normalize": _NORMALIZE,

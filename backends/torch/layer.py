@@ -30,10 +30,10 @@ class Layer(NamedTuple):
     expression where it is more than `module(x)`. `sequential` stands in for a layer without a module
     of its own where it is an element of `nn.Sequential`. One `shared` module serves a whole class.
     `heavy` layers begin a new statement. `fixed` parameters of the module are zero and not the spec's.
-    `initials` are statements that follow the construction, with the module's place in them. `bare` is the
-    template where a value without its batch axis will do. An `inline` value is written where it is read.
-    A module may work `in_place` on the result of a layer that `gives_up` its own: what is no view, and what
-    the layer's backward pass does not read.
+    `initials` are statements that follow the construction, with the module's place in them, unless the construction
+    itself `starts` the weights as the spec asks. `bare` is the template where a value without its batch axis
+    will do. An `inline` value is written where it is read. A module may work `in_place` on the result of a
+    layer that `gives_up` its own: what is no view, and what the layer's backward pass does not read.
     """
 
     module: Call | None = None
@@ -43,6 +43,7 @@ class Layer(NamedTuple):
     heavy: bool = False
     fixed: tuple[str, ...] = ()
     initials: tuple[Call, ...] = ()
+    starts: bool = False
     bare: Expr = None
     inline: bool = False
     in_place: bool = False

@@ -29,4 +29,4 @@ def layer_of(graph: Graph, leaf: Leaf, in_place: bool = False) -> Layer:
             {**made.defaults, "inplace": Unanimous(False)},
         )
         layer = layer._replace(module=module)
-    return layer._replace(initials=initials(op.weights(*shapes)))
+    return layer if layer.starts else layer._replace(initials=initials(op.weights(*shapes)))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from netspec.ops.base import Example, Init, Op, Rejected, Weight, register
-from netspec.ops.fields import Number, as_float, place_of
+from netspec.ops.fields import Number, Start, as_float, place_of
 from netspec.shape import Shape
 
 
@@ -43,17 +43,17 @@ class Scale(_Affine):
     aliases = ("layer_scale",)
     examples = (
         Example("scale 0.5", ((3, 4, 5),), (3, 4, 5)),
-        Example("scale", ((6,),), (6,)),
+        Example("scale init=normal(0.2)", ((6,),), (6,)),
         Example("scale 1e-6", ((4, 5),), (4, 5)),
         Example("scale", ((2, 3, 2, 2),), (2, 3, 2, 2)),
         Example('permute "c t" -> scale', ((4, 5),), (5, 4)),
     )
 
-    init: Annotated[Number, Field(description="what every factor starts as")] = 1.0
+    init: Annotated[Start, Field(description="how the factors start; as 1 if not given")] = None
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """The factors, `(c, 1, 1)` for an image."""
-        return (Weight("", _per_channel(inputs[0]), Init.constant(self.init)),)
+        return (Weight("", _per_channel(inputs[0]), Init.constant(1)).starting(self.init),)
 
 
 @register
@@ -63,16 +63,16 @@ class Shift(_Affine):
     kind = "shift"
     examples = (
         Example("shift 0.5", ((3, 4, 5),), (3, 4, 5)),
-        Example("shift", ((6,),), (6,)),
+        Example("shift init=uniform(0.1)", ((6,),), (6,)),
         Example("shift", ((4, 4),), (4, 4)),
         Example('permute "c t" -> shift', ((4, 4),), (4, 4)),
     )
 
-    init: Annotated[Number, Field(description="what every number starts as")] = 0.0
+    init: Annotated[Start, Field(description="how the numbers start; as 0 if not given")] = None
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """The numbers, `(c, 1, 1)` for an image."""
-        return (Weight("", _per_channel(inputs[0]), Init.constant(self.init)),)
+        return (Weight("", _per_channel(inputs[0]), Init.constant(0)).starting(self.init),)
 
 
 @register

@@ -40,7 +40,7 @@ class Dense(Op):
         Example("dense 5", ((3, 4, 2),), (5,)),
         Example("dense 5", ((2, 3, 2, 2),), (5,)),
         Example('permute "h w c" -> dense 5', ((3, 4, 2),), (4, 2, 5)),
-        Example("dense 5 init=trunc_normal(0.02) bias_init=zeros()", ((7,),), (5,)),
+        Example("dense 5 init=trunc_normal(0.02) bias_init=0.5", ((7,),), (5,)),
     )
 
     units: Annotated[Count, Field(description="output features")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -18,6 +19,12 @@ LARGEST = 2**31 - 1
 def as_float(value: Any) -> Any:
     """A whole number is a number, too."""
     return float(value) if type(value) is int and abs(value) <= LARGEST else value
+
+
+def _as_init(value: Any) -> Any:
+    """A number is what every element starts as."""
+    number = as_float(value)
+    return Init.constant(number) if isinstance(number, float) and isfinite(number) else value
 
 
 def _as_tuple(value: Any) -> Any:
@@ -64,15 +71,15 @@ Letters = Annotated[
     BeforeValidator(_letters),
 ]
 """Axes by their letters: `h w`, or in one string `"h w"`."""
+Start = Annotated[Init | None, BeforeValidator(_as_init)]
+"""An initializer, or the number that all start as. Not for weights between channels, which would stay equal."""
 Initial = Annotated[
     Init | None,
     Field(
         description="how the weight starts, `normal(0.02)` for instance; as in PyTorch if not given"
     ),
 ]
-BiasInitial = Annotated[
-    Init | None, Field(description="how the bias starts; as in PyTorch if not given")
-]
+BiasInitial = Annotated[Start, Field(description="how the bias starts; as in PyTorch if not given")]
 Padding = Literal["valid", "same", "half", "causal"] | Pads
 
 

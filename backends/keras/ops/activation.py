@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from netspec.backends.keras.initial import initial
 from netspec.backends.keras.layer import Held, Layer, expression, single
 from netspec.backends.keras.rows import (
     ROWS,
@@ -127,10 +128,11 @@ def prelu(op: Prelu, x: Shape) -> Layer:
     """Keras has a slope for each element but along the axes that share one."""
     others = [i for i, letter in enumerate(held_axes(x.axes), 1) if op.shared or letter != "c"]
     channels = 1 if op.shared else x.axis("c")
+    (weight,) = op.weights(x)
     shape = tuple(1 if i in others else channels for i in range(1, 1 + len(x.axes)))
     slope = Held("alpha", shape, tuple(range(len(shape))))
     keywords: dict[str, Expr] = {
-        "alpha_initializer": call("keras.initializers.Constant", op.init),
+        "alpha_initializer": initial(weight.init),
         "shared_axes": Code(repr(others)) if others else None,
     }
     made = Call("layers.PReLU", {}, keywords, {"shared_axes": None})

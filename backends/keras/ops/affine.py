@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from netspec.backends.keras.initial import initial, split_limit
 from netspec.backends.keras.layer import Held, Layer, expression, single
 from netspec.backends.keras.rows import ROWS, with_channels_last
-from netspec.emit.source import Call, Infix, arg
+from netspec.emit.source import Call, Expr, Infix, arg
 from netspec.ops.affine import Affine, Normalize, Rescale, Scale, Shift
 from netspec.shape import Shape
+
+
+def _start(op: Scale | Shift, x: Shape) -> dict[str, Expr]:
+    """The initializer: an equal one where fans would be of the axes that Keras's variable has not."""
+    (weight,) = op.weights(x)
+    return {"initializer": initial(weight.init.settled(weight.shape))}
+
+
+def _limit(op: Scale | Shift, _x: Shape) -> str | None:
+    return split_limit(op.init)
 
 
 def _vector(variable: str, x: Shape) -> tuple[Held, ...]:
@@ -14,17 +25,17 @@ def _vector(variable: str, x: Shape) -> tuple[Held, ...]:
     return (Held(variable, (x.axis("c"),), (0,)),)
 
 
-@ROWS.row(Scale)
+@ROWS.row(Scale, limit=_limit)
 def scale(op: Scale, x: Shape) -> Layer:
     """A layer of the file."""
-    made = Call("Scale", {}, {"init": op.init}, {"init": 1.0})
+    made = Call("Scale", {}, _start(op, x), {"initializer": "ones"})
     return with_channels_last(made, x, {"": _vector("weight", x)})
 
 
-@ROWS.row(Shift)
+@ROWS.row(Shift, limit=_limit)
 def shift(op: Shift, x: Shape) -> Layer:
     """A layer of the file."""
-    made = Call("Shift", {}, {"init": op.init}, {"init": 0.0})
+    made = Call("Shift", {}, _start(op, x), {"initializer": "zeros"})
     return with_channels_last(made, x, {"": _vector("bias", x)})
 
 

@@ -120,11 +120,14 @@ def prelu(op: Prelu, x: Shape) -> Layer:
     """PyTorch's channels stand behind the batch."""
     channels, place = x.axis("c"), 1 + x.axes.index("c")
     positional: dict[str, Expr] = {} if op.shared else {"num_parameters": channels}
-    module = Call("nn.PReLU", positional, {"init": op.init}, {"init": 0.25})
+    (weight,) = op.weights(x)
+    starts = weight.init.rule == "constant"
+    keywords: dict[str, Expr] = {"init": weight.init.value} if starts else {}
+    module = Call("nn.PReLU", positional, keywords, {"init": 0.25})
     if op.shared or place == 1:
-        return Layer(module)
+        return Layer(module, starts=starts)
     moved = call("movedim", place, 1, on=X)
-    return Layer(module, call("movedim", 1, place, on=applied_to(moved)))
+    return Layer(module, call("movedim", 1, place, on=applied_to(moved)), starts=starts)
 
 
 @ROWS.row(Softmax)

@@ -13,7 +13,7 @@ from netspec.shape import Shape
 def _own(op: Scale | Shift, operator: str, x: Shape) -> Layer:
     (weight,) = op.weights(x)
     tensor = call("nn.Parameter", started(weight.init, weight.shape))
-    return Layer(tensor, Infix(operator, (X, MODULE)))
+    return Layer(tensor, Infix(operator, (X, MODULE)), starts=True)
 
 
 @ROWS.row(Scale)

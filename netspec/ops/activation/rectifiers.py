@@ -6,7 +6,7 @@ from pydantic import Field
 
 from netspec.ops.activation.elementwise import Elementwise, examples_of
 from netspec.ops.base import Example, Init, Weight, register
-from netspec.ops.fields import Number, place_of
+from netspec.ops.fields import Number, Start, place_of
 from netspec.shape import Shape
 
 
@@ -51,12 +51,12 @@ class Prelu(Elementwise):
     examples = (
         Example("prelu", ((3, 4, 5),), (3, 4, 5)),
         Example("prelu shared=true", ((3, 4, 5),), (3, 4, 5)),
-        Example("prelu", ((4, 5),), (4, 5)),
+        Example("prelu init=normal(0.1)", ((4, 5),), (4, 5)),
         Example("prelu init=0.1", ((6,),), (6,)),
         Example("prelu", ((2, 3, 2, 2),), (2, 3, 2, 2)),
     )
 
-    init: Annotated[Number, Field(description="what every slope starts as")] = 0.25
+    init: Annotated[Start, Field(description="how the slopes start; as 0.25 if not given")] = None
     shared: Annotated[bool, Field(description="whether one slope serves all channels")] = False
 
     def infer(self, *inputs: Shape) -> Shape:
@@ -67,4 +67,4 @@ class Prelu(Elementwise):
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         """`weight (c)`, or `weight (1)` where it is shared."""
         channels = 1 if self.shared else inputs[0].axis("c")
-        return (Weight("weight", (channels,), Init.constant(self.init)),)
+        return (Weight("weight", (channels,), Init.constant(0.25)).starting(self.init),)
