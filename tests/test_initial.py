@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import math
 
 import numpy as np
@@ -124,6 +125,17 @@ def test_parameters_of_emitted_blocks_hold_what_differs():
 def test_a_wrong_initializer_is_told_what_it_takes(call, word):
     with pytest.raises(SpecError, match=word.replace("(", r"\(").replace(")", r"\)")):
         graph_of(f"input 8 -> dense 4 init={call}")
+
+
+@pytest.mark.parametrize("op", ["scale init={}", "shift {}", "prelu {}", "dense 2 bias_init={}"])
+def test_a_number_is_what_all_start_as(op):
+    graph = graph_of(f"input 3 -> {op.format(0.5)}")
+    assert graph == graph_of(f"input 3 -> {op.format('constant(0.5)')}")
+    saved = json.loads(graph.to_json())
+    op = saved["nodes"][1]["op"]
+    (name,) = (name for name, value in op.items() if isinstance(value, dict))
+    op[name] = op[name]["value"]
+    assert Graph.from_json(json.dumps(saved)) == graph
 
 
 def test_default_initial_values_are_not_written():

@@ -45,6 +45,7 @@ class Scale(_Affine):
         Example("scale 0.5", ((3, 4, 5),), (3, 4, 5)),
         Example("scale init=normal(0.2)", ((6,),), (6,)),
         Example("scale 1e-6", ((4, 5),), (4, 5)),
+        Example("scale init=orthogonal()", ((3, 2, 2),), (3, 2, 2)),
         Example("scale", ((2, 3, 2, 2),), (2, 3, 2, 2)),
         Example('permute "c t" -> scale', ((4, 5),), (5, 4)),
     )
