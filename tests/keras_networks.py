@@ -105,6 +105,10 @@ UNSIZED = [
         [{"T": 1}, {"T": 9}],
     ),
     (
+        "input ?T 6\nconcat axis=t { slice t 0 2 | slice t 1 -1 step=2 | slice t -2 } -> dense 3",
+        [{"T": 3}, {"T": 8}],
+    ),
+    (
         "input 3 ?H ?W\nconv 4 3 stride=2 padding=same -> bn -> pool 3 stride=2 padding=same"
         "-> pool 3 2 ceil=true -> mul { @ | gap -> dense 4 -> sigmoid } -> gap -> dense 3",
         [{"H": 33, "W": 18}, {"H": 20, "W": 27}],

@@ -36,6 +36,7 @@ REALISED = [
         "pool",
         "positions",
         "relu",
+        "slice",
         "softmax",
         "take",
         "tokens",
@@ -49,6 +50,15 @@ TAGGER = """
 input ?T 16
 dense 12 -> relu -> add { @ | conv 12 3 padding=same } -> concat { @ | dense 4 -> tanh }
 dense 5 -> softmax
+"""
+
+ENDS = """
+input ?T 6
+@first = slice t 0 2
+@rest = slice t 2
+@a = @rest -> slice t 0 -1 step=2
+@b = @rest -> slice t -2
+concat axis=t { @first | @a | @b } -> dense 3
 """
 
 RUN_TIME_PADDING = """
@@ -137,6 +147,7 @@ NETWORKS = {
         RUN_TIME_PADDING,
         [{"H": h, "W": w} for h, w in ((9, 10), (11, 12), (14, 8))],
     ),
+    "ends": (ENDS, [{"T": 4}, {"T": 9}]),
     "several": (SEVERAL, [{"T": 1}, {"T": 6}]),
 }
 

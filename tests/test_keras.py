@@ -76,6 +76,7 @@ REALISED_UNSIZED = [
         "pool",
         "positions",
         "relu",
+        "slice",
         "softmax",
         "tokens",
     ),

@@ -47,6 +47,9 @@ SHAPES = {
     "input 2 ?T ?T\nif @.h == @.w and @.c != 3 { conv 5 1 }": ["2 x T x T", "5 x T x T"],
     "input ?T 4\nif @.t + 1 != @.t { dense 2 }": ["T x 4", "T x 2"],
     "input ?T 4\nif @.shape == (7, 5) { relu } else { dense 2 }": ["T x 4", "T x 2"],
+    "input ?T 4\nslice t 1 -> slice t 0 -2 step=2 -> slice t -3": [
+        *("T x 4", "T - 1 x 4", "T//2 - 1 x 4", "3 x 4"),
+    ],
     "block b(n, c) { dense c }\ninput ?T 4\nb @.t//2 3": ["T x 4", "T x 3"],
 }
 
@@ -86,6 +89,11 @@ UNKNOWN = [
 @pytest.mark.parametrize("line", UNKNOWN)
 def test_where_a_number_is_needed_an_unknown_size_is_refused(line):
     assert fails(f"input ?T 4\n{line}\nrelu") == ["unknown-size"]
+
+
+@pytest.mark.parametrize("line", ["slice t 3 2", "slice t -2 -2", "slice c 5"])
+def test_slices_without_positions_are_refused_whatever_the_size(line):
+    assert fails(f"input ?T 4\n{line}") == ["index-out-of-range"]
 
 
 def test_unequal_unknowns_do_not_merge():

@@ -44,7 +44,8 @@ def _run(items: Sequence[Item], graph: Graph) -> Item:
         start, stop = (op.index, op.index + 1) if isinstance(op, Take) else (op.start, op.stop)
         if op.axis != first.node.op.axis or start != end or getattr(op, "step", 1) != 1:
             break
-        assert stop is not None
+        if stop is None:  # of an axis of unknown size
+            break
         end = stop
         nodes.append(item.node)
     return first._replace(also=tuple(nodes[1:])) if end == size and len(nodes) > 1 else first

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """`start:stop:step`, of expressions. One that is `open` goes to the end of its axis, where `stop` is a number."""
+    """`start:stop:step`, of expressions. If `open`, it goes to the end of its axis, where `stop` is no expression."""
 
     start: Any
     stop: Any

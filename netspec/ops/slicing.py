@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field
 
-from netspec.dim import Dim
+from netspec.dim import Dim, below
 from netspec.ops.base import Example, Op, Parting, Rejected, register
 from netspec.ops.fields import Count, Letters, NamedSizes, in_order, place_of
 from netspec.shape import Shape
@@ -20,7 +20,7 @@ def _resized(x: Shape, place: int, size: int) -> Shape:
 class Slice(Op):
     """A range of positions along one axis: from `start` up to `stop`, every `step`-th of them.
 
-    Negative bounds count from the end.
+    Negative bounds count from the end, which works along axes whose size is known only at run time, too.
     """
 
     kind = "slice"
@@ -46,33 +46,40 @@ class Slice(Op):
         """Of the features."""
         return self.axis == "c"
 
+    def _bounds(self, size: int) -> tuple[int, int]:
+        """Both bounds, counted from the front of an axis of that size."""
+        stop = size if self.stop is None else self.stop + size if self.stop < 0 else self.stop
+        return self.start + size if self.start < 0 else self.start, stop
+
     def settle(self, *inputs: Shape) -> Self:
-        """Both bounds, counted from the front."""
+        """Both bounds counted from the front, where it is known how many positions there are."""
         (x,) = inputs
         size = x.sizes[place_of(x, self.axis)]
-        start = self.start + size if self.start < 0 else self.start
-        stop = size if self.stop is None else self.stop + size if self.stop < 0 else self.stop
+        start, stop = self._bounds(size)
         for bound, param in ((start, "start"), (stop, "stop")):
-            if not 0 <= bound <= size:
+            if below(bound, 0) or below(size, bound):
                 given = getattr(self, param)
                 raise Rejected(
                     "index-out-of-range",
                     f"`{param}` is {given}, but axis `{self.axis}` of {x} has {size} positions",
                     param=param,
                 )
-        if start >= stop:
+        if below(stop - start, 1):
             raise Rejected(
                 "index-out-of-range",
                 f"no position of axis `{self.axis}` lies from {start} up to {stop}",
                 param="stop" if self.stop is not None else "start",
             )
+        if isinstance(size, Dim):
+            return self
         return self.model_copy(update={"start": start, "stop": stop})
 
     def infer(self, *inputs: Shape) -> Shape:
         """The axis is shorter."""
         (x,) = inputs
-        assert self.stop is not None
-        return _resized(x, place_of(x, self.axis), -(-(self.stop - self.start) // self.step))
+        place = place_of(x, self.axis)
+        start, stop = self._bounds(x.sizes[place])
+        return _resized(x, place, -((start - stop) // self.step))
 
     def is_identity(self, *inputs: Shape) -> bool:
         """Where every position stays."""

@@ -13,8 +13,7 @@ from netspec.shape import Shape
 @ROWS.row(Slice)
 def slice_(op: Slice, x: Shape) -> Layer:
     """Indices, as in NumPy."""
-    assert op.stop is not None
-    kept = Range(op.start, op.stop, op.step, open=not op.stop < x.axis(op.axis))
+    kept = Range(op.start, op.stop, op.step, open=op.stop in (None, x.axis(op.axis)))
     return expression(Subscript(arg(0), _along(x, op.axis, kept)))
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from netspec.backends.onnx.rows import ROWS, Constant, Operand, Site, axis_of, integers, node
 from netspec.ops.slicing import Expand, Flip, Roll, Slice, Take
 
-_FIRST = -(2**63)
+_FIRST, _END = -(2**63), 2**63 - 1
+"""Bounds beyond every axis, for slices to its first position and to its end."""
 
 
 @ROWS.row(Slice)
 def slice_(op: Slice, site: Site) -> Operand:
     """`Slice` along one axis."""
-    assert op.stop is not None
-    axis = axis_of(site.shapes[0], op.axis)
-    return _slice(site.inputs[0], op.start, op.stop, axis, op.step)
+    axis, stop = axis_of(site.shapes[0], op.axis), _END if op.stop is None else op.stop
+    return _slice(site.inputs[0], op.start, stop, axis, op.step)
 
 
 def _slice(x: Operand, start: int, stop: int, axis: int, step: int = 1) -> Operand:

@@ -16,8 +16,7 @@ def part(op: Slice | Take, x: Shape) -> Layer:
     place, rank = 1 + x.axes.index(op.axis), 1 + len(x.sizes)
     if isinstance(op, Take):
         return Layer(forward=Subscript(X, index_along(place, rank, op.index)))
-    assert op.stop is not None
-    kept = Range(op.start, op.stop, op.step, open=not op.stop < x.axis(op.axis))
+    kept = Range(op.start, op.stop, op.step, open=op.stop in (None, x.axis(op.axis)))
     return Layer(forward=Subscript(X, index_along(place, rank, kept)))
 
 

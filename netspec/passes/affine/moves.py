@@ -125,8 +125,7 @@ def _placed(values: Array, other: float, axis: int, size: int, positions: Array)
 
 
 def _sliced(op: Any, letter: str, size: int) -> Any:
-    del size
-    return range(op.start, op.stop, op.step) if letter == op.axis else None
+    return range(size)[op.start : op.stop : op.step] if letter == op.axis else None
 
 
 def _taken(op: Any, letter: str, size: int) -> Any:
