@@ -85,7 +85,7 @@ def test_the_schema_and_the_model_refuse_the_same(change):
         '{"version": 1, "name": "x", "nodes": [], "outputs": [{"name": "y", "node": "gone"}]}',
         graph_of("input ?T 2").to_json().replace('"T"', '"T // True"'),
         graph_of("input 2 -> dropout").to_json().replace("0.5", "1" * 400),
-        graph_of("input 2 -> prelu").to_json().replace("0.25", "1" * 400),
+        graph_of("input 2 -> prelu 0.25").to_json().replace("0.25", "1" * 400),
         graph_of("input 2 2 -> roll t=1").to_json(indent=None).replace('[["t",1]]', "[1, 2]"),
         graph_of("input 2 -> dense 2 init=normal(0.5)").to_json().replace("0.5", "1" * 400),
         graph_of("input 3 -> dense 2")
