@@ -71,7 +71,9 @@ share local = conv 4 3 padding=1 bias=false -> bn -> relu
 @right = input 5 4
 @a = @left -> local -> cell
 @b = @right -> cell -> local
-concat { @a | @b }
+share end = lstm 2 layers=2 last=state
+@ends = add { @a -> end | @b -> end }
+concat { @a | @b } -> lstm 2 layers=2 { @ | @ends }
 """,
     "detours": """
 share down = conv 4 3 stride=2 padding=(0, 0, 1, 1) bias=false -> bn

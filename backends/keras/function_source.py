@@ -224,7 +224,7 @@ class _Function:
         lines: list[str] = []
         for number, (step, made) in enumerate(zip(steps, calls, strict=True), start=1):
             shared = self.objects.get((lender, step.suffix))
-            if shared is not None and lender == item.local:
+            if shared is not None and lender == item.local and not step.expression:
                 lines += layout(self._layer(item, step, made), before=f"{shared} = ", indent=indent)
             value = self._applied(item, step, made, inputs, shared)
             if number == len(steps):

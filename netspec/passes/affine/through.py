@@ -20,19 +20,21 @@ _Passed = TypeVar("_Passed")
 
 def forward(op: Op, inputs: tuple[Shape, ...], output: Shape, changes: Sequence[Map]) -> Map:
     """The map behind an op that stands for maps in front of it. Raises `Blocked`."""
-    return _passed(op, lambda row: row.forward(Place(op, inputs, output), changes).compact())
+    place = Place(op, inputs, output)
+    return _passed(place, lambda row: row.forward(place, changes).compact())
 
 
 def backward(op: Op, inputs: tuple[Shape, ...], output: Shape, change: Map) -> tuple[Map, ...]:
     """The maps in front of an op that stand for a map behind it. Raises `Blocked`."""
     place = Place(op, inputs, output)
-    return _passed(op, lambda row: tuple(m.compact() for m in row.backward(place, change)))
+    return _passed(place, lambda row: tuple(m.compact() for m in row.backward(place, change)))
 
 
-def _passed(op: Op, step: Callable[[Row], _Passed]) -> _Passed:
-    if op.kind not in ROWS:
-        raise Blocked("is not linear" if not op.merges else "combines tensors in another way")
+def _passed(place: Place, step: Callable[[Row], _Passed]) -> _Passed:
+    kind, several = place.op.kind, len(place.inputs) > 1
+    if kind not in ROWS:
+        raise Blocked("combines tensors in another way" if several else "is not linear")
     try:
-        return step(ROWS[op.kind])
+        return step(ROWS[kind])
     except UnknownSize:
         raise Blocked("has sizes that are known only at run time") from None
