@@ -175,6 +175,31 @@ def test_images_get_channels_and_blocks_where_that_is_faster(text, kernel):
     np.testing.assert_array_equal(*answers)
 
 
+@pytest.mark.parametrize(
+    ("text", "rounded"),
+    [
+        ("input 8 -> dense 6 -> relu -> dense 5", 2),
+        ("input 8 6 -> matmul { @ | param 6 8 }", 2),
+        ("input 8 -> dense 6 -> sigmoid", 3),
+        ("input 8\n@y = dense 6\nout y=@y, z=(@y -> sigmoid)", 3),
+    ],
+)
+def test_results_of_products_are_not_rounded(text, rounded):
+    graph = graph_of(text)
+    weights = random_weights(graph, 0)
+    images = np.random.default_rng(0).normal(size=(16, *graph.inputs[0].shape.sizes))
+    feeds = {"input": images.astype(np.float32)}
+    before = netspec.compile(graph, target="onnx", weights=weights).content
+    plain = quantize_static(before, [feeds], method="minmax", reduce_range=False)
+    after = in_integers(plain)
+    kinds = [node.op_type for node in onnx.load_from_string(after).graph.node]
+    assert kinds.count("QuantizeLinear") == rounded
+    wanted, coarse, fine = (open_session(m).run(feeds) for m in (before, plain, after))
+    for name, values in wanted.items():
+        errors = [np.square(found[name] - values).mean() for found in (coarse, fine)]
+        assert errors[1] <= errors[0]
+
+
 def test_other_methods_find_other_ranges(run):
     scales = {}
     for method in ("minmax", "entropy", "percentile"):
