@@ -18,7 +18,7 @@ from netspec.quantization import half, quantize
 from netspec.quantization.codes import in_integers
 from netspec.quantization.data import Data, load_data
 from netspec.quantization.half import to_half
-from netspec.quantization.int8 import quantize_static
+from netspec.quantization.int8 import quantize_dynamic, quantize_static
 from netspec.runtime import open_session
 from netspec.weights import random_weights, save_weights
 
@@ -225,6 +225,19 @@ def test_dynamic_int8_leaves_convolutions(run):
     assert all(
         array.dtype == np.float32 for array in initializers(model).values() if array.ndim == 4
     )
+
+
+def test_dynamic_int8_has_the_weights_of_an_lstm():
+    """Whose gates our models put into ONNX's order on loading; the states that it is given and gives stay exact."""
+    graph = graph_of("input 5 12 -> lstm 8 layers=2 { @ | lstm 8 layers=2 last=state } -> dense 4")
+    before = netspec.compile(graph, target="onnx", weights=random_weights(graph, 0)).content
+    after = quantize_dynamic(before, reduce_range=False)
+    nodes = [node.op_type for node in onnx.load_from_string(after).graph.node]
+    assert nodes.count("DynamicQuantizeLSTM") == 4
+    assert "LSTM" not in nodes
+    feeds = {"input": np.random.default_rng(0).normal(size=(3, 5, 12)).astype(np.float32)}
+    wanted, found = (open_session(model).run(feeds)["output"] for model in (before, after))
+    np.testing.assert_allclose(found, wanted, atol=0.05 * np.abs(wanted).max())
 
 
 def test_float16_with_inputs_and_outputs_as_they_were(run):

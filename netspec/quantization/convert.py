@@ -125,7 +125,7 @@ def _about(form: str, method: str, count: int) -> str:
     """A form in words."""
     return {
         "int8-static": f"INT8, ranges of activations from {counted(count, 'example')} ({method})",
-        "int8-dynamic": "INT8 weights of dense and recurrent layers, ranges found at run time",
+        "int8-dynamic": "INT8 weights of dense layers and LSTMs, ranges found at run time",
         "fp16": "float16",
     }[form]
 
