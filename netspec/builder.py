@@ -61,6 +61,7 @@ class GraphBuilder:
         self._nodes: list[Node] = []
         self._scopes: list[Scope] = []
         self._positions: dict[str, Position] = {}
+        self._tensors: dict[str, dict[str, str]] = {}
         self._weights: dict[str, tuple[Weight, ...]] = {}
         self._taken: dict[str, str] = {}
         self._sealed: set[str] = set()
@@ -166,6 +167,15 @@ class GraphBuilder:
             yield path
         finally:
             self._levels.pop()
+
+    def call(self, value: Value, name: str, *, given: bool = False) -> None:
+        """Note what a tensor is called in the open scope, for who writes code of it. The first name stays.
+
+        A tensor from outside has a name of its own inside if it is one that is `given` to the scope.
+        """
+        prefix = self._levels[-1].prefix
+        if given or value.name.startswith(prefix):
+            self._tensors.setdefault(prefix[:-1], {}).setdefault(value.name, name)
 
     def change(self, changes: Mapping[str, Mapping[str, object]]) -> None:
         """Give fields of settled ops, by node, other values, which no shape depends on.
@@ -316,6 +326,11 @@ class GraphBuilder:
             outputs=tuple(named),
             scopes=tuple(scope for scope in self._scopes if scope.path in used),
             positions={path: at for path, at in self._positions.items() if path in used},
+            tensors={
+                scope: {name: word for name, word in names.items() if name in used}
+                for scope, names in self._tensors.items()
+                if scope in used or not scope
+            },
         )
         lenders = {name: lender.uses for name, lender in self._lenders.items() if name in needed}
         return settle_uses(graph, [instance.uses for instance in self._instances], lenders)

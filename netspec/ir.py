@@ -94,7 +94,8 @@ class Graph(BaseModel):
 
     One that is `inference_only` computes what the network does at inference, and would train otherwise.
     Two graphs are equal when they compute the same under the same names; where they were written
-    (`positions`, by node or scope path) does not count.
+    (`positions`, by node or scope path) does not count, nor what the spec calls tensors on the way: `tensors` has names
+    by scope path ("" is the net's) and node, and may speak of nodes that a pass took away.
     """
 
     model_config = _CONFIG
@@ -105,6 +106,7 @@ class Graph(BaseModel):
     outputs: tuple[Output, ...]
     scopes: tuple[Scope, ...] = ()
     positions: dict[str, Position] = {}
+    tensors: dict[str, dict[str, str]] = {}
     inference_only: bool = False
 
     def __eq__(self, other: object) -> bool:
@@ -197,5 +199,5 @@ class Graph(BaseModel):
         """SHA-256 over all that the graph means (not where it was written), in hex."""
         import json
 
-        content = self.model_dump(mode="json", exclude={"positions", *self._unsaid})
+        content = self.model_dump(mode="json", exclude={"positions", "tensors", *self._unsaid})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

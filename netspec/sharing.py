@@ -150,4 +150,8 @@ def _renamed(graph: Graph, moved: Mapping[str, str], shares: Mapping[str, str]) 
         outputs=tuple(Output(name=each.name, node=path(each.node)) for each in graph.outputs),
         scopes=tuple(scope.model_copy(update={"path": path(scope.path)}) for scope in graph.scopes),
         positions={path(old): at for old, at in graph.positions.items()},
+        tensors={
+            path(scope): {path(node): name for node, name in names.items()}
+            for scope, names in graph.tensors.items()
+        },
     )

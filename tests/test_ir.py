@@ -36,7 +36,7 @@ def test_examples_survive_json_with_their_positions(path):
     graph = netspec.load(path)
     again = load_json(graph.to_json())
     assert again == graph
-    assert again.positions == graph.positions
+    assert (again.positions, again.tensors) == (graph.positions, graph.tensors)
     assert again.fingerprint == graph.fingerprint
     data = json.loads(graph.to_json())
     data["nodes"] = [*{node["op"]["kind"]: node for node in data["nodes"]}.values()]
@@ -133,6 +133,21 @@ def test_positions_point_at_the_words():
     graph = graph_of("input 1 8 8\nconv 4 3 -> stem: conv 8 3")
     assert graph.positions["conv1"][1:3] == (2, 1)
     assert graph.positions["stem"][1:3] == (2, 19)
+
+
+def test_tensors_are_called_as_in_the_scope_around():
+    graph = graph_of("""
+        block gated(other) { @mine = dense 4; @same = @; mul { @mine | @other -> sigmoid } }
+        input 4
+        @one = dense 4
+        @both = gated (@one)
+        @two = @both
+        add { @two | @one }
+    """)
+    assert graph.tensors == {
+        "": {"dense1": "one", "gated1.mul1": "both"},
+        "gated1": {"dense1": "other", "gated1.dense1": "mine"},
+    }
 
 
 def test_a_file_need_not_be_called_in_utf8():

@@ -187,7 +187,7 @@ def test_sizes_in_forward_are_parameters_of_one_class():
 
 
 def test_parts_of_a_tensor_come_in_one_step():
-    assert "branch1, branch2 = x.chunk(2, dim=1)" in body_of(PARTS)
+    assert "value, by = x.chunk(2, dim=1)" in body_of(PARTS)
     assert "a, b, c = x.split([1, 3, 2], dim=2)" in body_of(LAYOUTS[4])
     assert "branch1, branch2, branch3, branch4 = x.unbind(1)" in body_of(LAYOUTS[3])
     assert "main = x[..., :2]" in body_of("input 3 6\nadd { slice c 0 2 | slice c 2 4 }")
@@ -235,6 +235,19 @@ def test_the_bodys_variables_tell_their_part():
     code = body_of("input 8 4 4 -> mul { @ | gap -> dense 8 -> sigmoid } -> gap")
     assert "gate = self.sigmoid(self.dense1(gate))" in code
     assert "return (x * gate[:, :, None, None]).mean(dim=(2, 3))" in code
+
+
+def test_variables_are_called_as_the_tensors_of_the_spec():
+    code = body_of("""
+        block gated(other) { mul { dense 4 | @other -> sigmoid } -> dense 4 }
+        input 4
+        @value = dense 4
+        @torch = @value -> dense 4
+        gated (@torch) -> add { @ | @value }
+    """)
+    assert "def forward(self, x: Tensor, other: Tensor) -> Tensor:" in code
+    assert "branch2 = self.sigmoid(other)" in code
+    assert "value = self.dense1(x)\n        torch2 = self.dense2(value)\n" in code
 
 
 def test_source_is_deterministic_and_free_of_netspec():

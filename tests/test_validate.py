@@ -71,6 +71,7 @@ WRONG = {
         {"positions": {"ghost": Position("a.net", 1, 1, 1, 2)}},
         "there is a position for `ghost`",
     ),
+    "name that is none": ({"tensors": {"": {"dense1": "x; y"}}}, "`x; y` cannot name a tensor"),
     "wrong shape": (
         with_node("stem.conv1", shape=Shape.of(4, 7, 7)),
         "`stem.conv1` is 4 x 7 x 7, but its op gives 4 x 8 x 8",

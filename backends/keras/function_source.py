@@ -89,6 +89,7 @@ class _Function:
         self.reserved = reserved.union(self.objects.values())
         self.waits = sharing.waits(graph, self.part)
         self.variables = name_tensors(
+            graph,
             self.part,
             kept=self._own_names(),
             reserved=self.reserved,

@@ -259,7 +259,8 @@ class _Class:
     def _forward(self) -> list[str]:
         hidden = self._hidden()
         variables = name_tensors(
-            self.part, hidden, self._result_names(), ("self", *BUILT_IN, *IMPORTED)
+            *(self.graph, self.part, hidden, self._result_names()),
+            reserved=("self", *BUILT_IN, *IMPORTED),
         )
         pending: dict[str, Expr] = {}
         body: list[str] = []

@@ -1,4 +1,4 @@
-"""Names for the tensors inside one emitted function: `x` runs on, branches get names that tell their part."""
+"""Names for the tensors inside one emitted function: the spec's; else `x` runs on, and branches tell their part."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from types import MappingProxyType
 
 from netspec.emit.names import snake
 from netspec.emit.outline import Item, Leaf, Part
+from netspec.ir import Graph
 
 _STREAM = re.compile(r"x[0-9]*")
 
 
 def name_tensors(
+    graph: Graph,
     part: Part,
     hidden: Collection[str] = (),
     kept: Mapping[str, str] = MappingProxyType({}),
@@ -24,17 +26,20 @@ def name_tensors(
 ) -> dict[str, str]:
     """A variable for every value that the part reads or computes, but those in `hidden`.
 
-    `hidden` values are written inside the expression that uses them, so they need no variable. `kept` values
-    have names that they hold to the end of the function. No variable is called like a word in `reserved`.
-    `waits` tells for some items, by local name, of one more value that they read. A value that may be left out is
-    called as the one that is `passing` in its place, unless that one is still needed.
+    What the spec calls a tensor in this part is its name. `hidden` values are written inside the expression that
+    uses them, so they need no variable. `kept` values have names that they hold to the end of the function. No
+    variable is called like a word in `reserved`. `waits` tells for some items, by local name, of one more value that
+    they read. A value that may be left out is called as the one that is `passing` in its place, unless that one is
+    still needed.
     """
     maker = {value: i for i, item in enumerate(part.items) for value in item.outputs}
     last_use = {**_last_uses(part, hidden, maker), **dict.fromkeys(kept, len(part.items))}
     for i, item in enumerate(part.items):
         if (value := waits.get(item.local)) is not None:
             last_use[value] = max(last_use.get(value, i), i)
-    wanted = {**_branch_names(part, maker), **kept}
+    path = part.path if part.stage_of is None else part.stage_of
+    said = {value: snake(name) for value, name in graph.tensors.get(path, {}).items()}
+    wanted = {**_branch_names(part, maker), **said, **kept}
     names = _input_names(part, wanted if part.path else kept, reserved)
     live = dict(names)
     for i, item in enumerate(part.items):

@@ -110,6 +110,8 @@ class Calls(ABC):
             self.placer.scope(label, step.label, block, plain_arguments(inner), step.name.span),
             self.reports.tracing(partial(self._call_note, inner, block, step.name.span)),
         ):
+            for name, value in inner.given.items():
+                self.placer.call(value, name, given=True)
             yield from self.statements(inner, block.body.statements)
         if inner.is_doubtful:
             from netspec.language.doubt import doubt_names

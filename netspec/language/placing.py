@@ -81,6 +81,11 @@ class Placer:
         except Rejected as error:
             raise self._refused(error, shared, step.name.span) from None
 
+    def call(self, value: object, name: str, *, given: bool = False) -> None:
+        """Note what the spec calls a tensor in the open scope."""
+        if isinstance(value, Flowing):
+            self.builder.call(value.value, name, given=given)
+
     def tie(self, frame: Frame, step: tree.Invoke, shared: Shared, label: str | None) -> None:
         """Put the transposed map of a shared layer's weight behind the current tensor."""
         if frame.current is None:

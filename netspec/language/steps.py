@@ -87,10 +87,14 @@ class Steps(Calls):
         result, frame.current = frame.current, current
         if len(names) == 1:
             frame.tensors[names[0]] = POISON if result is None else result
+            self.placer.call(result, names[0])
             return
         frame.tensors.update(dict.fromkeys(names, POISON))
         with self.reports.reporting():
-            frame.tensors.update(zip(names, self._shared_out(assign, result), strict=True))
+            parts = self._shared_out(assign, result)
+            frame.tensors.update(zip(names, parts, strict=True))
+            for name, part in zip(names, parts, strict=True):
+                self.placer.call(part, name)
 
     @staticmethod
     def _shared_out(assign: tree.Assign, result: Tensors | None) -> Sequence[Flowing | Poison]:
