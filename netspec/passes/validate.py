@@ -80,11 +80,10 @@ def _names(graph: Graph) -> Iterator[str]:
         for word in (*([] if scope.block is None else [scope.block]), *scope.arguments):
             if not (word.isascii() and word.isidentifier()):
                 yield f"`{word}` cannot name a block or its parameter"
-    tensors = (name for names in graph.tensors.values() for name in names.values())
-    for what, names in (("result", outputs), ("tensor", tensors)):
-        for name in names:
-            if not (name.isascii() and name.isidentifier()):
-                yield f"`{name}` cannot name a {what}"
+    tensors = {name: "tensor" for names in graph.tensors.values() for name in names.values()}
+    for name, what in (*tensors.items(), *dict.fromkeys(outputs, "result").items()):
+        if not (name.isascii() and name.isidentifier()):
+            yield f"`{name}` cannot name a {what}"
     for name in nodes.keys() & scopes.keys():
         yield f"`{name}` is a node and a scope"
     for path in (*nodes, *scopes):
