@@ -243,11 +243,13 @@ def test_variables_are_called_as_the_tensors_of_the_spec():
         input 4
         @value = dense 4
         @torch = @value -> dense 4
-        gated (@torch) -> add { @ | @value }
+        @range = gated (@torch)
+        add { @range | @value }
     """)
     assert "def forward(self, x: Tensor, other: Tensor) -> Tensor:" in code
     assert "branch2 = self.sigmoid(other)" in code
     assert "value = self.dense1(x)\n        torch2 = self.dense2(value)\n" in code
+    assert "range2 = self.gated1(x, torch2)\n        return range2 + value\n" in code
 
 
 def test_source_is_deterministic_and_free_of_netspec():

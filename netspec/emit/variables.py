@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
@@ -13,6 +14,7 @@ from netspec.emit.outline import Item, Leaf, Part
 from netspec.ir import Graph
 
 _STREAM = re.compile(r"x[0-9]*")
+_BUILT_IN = frozenset(dir(builtins))
 
 
 def name_tensors(
@@ -28,9 +30,9 @@ def name_tensors(
 
     What the spec calls a tensor in this part is its name. `hidden` values are written inside the expression that
     uses them, so they need no variable. `kept` values have names that they hold to the end of the function. No
-    variable is called like a word in `reserved`. `waits` tells for some items, by local name, of one more value that
-    they read. A value that may be left out is called as the one that is `passing` in its place, unless that one is
-    still needed.
+    variable is called like a word in `reserved`, nor, but for inputs, like one of Python's own. `waits` tells for
+    some items, by local name, of one more value that they read. A value that may be left out is called as the one
+    that is `passing` in its place, unless that one is still needed.
     """
     maker = {value: i for i, item in enumerate(part.items) for value in item.outputs}
     last_use = {**_last_uses(part, hidden, maker), **dict.fromkeys(kept, len(part.items))}
@@ -54,7 +56,7 @@ def name_tensors(
             title = wanted.get(value, inherited)
             if passing.get(value) in dying:
                 title = live[passing[value]]
-            names[value] = _free(title, taken.union(reserved))
+            names[value] = _free(title, taken.union(reserved, _BUILT_IN))
             for dead in [v for v in dying if live[v] == names[value]]:
                 del live[dead]
                 dying.remove(dead)
