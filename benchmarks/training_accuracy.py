@@ -1,4 +1,9 @@
-"""What `netspec train` and handwritten training reach on data that are held out, over five seeds. Prints a table.
+"""What `netspec train` and handwritten training reach on data that are held out, and whether they are the same.
+
+Two trainings that differ by nothing but chance are further apart than a standard error every third time. So runs
+are compared in pairs, too: the handwritten one starts from the weights of netspec's seed and sees the examples in its
+order. Without dropout nothing is left to chance then: in float64 both have to end with the same weights. With Adam
+this is so in PyTorch alone, since Keras's formula is another one; with SGD and momentum in Keras, too.
 
 A network that is written in Keras by hand has Keras's constants, of which four are others than the spec's. So it is
 trained as Keras has it, with each of the four changed alone, and with all four: then it is the same network.
@@ -11,34 +16,80 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import netspec
-from netspec.training import Data, Recipe, load_data, train
-from netspec.weights import np
+from netspec.training import Data, load_data, train
+from netspec.training.order import Order
+from netspec.training.recipe import declare
+from netspec.weights import Array, Weights, np
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-BATCH = 32
+TABULAR = "net t(rate=0.2) { input 30 -> dense 32 -> bn -> relu -> dropout rate -> dense 2 }"
+DROPOUT = {"digits": 0.5, "breast-cancer": 0.2}
+"""Data, and the rate of dropout of their network: N2 on images, and a tabular one with batch norm."""
+BATCH, EPOCHS = 32, 12
+RATE, MOMENTUM = 0.01, 0.875
+"""Of SGD. Keras rounds its momentum to float32 even in float64: this one stays what it is."""
+FEW = 5
+"""Seeds of what needs no more."""
+FRAMEWORKS = ("torch", "keras")
 
 
-def tasks() -> list[tuple[str, netspec.Graph, int]]:
-    """Data, network and epochs: N2 on images, and a tabular network with batch norm and dropout."""
-    tabular = "net t { input 30 -> dense 32 -> bn -> relu -> dropout 0.2 -> dense 2 }"
-    return [
-        ("digits", netspec.load(EXAMPLES / "n2.net", input_shape=(1, 8, 8)), 12),
-        ("breast-cancer", netspec.parse(tabular), 12),
-    ]
+def network(name: str, rate: float) -> netspec.Graph:
+    """The spec's network for these data."""
+    if name == "digits":
+        sizes = {"rate": rate}
+        return netspec.load(EXAMPLES / "n2.net", input_shape=(1, 8, 8), overrides=sizes)
+    return netspec.parse(TABULAR, overrides={"rate": rate})
 
 
-def torch_by_hand(name: str, data: Data, epochs: int, seed: int) -> float:
-    """The network, the loop and the test as a tutorial has them: PyTorch's initial weights, order and dropout."""
+class Start(NamedTuple):
+    """What a run by hand takes over from netspec's: first weights, and the order of the examples."""
+
+    weights: Weights
+    order: Order
+
+
+class Run(NamedTuple):
+    """How a run by hand is done. Without a start it is a tutorial's: the framework's first weights and order."""
+
+    name: str
+    data: Data
+    seed: int
+    rate: float
+    precision: str = "float32"
+    optimizer: str = "adam"
+    start: Start | None = None
+
+
+class End(NamedTuple):
+    """What a run reached on the test part, and its weights: the tensors of the framework's layers, in their order."""
+
+    accuracy: float
+    weights: list[Array]
+
+
+def by_netspec(run: Run, framework: str) -> tuple[float, Weights]:
+    """What the command does: accuracy and canonical weights."""
+    how = {"optimizer": run.optimizer, "momentum": 0 if run.optimizer == "adam" else MOMENTUM}
+    recipe = declare(epochs=EPOCHS, batch=BATCH, seed=run.seed, precision=run.precision, **how)
+    result = train(network(run.name, run.rate), run.data, recipe, framework)
+    assert result.test is not None
+    return result.test["accuracy"], result.weights
+
+
+def torch_by_hand(run: Run) -> End:
+    """The network, the loop and the test as a tutorial has them."""
     import torch
     from torch import nn
 
-    torch.manual_seed(seed)
-    if name == "digits":
+    torch.manual_seed(run.seed)
+    dtype = getattr(torch, run.precision)
+    if run.name == "digits":
         model = nn.Sequential(
             nn.Conv2d(1, 32, 3, padding=1),
             nn.BatchNorm2d(32),
@@ -47,24 +98,35 @@ def torch_by_hand(name: str, data: Data, epochs: int, seed: int) -> float:
             nn.Flatten(),
             nn.Linear(512, 128),
             nn.ReLU(),
-            nn.Dropout(0.5),
+            nn.Dropout(run.rate),
             nn.Linear(128, 10),
         )
     else:
         model = nn.Sequential(
-            nn.Linear(30, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 2)
+            nn.Linear(30, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(run.rate), nn.Linear(32, 2)
         )
-    x, y = torch.from_numpy(data.train.x["x"]), torch.from_numpy(data.train.y)
-    optimizer = torch.optim.Adam(model.parameters())
-    for _ in range(epochs):
-        for batch in torch.randperm(len(x)).split(BATCH):
+    model.to(dtype)
+    held = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+    if run.start is not None:
+        for tensor, first in zip(held, run.start.weights.values(), strict=True):
+            tensor.copy_(torch.from_numpy(first))
+    x, y = torch.from_numpy(run.data.train.x["x"]).to(dtype), torch.from_numpy(run.data.train.y)
+    if run.optimizer == "adam":
+        optimizer = torch.optim.Adam(model.parameters())
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), RATE, MOMENTUM)
+    for epoch in range(EPOCHS):
+        order = torch.randperm(len(x))
+        if run.start is not None:
+            order = torch.from_numpy(run.start.order.epoch(epoch))
+        for batch in order.split(BATCH):
             loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     model.eval()
-    found = model(torch.from_numpy(data.test.x["x"])).argmax(1).numpy()
-    return float((found == data.test.y).mean())
+    found = model(torch.from_numpy(run.data.test.x["x"]).to(dtype)).argmax(1).numpy()
+    return End(float((found == run.data.test.y).mean()), [tensor.numpy() for tensor in held])
 
 
 class Constants(NamedTuple):
@@ -104,13 +166,15 @@ KERAS = {
 }
 
 
-def keras_by_hand(name: str, data: Data, epochs: int, seed: int, own: Constants) -> float:
-    """The same in Keras, with its initial weights, order and dropout."""
+def keras_by_hand(run: Run, own: Constants) -> End:
+    """The same in Keras."""
     import keras
     from keras import layers
 
-    keras.utils.set_random_seed(seed)
-    if name == "digits":
+    keras.utils.set_random_seed(run.seed)
+    keras.config.set_floatx(run.precision)
+    keras.config.set_dtype_policy(run.precision)
+    if run.name == "digits":
         stack = [
             layers.Conv2D(32, 3, padding="same", **own.start(9)),
             own.norm(),
@@ -118,7 +182,7 @@ def keras_by_hand(name: str, data: Data, epochs: int, seed: int, own: Constants)
             layers.MaxPooling2D(2),
             layers.Flatten(),
             layers.Dense(128, activation="relu", **own.start(512)),
-            layers.Dropout(0.5),
+            layers.Dropout(run.rate),
             layers.Dense(10, **own.start(128)),
         ]
     else:
@@ -126,74 +190,177 @@ def keras_by_hand(name: str, data: Data, epochs: int, seed: int, own: Constants)
             layers.Dense(32, **own.start(30)),
             own.norm(),
             layers.ReLU(),
-            layers.Dropout(0.2),
+            layers.Dropout(run.rate),
             layers.Dense(2, **own.start(32)),
         ]
-    held = [part.x["x"] for part in (data.train, data.test)]
+    held = [part.x["x"].astype(run.precision) for part in (run.data.train, run.data.test)]
     x, test_x = (part.transpose(0, 2, 3, 1) if part.ndim == 4 else part for part in held)
-    model = keras.Sequential(stack)
+    y = run.data.train.y
+    model = keras.Sequential([layers.Input(x.shape[1:]), *stack])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(epsilon=own.adam_epsilon), loss, metrics=["accuracy"])
-    model.fit(x, data.train.y, BATCH, epochs, verbose=0)
+    if run.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(epsilon=own.adam_epsilon)
+    else:
+        optimizer = keras.optimizers.SGD(RATE, MOMENTUM)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    if run.start is None:
+        model.fit(x, y, BATCH, EPOCHS, verbose=0)
+    else:
+        model.set_weights([in_keras(each) for each in run.start.weights.values()])
+        for epoch in range(EPOCHS):
+            order = run.start.order.epoch(epoch)
+            model.fit(x[order], y[order], BATCH, shuffle=False, verbose=0)
     found = model.predict(test_x, verbose=0).argmax(1)
-    return float((found == data.test.y).mean())
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    return End(float((found == run.data.test.y).mean()), model.get_weights())
 
 
-def by_hand(
-    framework: str, name: str, data: Data, epochs: int, seed: int, same: bool
-) -> list[tuple[str, float]]:
-    """What was trained, and its accuracy. Each of Keras's constants is tried on images alone."""
-    if framework == "torch":
-        return [("by hand, torch", torch_by_hand(name, data, epochs, seed))]
-    wanted = list(KERAS) if name == "digits" else ["Keras's constants", "the same network"]
-    wanted = wanted[-1:] if same else wanted
-    return [
-        (f"by hand, keras, {what}", keras_by_hand(name, data, epochs, seed, KERAS[what]))
-        for what in wanted
-    ]
+def in_keras(weight: Array) -> Array:
+    """A weight of the spec's as the layers above hold it. Behind the flatten, 32 channels are last, not first."""
+    if weight.ndim == 4:
+        return weight.transpose(2, 3, 1, 0)
+    if weight.shape == (128, 512):
+        return weight.reshape(128, 32, 4, 4).transpose(2, 3, 1, 0).reshape(512, 128)
+    return weight.T
 
 
-def run(framework: str, seeds: int, same: bool) -> dict[str, list[float]]:
-    """Accuracies by data and way, a number for each seed."""
-    found: dict[str, list[float]] = {}
-    for name, graph, epochs in tasks():
-        data = load_data(name)
-        for seed in range(seeds):
-            recipe = Recipe(epochs=epochs, batch=BATCH, seed=seed)
-            result = train(graph, data, recipe, framework)
-            assert result.test is not None
-            reached = [(f"netspec, {framework}", result.test["accuracy"])]
-            for what, accuracy in reached + by_hand(framework, name, data, epochs, seed, same):
-                found.setdefault(f"{name} | {what}", []).append(accuracy)
+def by_hand(run: Run, framework: str, own: Constants = KERAS["the same network"]) -> End:
+    """In either framework."""
+    return torch_by_hand(run) if framework == "torch" else keras_by_hand(run, own)
+
+
+def started(run: Run) -> Run:
+    """The same run from netspec's first weights and in its order."""
+    graph = network(run.name, run.rate)
+    order = Order(len(run.data.train.y), BATCH, run.seed)
+    return run._replace(start=Start(netspec.init_weights(graph, run.seed), order))
+
+
+def apart(ours: Weights, theirs: Sequence[Array], framework: str) -> float:
+    """How far two runs' weights are apart: of all tensors the most, in units of the tensor's largest number.
+
+    The variances that Keras's own batch norm keeps are other ones, by definition, and left out.
+    """
+    found = 0.0
+    for (name, array), other in zip(ours.items(), theirs, strict=True):
+        if framework == "torch" or not name.endswith("running_var"):
+            mine = array if framework == "torch" else in_keras(array)
+            found = max(found, float(np.abs(mine - other).max() / np.abs(other).max()))
     return found
 
 
-def table(found: dict[str, list[float]]) -> str:
-    """Means with their standard errors."""
-    lines = ["| data | trained by | accuracy | standard error |", "|---|---|---|---|"]
-    for what, values in found.items():
-        error = stdev(values) / np.sqrt(len(values))
-        lines.append(f"| {what} | {mean(values):.2%} | {error:.2%} |")
-    return "\n".join(lines)
+def measure(framework: str, seeds: int) -> Iterator[tuple[str, str, float]]:
+    """Data, what was done, and what it gave; for each seed in order."""
+    for name, rate in DROPOUT.items():
+        data = load_data(name)
+        for seed in range(seeds):
+            run = Run(name, data, seed, rate)
+            yield name, "netspec", by_netspec(run, framework)[0]
+            yield name, "own start", by_hand(run, framework).accuracy
+            yield name, "same start", by_hand(started(run), framework).accuracy
+        for seed in range(min(seeds, FEW)):
+            run = Run(name, data, seed, rate)
+            if framework == "keras":
+                for what in list(KERAS)[: None if name == "digits" else 1]:
+                    if what != "the same network":
+                        yield name, what, by_hand(run, framework, KERAS[what]).accuracy
+            for optimizer in ("adam", "sgd"):
+                exact = run._replace(rate=0, precision="float64", optimizer=optimizer)
+                exact = started(exact)
+                accuracy, weights = by_netspec(exact, framework)
+                end = by_hand(exact, framework)
+                yield name, f"netspec, {optimizer}", accuracy
+                yield name, f"same start, {optimizer}", end.accuracy
+                yield name, f"weights apart, {optimizer}", apart(weights, end.weights, framework)
+
+
+Found: TypeAlias = dict[str, list[float]]
+"""A number for each seed, by `framework | data | what was done`."""
+
+
+def accuracies(found: Found) -> Iterator[str]:
+    """What each way reaches by itself, over the first seeds."""
+    yield "| data | trained by | accuracy | standard error |"
+    yield "|---|---|---|---|"
+    for name in DROPOUT:
+        for framework in FRAMEWORKS:
+            ways = {
+                "netspec": "netspec, {}",
+                "own start": "by hand, torch"
+                if framework == "torch"
+                else "by hand, keras, the same network",
+                **{what: f"by hand, keras, {what}" for what in KERAS},
+            }
+            for way, words in ways.items():
+                values = found.get(f"{framework} | {name} | {way}", [])[:FEW]
+                if values:
+                    error = standard_error(values)
+                    yield f"| {name} | {words.format(framework)} | {mean(values):.2%} | {error:.2%} |"
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean."""
+    return stdev(values) / len(values) ** 0.5
+
+
+def differences(found: Found) -> Iterator[str]:
+    """How much more netspec reaches than the same network by hand, over few seeds and over all."""
+    yield "| data | framework | first weights and order by hand | seeds | difference | standard error |"
+    yield "|---|---|---|---|---|---|"
+    for name in DROPOUT:
+        for framework in FRAMEWORKS:
+            key = f"{framework} | {name}"
+            for way, words in (("same start", "netspec's"), ("own start", "the framework's")):
+                ours, theirs = (np.array(found[f"{key} | {each}"]) for each in ("netspec", way))
+                for count in sorted({min(FEW, len(ours)), len(ours)}):
+                    taken = ours[:count], theirs[:count]
+                    if way == "same start":
+                        error = standard_error(taken[0] - taken[1])
+                    else:
+                        error = np.hypot(*map(standard_error, taken))
+                    difference = mean(taken[0]) - mean(taken[1])
+                    yield f"| {name} | {framework} | {words} | {count} | {difference:+.2%} | {error:.2%} |"
+
+
+def exact(found: Found) -> Iterator[str]:
+    """What is left of the difference where nothing is left to chance."""
+    yield "| data | framework | optimizer | runs of equal accuracy | weights apart, at most |"
+    yield "|---|---|---|---|---|"
+    for name in DROPOUT:
+        for framework in FRAMEWORKS:
+            for optimizer in ("adam", "sgd"):
+                ours, theirs, distance = (
+                    found[f"{framework} | {name} | {what}, {optimizer}"]
+                    for what in ("netspec", "same start", "weights apart")
+                )
+                equal = sum(a == b for a, b in zip(ours, theirs, strict=True))
+                yield (
+                    f"| {name} | {framework} | {optimizer} | {equal} of {len(ours)} | {max(distance):.0e} |"
+                )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--framework", choices=["torch", "keras"], help="only this; prints JSON")
-    parser.add_argument("--same", action="store_true", help="no network with Keras's constants")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--framework", choices=FRAMEWORKS, help="only this; prints JSON")
     options = parser.parse_args()
     if options.framework:
-        print(json.dumps(run(options.framework, options.seeds, options.same)))
+        found: Found = {}
+        for name, what, value in measure(options.framework, options.seeds):
+            found.setdefault(f"{options.framework} | {name} | {what}", []).append(value)
+        print(json.dumps(found))
         return
-    found: dict[str, list[float]] = {}
-    for framework in ("torch", "keras"):
-        command = [sys.executable, __file__, "--framework", framework]
-        command += ["--seeds", str(options.seeds), *["--same"] * options.same]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, __file__, "--seeds", str(options.seeds), "--framework"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    found = {}
+    for framework in FRAMEWORKS:
+        done = subprocess.run(
+            [*command, framework], env=environment, stdout=subprocess.PIPE, check=True
+        )
         found |= json.loads(done.stdout.splitlines()[-1])
-    print(table(dict(sorted(found.items()))))
+    for lines in (accuracies, differences, exact):
+        print("\n".join(lines(found)), end="\n\n")
 
 
 if __name__ == "__main__":

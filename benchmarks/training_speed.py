@@ -1,33 +1,35 @@
 """What a step of `netspec train` costs, against a loop and a `fit` as anybody would write them.
 
-Both train in one process, and hand each other the turn after every few steps: what one pair of such epochs takes
-drifts together, however the machine is used.
+Each is a process of its own, since what one leaves of the heap or of threads changes the other's time. They
+take turns, an epoch each, so that a pair of epochs drifts together, however the machine is used; and they are
+started several times, since where a process happens to lie in memory is worth some per cent.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from threading import Semaphore, Thread
 from typing import NamedTuple, TypeAlias
 
 from paired import Result, main
 
 import netspec
-from netspec.bench.pairing import ratios
+from netspec.bench.pairing import ratios, take_turns
 from netspec.training import Data, Part, Recipe
 from netspec.training.run import Observer, train
 from netspec.weights import np
 
 BATCH = 32
-PAIRS = 15
-"""Of epochs that count; two more warm up."""
+STARTS = {"torch": 3, "keras": 2}
+"""How often both processes are started: Keras takes long to build its graphs."""
+PAIRS = 11
+"""Of epochs that count, at each start; two more warm up."""
 QUICK = 2
 """Steps of an epoch, and pairs of epochs, where only is to be seen whether all runs."""
 
@@ -155,38 +157,39 @@ def keras_by_hand(graph: netspec.Graph, data: Data, epochs: int, finish: Finish)
     model.fit(x, y, BATCH, epochs, verbose=0, callbacks=[told])
 
 
-def in_turns(
-    loops: tuple[Loop, Loop], graph: netspec.Graph, data: Data, epochs: int
-) -> list[tuple[float, float]]:
-    """Processor time of each epoch of both, in pairs. Only one of them runs at any time."""
-    turns = [Semaphore(1), Semaphore(0)]
-    marks: list[list[float]] = [[], []]
+LOOPS: Mapping[str, tuple[Loop, Loop]] = {
+    "torch": (by_netspec("torch"), torch_by_hand),
+    "keras": (by_netspec("keras"), keras_by_hand),
+}
 
-    def run(place: int) -> None:
+
+def serve(framework: str, place: str, quick: bool) -> None:
+    """Train all networks by one of the loops, a turn for each line on stdin; answer with its processor seconds.
+
+    The first turn of a network builds it, and the last ends its run.
+    """
+    on_one_thread(framework)
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)  # frameworks talk
         since = 0.0
 
         def finish() -> None:
             nonlocal since
-            marks[place].append(time.process_time() - since)
-            turns[1 - place].release()
-            turns[place].acquire()
+            print(time.process_time() - since, file=out, flush=True)
+            if not sys.stdin.readline():
+                raise SystemExit
             since = time.process_time()
 
-        turns[place].acquire()
-        since = time.process_time()
-        loops[place](graph, data, epochs, finish)
-        turns[1 - place].release()
-
-    threads = [Thread(target=run, args=(place,)) for place in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return list(zip(*marks, strict=True))
+        sys.stdin.readline()
+        for network, pairs in plan(quick):
+            graph = netspec.parse(network.text)
+            data = examples(graph, network.steps * BATCH)
+            LOOPS[framework][int(place)](graph, data, pairs + 2, finish)
+            finish()
 
 
-def measure_in(framework: str, quick: bool) -> list[Result]:
-    """In a process that has one of the frameworks, on one thread."""
+def on_one_thread(framework: str) -> None:
+    """Import the framework, and have it compute on one thread."""
     if framework == "torch":
         import torch
 
@@ -195,44 +198,103 @@ def measure_in(framework: str, quick: bool) -> list[Result]:
         import tensorflow
 
         tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    by_hand = torch_by_hand if framework == "torch" else keras_by_hand
-    results = []
-    for title, text, steps in NETWORKS[::3] if quick else NETWORKS:
-        graph = netspec.parse(text)
-        steps, pairs = (QUICK, QUICK) if quick else (steps, PAIRS)
-        loops = (by_netspec(framework), by_hand)
-        found = in_turns(loops, graph, examples(graph, steps * BATCH), pairs + 2)
-        times = [(ours / steps, theirs / steps) for ours, theirs in found[2:]]
-        ratio = ratios(times, 0, base=1)
-        on_images = framework == "torch" and graph.inputs[0].shape.kind == "image"
-        results.append(
-            Result(
-                f"{title}, batch {BATCH}, {framework}, a step: `netspec train` / by hand",
-                ratio.median,
-                "x",
-                highest=0.75 if on_images else 1.03,
-                quartiles=(ratio.low, ratio.high),
-                seconds=(median(ours for ours, _ in times), median(other for _, other in times)),
-            )
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def plan(quick: bool) -> list[tuple[Network, int]]:
+    """Which networks are measured, over how many pairs of epochs."""
+    if quick:
+        return [(network._replace(steps=QUICK), QUICK) for network in NETWORKS[::3]]
+    return [(network, PAIRS) for network in NETWORKS]
+
+
+class Runner:
+    """One of the loops of a framework, in a process of its own."""
+
+    def __init__(self, framework: str, place: int, quick: bool) -> None:
+        environment = {
+            **os.environ,
+            "NETSPEC_TRAINING_SPEED": f"{framework} {place}",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "OMP_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, *["--quick"] * quick],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
-    return results
+
+    def start(self) -> None:
+        """Begin a turn."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+
+    def end(self) -> float:
+        """Wait for the end of the turn: its seconds."""
+        assert self._process.stdout is not None
+        return float(self._process.stdout.readline())
+
+    def turn(self) -> float:
+        """A turn while the other one waits."""
+        self.start()
+        return self.end()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def together(runners: tuple[Runner, Runner]) -> None:
+    """A turn of both that does not count."""
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.end()
+
+
+def rounds(framework: str, quick: bool) -> Iterator[tuple[Network, list[tuple[float, ...]]]]:
+    """Seconds of an epoch by netspec and by hand, in pairs, network by network, from one start."""
+    with ExitStack() as stack:
+        runners = (Runner(framework, 0, quick), Runner(framework, 1, quick))
+        for runner in runners:
+            stack.callback(runner.close)
+        for network, pairs in plan(quick):
+            together(runners)
+            together(runners)
+            yield network, list(take_turns([runner.turn for runner in runners], pairs))
+            together(runners)
 
 
 def measure(quick: bool) -> list[Result]:
     results = []
-    for framework in ("torch", "keras"):
-        command = [sys.executable, __file__, "--json", *["--quick"] * quick]
-        environment = {
-            **os.environ,
-            "NETSPEC_TRAINING_SPEED": framework,
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "OMP_NUM_THREADS": "1",
-        }
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-        results += [Result(**each) for each in json.loads(done.stdout.splitlines()[-1])]
+    for framework, starts in STARTS.items():
+        found: dict[Network, list[tuple[float, ...]]] = {}
+        for _ in range(1 if quick else starts):
+            for network, pairs in rounds(framework, quick):
+                steps = [tuple(each / network.steps for each in pair) for pair in pairs]
+                found.setdefault(network, []).extend(steps)
+        for network, times in found.items():
+            ratio = ratios(times, 0, base=1)
+            images = netspec.parse(network.text).inputs[0].shape.kind == "image"
+            results.append(
+                Result(
+                    f"{network.title}, batch {BATCH}, {framework}, a step: `netspec train` / by hand",
+                    ratio.median,
+                    "x",
+                    highest=0.75 if framework == "torch" and images else 1.03,
+                    quartiles=(ratio.low, ratio.high),
+                    seconds=(median(a for a, _ in times), median(b for _, b in times)),
+                )
+            )
     return results
 
 
 if __name__ == "__main__":
-    only = os.environ.get("NETSPEC_TRAINING_SPEED")
-    main(measure if only is None else lambda quick: measure_in(only, quick))
+    if (runner := os.environ.get("NETSPEC_TRAINING_SPEED")) is None:
+        main(measure)
+    else:
+        serve(*runner.split(), quick="--quick" in sys.argv)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -347,3 +349,30 @@ def test_several_inputs_and_tokens():
     x = {"left": draws.normal(size=(12, 4)), "words": draws.integers(0, 9, (12, 3))}
     result = train(graph, Data("two", Part(x, draws.integers(0, 3, 12))), Recipe(epochs=3, lr=0.1))
     assert losses(result)[-1] < losses(result)[0]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_a_step_uses_the_memory_of_the_one_before(monkeypatch):
+    """And what is free goes back to the system at the end."""
+    import resource
+
+    from netspec.backends.torch import memory
+
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+
+    def mapped():
+        """Pages that the system gave while tensors of 64 MiB came and went."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            torch.ones(1 << 24)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    usual = mapped()
+    with memory.kept():
+        mapped()
+        assert mapped() < usual / 10
+        most = resident()
+    assert resident() < most - (1 << 25)

@@ -45,7 +45,7 @@ RECIPES = {
     "number": (
         {
             "optimizer": "sgd",
-            "momentum": 0.9,
+            "momentum": 1 / 3,
             "nesterov": True,
             "weight_decay": 1 / 7,
             "lr": 1 / 49,

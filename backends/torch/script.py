@@ -54,10 +54,10 @@ def train(model):
 {advance}            total += loss.item() * len(batch)
         print(f"epoch {{epoch + 1}}: loss {{total / len(order):.4f}}")
 {judge}{restore}
-
+{keep}
 def main():
     """Train a new network{and_test}."""
-    torch.manual_seed(SEED)
+{kept_memory}    torch.manual_seed(SEED)
     model = {name}(){moved}
     train(model)
 {test}    torch.save(model.state_dict(), HERE / "{stem}.pt")
@@ -116,6 +116,16 @@ _SHRINK = """\
                     weight *= 1 - optimizer.param_groups[0]["lr"] * {decay}
 """
 
+_KEEP = '''
+def keep_memory():
+    """Have glibc keep what is freed: to get it back for the next step takes long."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-4, 0)  # M_MMAP_MAX: large tensors come from the heap, too
+        libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD: and it does not shrink
+
+'''
+
 _LOSSES = {
     "cross-entropy": "F.cross_entropy",
     "bce": "F.binary_cross_entropy_with_logits",
@@ -145,7 +155,9 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
         standard=source.imports(
             {
                 "copy": patience is not None,
+                "ctypes": task.has_kernels,
                 "math": patience is not None or recipe.schedule == "cosine",
+                "platform": task.has_kernels,
             }
         ),
         constants=source.constants(task) + _class_weights(task),
@@ -170,6 +182,8 @@ def emit_script(task: Task, module: str, stem: str, has_test: bool) -> tuple[str
         restore=""
         if patience is None
         else "    if weights is not None:\n        model.load_state_dict(weights)\n",
+        keep=_KEEP if task.has_kernels else "",
+        kept_memory="    keep_memory()\n" if task.has_kernels else "",
         and_test=", test and keep it" if has_test else ", and keep it",
         moved=_moved(task),
         test=_TEST.format(metric=metric) if has_test else "",
@@ -240,12 +254,18 @@ def _optimizer(task: Task) -> str:
             ]
     elif kind == "AdamW":
         options.append("weight_decay=0.0")
-    call = f"optimizer = torch.optim.{kind}({weights}, {', '.join(options)})"
-    if len(call) > 84:
-        inner = f"    {weights}, {', '.join(options)}"
-        call = f"optimizer = torch.optim.{kind}(\n    {inner}\n    )"
-    lines.append(call)
+    options.append("fused=True")
+    lines += _laid_out(f"optimizer = torch.optim.{kind}", [weights, *options])
     return "".join(f"    {line}\n" for line in lines)
+
+
+def _laid_out(call: str, arguments: list[str]) -> list[str]:
+    """A call in the body of a function as the formatters lay it out."""
+    inner = ", ".join(arguments)
+    if len(line := f"{call}({inner})") <= 84:
+        return [line]
+    rows = [inner] if len(inner) <= 80 else [f"{each}," for each in arguments]
+    return [f"{call}(", *(f"    {row}" for row in rows), ")"]
 
 
 def _moved(task: Task) -> str:

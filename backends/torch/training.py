@@ -58,7 +58,7 @@ class TorchTrainer:
         """Train from this epoch on. What an epoch draws follows from the seed and its number."""
         task, recipe = self._task, self._task.recipe
         devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
+        with memory.kept(), torch.random.fork_rng(devices):
             for epoch in range(first, recipe.epochs):
                 torch.manual_seed(stream(recipe.seed, epoch, task.place.rank))
                 measures = self._epoch(epoch, watch)
