@@ -23,7 +23,9 @@ __all__ = [
     "HYPHENATED",
     "NUMBERED",
     "OPS_BY_EXAMPLE",
+    "REALISED_UNSIZED",
     "RECURSIVE",
+    "assert_close",
     "chain",
     "draw_inputs",
     "example_graph",
@@ -159,6 +161,14 @@ def fit(graph: Graph, node: Node, numbers: np.ndarray) -> np.ndarray:
     return (np.abs(numbers) * 1000).astype(np.int64) % vocabulary(graph, node)
 
 
+_REALISED_UNSIZED = """
+add avgpool bn concat conv conv_transpose dense dropout flatten gap gelu log_softmax max mean mul permute pool
+positions relu slice softmax tokens
+"""
+REALISED_UNSIZED = frozenset(_REALISED_UNSIZED.split())
+"""Ops of which every target realises at least one example whose sizes are known only at run time."""
+
+
 def unsized_examples(op: type[Op]) -> list[tuple[Graph, list[dict[str, int]]]]:
     """The op's examples that do without numbers, their sizes unknown, and what these may be at run time.
 
@@ -192,6 +202,15 @@ def draw_inputs(graph: Graph, sizes: dict[str, int], batch: int, seed: int = 0) 
         node.name: fit(graph, node, draws.normal(size=(batch, *node.shape.sizes)).astype("float32"))
         for node in bind(graph, sizes).inputs
     }
+
+
+def assert_close(found: Any, wanted: Any, limit: float) -> None:
+    """The same arrays by name, as far apart as `limit` times the largest number of each, or of 0.001."""
+    assert found.keys() == wanted.keys()
+    for name, expected in wanted.items():
+        assert found[name].shape == expected.shape, name
+        scale = max(np.abs(expected).max(), 1e-3)
+        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 def chain(*lines: str) -> Graph:

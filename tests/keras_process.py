@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import keras_worker
 import numpy as np
-from graphs import fit, realised_by
+from graphs import assert_close, fit, realised_by
 
 from netspec.backend import load_backend
 from netspec.weights import random_weights
@@ -35,14 +35,6 @@ def feeds_for(graph, batch):
         node.name: fit(graph, node, draws.normal(0, 2, (batch, *node.shape.sizes)))
         for node in graph.inputs
     }
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        assert found[name].shape == expected.shape
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 def check(keras, graph, precision, limit, training=None, sizes=BATCHES):

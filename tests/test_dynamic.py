@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from graphs import draw_inputs, graph_of, unsized_examples
+from graphs import REALISED_UNSIZED, assert_close, draw_inputs, graph_of, unsized_examples
 
 import netspec
 from netspec.backend import Rows, load_backend
@@ -23,26 +23,7 @@ reference = load_backend("reference")
 
 LIMITS = {"torch": ("float64", 1e-12), "onnx": ("float32", 4e-6)}
 
-REALISED = [
-    *("add", "avgpool", "bn", "concat", "conv", "conv_transpose", "dense", "dropout", "flatten"),
-    *(
-        "gap",
-        "gelu",
-        "log_softmax",
-        "max",
-        "mean",
-        "mul",
-        "permute",
-        "pool",
-        "positions",
-        "relu",
-        "slice",
-        "softmax",
-        "take",
-        "tokens",
-    ),
-]
-"""Ops of which every target realises at least one example with unknown sizes."""
+REALISED = REALISED_UNSIZED | {"take"}
 
 UNET = "input 1 4*?H 4*?W\nunet 4 depth=2 -> conv 2 1"
 
@@ -80,14 +61,6 @@ SEVERAL = """
 add { @doubled | @right } -> dense 3
 out @, rest=(@third -> relu)
 """
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        assert found[name].shape == expected.shape, name
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 def check(graph, target, choices):

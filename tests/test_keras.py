@@ -6,6 +6,8 @@ import keras_worker
 import numpy as np
 import pytest
 from graphs import (
+    REALISED_UNSIZED,
+    assert_close,
     chain,
     draw_inputs,
     example_graph,
@@ -16,7 +18,7 @@ from graphs import (
     unsized_examples,
 )
 from keras_networks import CNN, FOUND_BY_FUZZING, NETWORKS, UNSIZED
-from keras_process import REALISED, assert_close, check, feeds_for, process, reference, target
+from keras_process import REALISED, check, feeds_for, process, reference, target
 from shared import SHARED
 
 from netspec.ops import all_ops
@@ -61,27 +63,6 @@ def test_every_op_agrees_with_the_reference(keras, op):
 @pytest.mark.parametrize("text", FOUND_BY_FUZZING)
 def test_what_was_found_by_fuzzing(keras, text):
     check(keras, graph_of(text), "float64", 1e-7)
-
-
-REALISED_UNSIZED = [
-    *("add", "avgpool", "bn", "concat", "conv", "conv_transpose", "dense", "dropout", "flatten"),
-    *(
-        "gap",
-        "gelu",
-        "log_softmax",
-        "max",
-        "mean",
-        "mul",
-        "permute",
-        "pool",
-        "positions",
-        "relu",
-        "slice",
-        "softmax",
-        "tokens",
-    ),
-]
-"""Ops of which at least one example is realised with sizes known only at run time."""
 
 
 @pytest.mark.parametrize("op", tuple(all_ops()), ids=kind_of)

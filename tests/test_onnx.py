@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from graphs import chain, examples_graph, fit, graph_of
+from graphs import assert_close, chain, examples_graph, fit, graph_of
 
 from netspec.backend import load_backend
 from netspec.backends.onnx.graph import assemble, serialize
@@ -65,14 +65,6 @@ def feeds_for(graph, batch):
 def singles(feeds):
     """The floats as float32."""
     return {n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in feeds.items()}
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        assert found[name].shape == expected.shape
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 def parsed(graph, **options):

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from graphs import graph_of
+from graphs import assert_close, graph_of
 from shared import SHARED
 
 import netspec
@@ -39,13 +39,6 @@ def feeds_for(graph):
 
 def cotangents_for(graph):
     return draws_for({o.name: graph.by_name[o.node].shape for o in graph.outputs})
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 @pytest.fixture(params=SHARED)

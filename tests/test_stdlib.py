@@ -8,7 +8,7 @@ import sys
 import keras_worker
 import numpy as np
 import pytest
-from graphs import fit, graph_of
+from graphs import assert_close, fit, graph_of
 from keras_process import process
 
 from netspec.backend import load_backend
@@ -79,14 +79,6 @@ def feeds_for(graph):
         node.name: fit(graph, node, draws.normal(0, 2, (3, *node.shape.sizes)))
         for node in graph.inputs
     }
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        assert found[name].shape == expected.shape
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 def reference(graph, weights, feeds):

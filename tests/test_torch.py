@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from graphs import HYPHENATED, NUMBERED, RECURSIVE, chain, examples_graph, fit, graph_of
+from graphs import (
+    HYPHENATED,
+    NUMBERED,
+    RECURSIVE,
+    assert_close,
+    chain,
+    examples_graph,
+    fit,
+    graph_of,
+)
 from torch_networks import LAYOUTS, OPTIONS, TANGLE
 
 import netspec
@@ -31,14 +40,6 @@ def feeds_for(graph, batch):
         node.name: fit(graph, node, draws.normal(size=(batch, *node.shape.sizes)))
         for node in graph.inputs
     }
-
-
-def assert_close(found, wanted, limit):
-    assert found.keys() == wanted.keys()
-    for name, expected in wanted.items():
-        assert found[name].shape == expected.shape, name
-        scale = max(np.abs(expected).max(), 1e-3)
-        assert np.abs(found[name] - expected).max() <= limit * scale, name
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.kind)
