@@ -137,6 +137,7 @@ def test_each_of_several_mistakes_is_told_once(program: tuple[str, list[int]]) -
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
+        ("block f {\n  let x = 3]\n  relu\n  relu | tanh\n}", [2, 4]),
         ("block f {\n  relu\n\nblock g {\n  relu,\n}\nnet n { f }", [1, 5]),
         ("block f {\n  add {\n    relu\n  | tanh\n}\nnet n { f )\n}", [1, 6]),
         ("net n {\n  repeat 2 {\n    relu\n  }\n  }\n}\nconv 3, 3", [6, 7]),

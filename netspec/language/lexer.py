@@ -14,6 +14,7 @@ _STRAY = re.compile(r"'[^'\n]*'|&&")
 PARTNER = {"(": ")", "[": "]", "{": "}"}
 OPEN = {"LPAR", "LSQB", "LBRACE", "_CALL", "_INDEX"}
 CLOSE = {"RPAR", "RSQB", "RBRACE"}
+_BRACKETS = OPEN | CLOSE
 
 # A newline ends no statement before these, nor after those; after what has just begun, `;` ends none either.
 CONTINUES = {"_ARROW", "VBAR", "RBRACE", "ELSE", "$END", "_END"}
@@ -58,11 +59,7 @@ def tokens(
     while position < stop:
         found = match(text, position, stop)
         if found is None or found.lastgroup is None:
-            mistake = unreadable(source, position)
-            if report is None or mistake.span is None:
-                raise SpecError(mistake)
-            report(mistake)
-            start, position = position, mistake.span.end
+            start, position = position, _end_of_unreadable(source, position, report)
             inside_braces = not opened or opened[-1].type == "LBRACE"
             if newline and inside_braces and previous.type not in UNFINISHED:
                 yield Token("_END", "\n", previous.end, previous.end)
@@ -98,17 +95,8 @@ def tokens(
             raise SpecError(unclosed(source, opened[-1], token))
         if kind == "_END" and previous.type in BEGUN:
             continue
-        if kind in OPEN:
-            opened.append(token)
-            if len(opened) > limits.nesting:
-                message = f"more than {limits.nesting} brackets within one another"
-                raise SpecError(exceeded("nesting", limits, message, _span(source, token)))
-        elif kind in CLOSE:
-            if not opened:
-                raise SpecError(unmatched(source, token))
-            opener = opened.pop()
-            if PARTNER[opener.text] != value:
-                raise SpecError(unclosed(source, opener, token))
+        if kind in _BRACKETS:
+            _nest(source, opened, token, limits)
         count += 1
         if count > limits.tokens:
             message = f"the text has more than {limits.tokens:,} words"
@@ -119,6 +107,36 @@ def tokens(
         raise SpecError(unclosed(source, opened[-1], None))
     end = previous.end
     yield Token("$END", "", end, end)
+
+
+def _end_of_unreadable(
+    source: Source, position: int, report: Callable[[Diagnostic], None] | None
+) -> int:
+    """Where what cannot be read ends, once it is reported. Raises SpecError where nobody takes reports."""
+    mistake = unreadable(source, position)
+    if report is None:
+        raise SpecError(mistake)
+    report(mistake)
+    assert mistake.span is not None
+    return mistake.span.end
+
+
+def _nest(source: Source, opened: list[Token], token: Token, limits: Limits) -> None:
+    """Put an opening bracket on the stack of those that are open, or take off the one that a closing one closes.
+
+    Raises SpecError where it closes none or another one, and where too many are open.
+    """
+    if token.type in OPEN:
+        opened.append(token)
+        if len(opened) > limits.nesting:
+            message = f"more than {limits.nesting} brackets within one another"
+            raise SpecError(exceeded("nesting", limits, message, _span(source, token)))
+        return
+    if not opened:
+        raise SpecError(unmatched(source, token))
+    opener = opened.pop()
+    if PARTNER[opener.text] != token.text:
+        raise SpecError(unclosed(source, opener, token))
 
 
 def _ends(before: Token, after: str) -> bool:

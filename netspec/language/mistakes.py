@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from netspec.diagnostics import Diagnostic
 from netspec.language.functions import FUNCTIONS
@@ -52,55 +53,10 @@ def unexpected(
     spellings: Mapping[str, str],
 ) -> Diagnostic:
     """What is wrong with a token that the grammar does not take; `before` is the one before it."""
-    start, end = token.start, token.end
-    span = Span(source, start, end)
-    if token.type == "_CALL" and before is not None and "_ARROW" in expected:
-        return Diagnostic(
-            "bracketed-arguments",
-            f"the arguments of `{before.text}` stand in brackets",
-            span,
-            label="not here",
-            help=f"arguments are separated by blanks: `{before.text} 32 3 stride=2`",
-        )
-    if token.type == "_INDEX" and "_ARROW" in expected:
-        return Diagnostic(
-            "unexpected-token",
-            "`[` is glued to the name before it",
-            span,
-            help="a list has a blank before it",
-        )
-    if token.type in _OPERATORS and "_ARROW" in expected:
-        return Diagnostic(
-            "bare-operator",
-            f"`{token.text}` in an argument needs parentheses",
-            span,
-            help=_enclosed(source.text, token),
-        )
-    if token.type == "_ASSIGN" and _is_arrow(source.text, token):
-        return Diagnostic(
-            "unexpected-token", "`=>` means nothing here", span, help="an arrow is written `->`"
-        )
-    if token.type == "_ASSIGN" and "_ARROW" in expected and before is not None:
-        return Diagnostic(
-            "unexpected-token",
-            f"`{before.text} =` begins no statement",
-            span,
-            help=f"`let {before.text} = ...` names a number, `@{before.text} = ...` a tensor",
-        )
-    if token.type == "VBAR":
-        return Diagnostic(
-            "unexpected-token",
-            "`|` stands outside of branches",
-            span,
-            help="branches are what `add { a | b }`, `concat { a | b }` and their like take",
-        )
-    if token.type in _DECLARATIONS and set(expected) != {"NAME"}:
-        return Diagnostic(
-            "unexpected-token",
-            f"`{token.text}` stands inside of braces or of a line",
-            span,
-            help=f"a `{token.text}` begins a line at the top of the file",
-        )
+    span = Span(source, token.start, token.end)
+    habit = _habit(source.text, token, before, expected)
+    if habit is not None:
+        return Diagnostic(habit.id, habit.message, span, habit.label, habit.help)
     wanted = _wanted(expected, spellings)
     if token.text.isidentifier() and token.type not in ("NAME", "LABEL") and "NAME" in expected:
         return Diagnostic(
@@ -113,7 +69,7 @@ def unexpected(
     if token.type == "_END" and token.text == ";":
         found = None
     if found is not None:
-        span = Span(source, max(start - 1, 0), start)
+        span = Span(source, max(token.start - 1, 0), token.start)
     return Diagnostic(
         "unexpected-token",
         f"expected {wanted}, found {found or f'`{token.text}`'}",
@@ -121,6 +77,45 @@ def unexpected(
         label=f"after this, {wanted}" if found else "not expected here",
         help=_cure(token, before, expected),
     )
+
+
+class _Habit(NamedTuple):
+    """What is said of a form that other languages have."""
+
+    id: str
+    message: str
+    help: str
+    label: str = ""
+
+
+def _habit(
+    text: str, token: Token, before: Token | None, expected: Collection[str]
+) -> _Habit | None:
+    """The form that a token is probably the beginning of, if it means nothing here."""
+    kind, in_step = token.type, "_ARROW" in expected
+    if kind == "_CALL" and before is not None and in_step:
+        cure = f"arguments are separated by blanks: `{before.text} 32 3 stride=2`"
+        message = f"the arguments of `{before.text}` stand in brackets"
+        return _Habit("bracketed-arguments", message, cure, label="not here")
+    if kind in _OPERATORS and in_step:
+        message = f"`{token.text}` in an argument needs parentheses"
+        return _Habit("bare-operator", message, _enclosed(text, token))
+    if kind == "_INDEX" and in_step:
+        message, cure = "`[` is glued to the name before it", "a list has a blank before it"
+    elif kind == "_ASSIGN" and _is_arrow(text, token):
+        message, cure = "`=>` means nothing here", "an arrow is written `->`"
+    elif kind == "_ASSIGN" and in_step and before is not None:
+        message = f"`{before.text} =` begins no statement"
+        cure = f"`let {before.text} = ...` names a number, `@{before.text} = ...` a tensor"
+    elif kind == "VBAR":
+        message = "`|` stands outside of branches"
+        cure = "branches are what `add { a | b }`, `concat { a | b }` and their like take"
+    elif kind in _DECLARATIONS and set(expected) != {"NAME"}:
+        message = f"`{token.text}` stands inside of braces or of a line"
+        cure = f"a `{token.text}` begins a line at the top of the file"
+    else:
+        return None
+    return _Habit("unexpected-token", message, cure)
 
 
 def _cure(token: Token, before: Token | None, expected: Collection[str]) -> str | None:

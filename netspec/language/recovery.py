@@ -70,6 +70,8 @@ class Recovery:
         self.is_sound = True
         """Whether what was understood says enough of the rest for other mistakes to be looked for."""
         self._braces_are_wrong = False
+        self._explaining: set[int] = set()
+        """Where brackets stand of which statements were dropped."""
 
     def pass_over(self, faults: Faults) -> None:
         """Report what is wrong with brackets, and take no notice of these from here on."""
@@ -134,9 +136,14 @@ class Recovery:
         return last, token
 
     def _drop_consequences(self, unexpected: str, span: Span) -> None:
-        """Of a statement that makes no sense, a stray bracket is no mistake of its own; nor is its brace missed."""
+        """Of a statement that makes no sense, a stray bracket is no mistake of its own; nor is its brace missed.
+
+        The span may begin with other statements, which stand together on the stack: the brackets that were their
+        mistakes stay.
+        """
         inside = [d for d in self.found if d.span and span.start <= d.span.start < span.end]
-        dropped = [d for d in inside if d.id == "unmatched-bracket"]
+        stray = (d for d in inside if d.id == "unmatched-bracket")
+        dropped = [d for d in stray if d.span and d.span.start not in self._explaining]
         if unexpected == "{":
             braces = (d for d in self.found if d.span and d.span.text == "{" and d not in inside)
             dropped += [d for d in braces if d.id == "unclosed-bracket"][:1]
@@ -145,5 +152,6 @@ class Recovery:
     def _is_explained(self, token: Token) -> bool:
         """Whether a mistake that is reported already made this one."""
         if token.type == "ERROR":
+            self._explaining.add(token.start)
             return True
         return self._braces_are_wrong and token.type in ("VBAR", "ELSE", "BLOCK", "NET", "USE")

@@ -173,6 +173,7 @@ class _Parser(Nodes):
         path = [STARTS[goal]]
         values: list[Any] = [None]
         starts, depths = [begin], [0]
+        stacks = path, values, starts, depths
         deepest, tallest = 2 * self.limits.nesting, 16 * self.limits.nesting
         before: Token | None = None
         stream = self._tokens(begin, stop)
@@ -183,7 +184,6 @@ class _Parser(Nodes):
                 action = states[path[-1]].get(kind)
                 if action is None:
                     error = self._unexpected(token, before, path)
-                    stacks = path, values, starts, depths
                     before, token = self._resume(goal, error, token, stream, stacks)
                     kind = token.type
                     continue
@@ -208,7 +208,6 @@ class _Parser(Nodes):
                     try:
                         value = getattr(self, method)(_gather(children, kept), span)
                     except SpecError as wrong:
-                        stacks = path, values, starts, depths
                         before, token = self._resume(goal, wrong, token, stream, stacks, start)
                         kind = token.type
                         continue
