@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -21,7 +22,10 @@ from netspec.cli.shared import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from netspec.ir import Graph
+    from netspec.runtime import Runner
 
 
 @click.command()
@@ -85,58 +89,33 @@ def run(
     Pixels become `(pixel * scale - mean) / std`. A picture has the input's size, or is resized where that is asked
     for. A row of a table is an example.
     """
-    from netspec.arrays import describe, dump_arrays
-    from netspec.intake import load_inputs
-    from netspec.ranking import ranking
-    from netspec.ranking import softmax as probabilities
     from netspec.runtime import ProviderUnavailable, open_session
 
     if labels is not None and top is None:
         raise click.UsageError("--labels goes with --top-k")
     if samples is not None and (top is not None or softmax):
         raise click.UsageError("--samples gives means and deviations, and no classes")
-    content: Any = model
     is_model = model.endswith(".onnx")
     if is_model and (weights is not None or seed is not None or passes or net or settings):
         raise click.UsageError("an .onnx file has its weights: the other options go with a spec")
-    options: dict[str, Any] = {"seed": sample_seed, "profile": profile}
+    start = partial(open_session, provider=provider, seed=sample_seed, profile=profile)
     try:
         if is_model:
-            session = open_session(content, provider, **options)
-            wanted = {each.name: each.sizes[1:] for each in session.inputs}
-            arrays, rows = load_inputs(inputs, wanted, feeding.pictures(None), feeding.columns)
+            ready = _open_model(model, inputs, feeding, start)
         else:
-            from netspec.compiler import compile as compile_graph
-
-            graph = _graph_with_input(model, net, settings)
-            sizes = None if graph is None else {x.name: x.shape.sizes for x in graph.inputs}
-            arrays, rows = load_inputs(inputs, sizes, feeding.pictures(graph), feeding.columns)
-            graph = graph or _graph_for(arrays, model, net, settings)
-            given = read_weights(graph, weights, seed)
-            content = compile_graph(
-                _fitted(graph, arrays), target="onnx", weights=given, seed=seed, passes=passes
-            ).content
-            session = open_session(content, provider, **options)
+            spec = _Spec(model, net, settings, weights, seed, passes)
+            ready = _open_spec(spec, inputs, feeding, start)
     except ProviderUnavailable as error:
         report([error.diagnostic])
         sys.exit(3)
+    session = ready.session
     if samples is None:
-        results = session.run(arrays, batch)
+        results = session.run(ready.arrays, batch)
     else:
         from netspec.sampling import sample
 
-        results = sample(lambda: session.run(arrays, batch), samples).named()
-    if softmax:
-        results = {name: probabilities(values, name) for name, values in results.items()}
-    if top is not None:
-        names = read_labels(labels)
-        for name, values in results.items():
-            title = f"{name}:\n" if len(results) > 1 else ""
-            click.echo(f"{title}{ranking(values, name, top, rows, names)}")
-    elif output is None:
-        click.echo(describe(results))
-    if output is not None:
-        write_output(output, dump_arrays(results, output))
+        results = sample(lambda: session.run(ready.arrays, batch), samples).named()
+    _tell(results, output, top, read_labels(labels), ready.rows, softmax=softmax)
     if profile:
         from netspec.profiling import profile_table
 
@@ -145,22 +124,96 @@ def run(
     click.echo(f"ran on {session.provider}{note}", err=True)
 
 
-def _graph_with_input(spec: str, net: str | None, settings: tuple[str, ...]) -> Graph | None:
+class _Ready(NamedTuple):
+    """A session, what it is to be given, and what the rows of that are called."""
+
+    session: Runner
+    arrays: Any
+    rows: Sequence[str]
+
+
+class _Spec(NamedTuple):
+    """A spec as the options select it, and its weights."""
+
+    path: str
+    net: str | None
+    settings: tuple[str, ...]
+    weights: str | None
+    seed: int | None
+    passes: tuple[str, ...]
+
+
+def _open_model(
+    path: str, inputs: Sequence[str], feeding: Feeding, start: Callable[[str], Runner]
+) -> _Ready:
+    """A model file tells what it takes."""
+    from netspec.intake import load_inputs
+
+    session = start(path)
+    wanted = {each.name: each.sizes[1:] for each in session.inputs}
+    return _Ready(session, *load_inputs(inputs, wanted, feeding.pictures(None), feeding.columns))
+
+
+def _open_spec(
+    spec: _Spec, inputs: Sequence[str], feeding: Feeding, start: Callable[[bytes], Runner]
+) -> _Ready:
+    """A spec tells what it takes, or takes what it is given; its graph is compiled for just that."""
+    from netspec.compiler import compile as compile_graph
+    from netspec.intake import load_inputs
+
+    graph = _graph_with_input(spec)
+    sizes = None if graph is None else {x.name: x.shape.sizes for x in graph.inputs}
+    arrays, rows = load_inputs(inputs, sizes, feeding.pictures(graph), feeding.columns)
+    graph = graph or _graph_for(arrays, spec)
+    given = read_weights(graph, spec.weights, spec.seed)
+    artifact = compile_graph(
+        _fitted(graph, arrays), target="onnx", weights=given, seed=spec.seed, passes=spec.passes
+    )
+    return _Ready(start(artifact.content), arrays, rows)
+
+
+def _tell(
+    results: Mapping[str, Any],
+    output: str | None,
+    top: int | None,
+    labels: tuple[str, ...],
+    rows: Sequence[str],
+    *,
+    softmax: bool,
+) -> None:
+    """Show the best classes, or the results, or write these to a file."""
+    from netspec.arrays import describe, dump_arrays
+    from netspec.ranking import ranking
+    from netspec.ranking import softmax as probabilities
+
+    if softmax:
+        results = {name: probabilities(values, name) for name, values in results.items()}
+    if top is not None:
+        for name, values in results.items():
+            title = f"{name}:\n" if len(results) > 1 else ""
+            click.echo(f"{title}{ranking(values, name, top, rows, labels)}")
+    elif output is None:
+        click.echo(describe(results))
+    if output is not None:
+        write_output(output, dump_arrays(results, output))
+
+
+def _graph_with_input(spec: _Spec) -> Graph | None:
     """The graph of a spec, or None where it is to take the shape of what it is given."""
     from netspec.diagnostics import SpecError
 
     try:
-        return load_graph(spec, net, settings, None)
+        return load_graph(spec.path, spec.net, spec.settings, None)
     except SpecError as error:
-        if spec == STDIN or [d.id for d in error.diagnostics] != ["no-input"]:
+        if spec.path == STDIN or [d.id for d in error.diagnostics] != ["no-input"]:
             raise
         return None
 
 
-def _graph_for(arrays: Any, spec: str, net: str | None, settings: tuple[str, ...]) -> Graph:
+def _graph_for(arrays: Any, spec: _Spec) -> Graph:
     """The graph of a spec without an input, which takes the shape of the one array that it is given."""
     shape = None if isinstance(arrays, dict) else tuple(arrays.shape[1:])
-    return load_graph(spec, net, settings, shape)
+    return load_graph(spec.path, spec.net, spec.settings, shape)
 
 
 def _fitted(graph: Graph, arrays: Any) -> Graph:
