@@ -42,6 +42,14 @@ input ?T 6
 concat axis=t { @first | @a | @b } -> dense 3
 """
 
+BLOCKS_OF_ENDS = """
+block rest(n) { slice t n -> dense 4 -> relu }
+input ?T 4
+@a = rest 1 -> rest -2
+slice t 0 4 -> rest 2 -> rest 1 -> gap
+add { @ | @a -> gap }
+"""
+
 RUN_TIME_PADDING = """
 input 3 ?H ?W
 @a = conv 4 3 stride=2 dilation=2 padding=same -> relu
@@ -121,6 +129,7 @@ NETWORKS = {
         [{"H": h, "W": w} for h, w in ((9, 10), (11, 12), (14, 8))],
     ),
     "ends": (ENDS, [{"T": 4}, {"T": 9}]),
+    "blocks of ends": (BLOCKS_OF_ENDS, [{"T": 4}, {"T": 7}]),
     "several": (SEVERAL, [{"T": 1}, {"T": 6}]),
 }
 

@@ -57,7 +57,7 @@ def without_constants(expr: Expr) -> str:
             parts = [index] if isinstance(index, str) else map(without_constants, index)
             return f"{without_constants(expr.value)}[{', '.join(parts)}]"
         case Range():
-            return "?:?:?"
+            return ":".join(map(without_constants, expr.ends))
         case Pair():
             return f"({expr.name}, {without_constants(expr.value)})"
         case Run():

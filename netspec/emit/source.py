@@ -179,7 +179,7 @@ def fill(template: Expr, values: Mapping[Code, Expr]) -> Expr:
 
 
 def codes(expr: Expr) -> Iterator[Code]:
-    """The names and other source text inside an expression."""
+    """The names and other source text inside an expression, but for the conditions of what is optional."""
     match expr:
         case Code():
             yield expr
