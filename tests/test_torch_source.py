@@ -269,6 +269,16 @@ def test_a_group_without_a_word_is_a_class_too():
     assert "class Group(" in source_of("input 4 -> 0: { add { a: dense 4 | b: dense 4 } -> relu }")
 
 
+def test_a_slice_to_the_end_of_one_instance_stops_in_another():
+    block = "block rest(n) { slice t n 6 -> dense 4 }\ninput 8 4\n"
+    code = source_of(f"{block}@a = slice t 0 6 -> rest 2 -> gap\nrest 1 -> gap\nadd {{ @ | @a }}")
+    assert "x = x[:, self.n : 6]" in code
+    code = source_of(
+        f"{block}@a = slice t 0 6\n@b = slice t 2\nadd {{ @a -> rest 2 | @b -> rest 2 }}"
+    )
+    assert "x = x[:, 2:]" in code
+
+
 def test_modules_called_by_numbers_are_items_of_their_class():
     code = source_of("""
         block two(c, more=true) { add { 0: conv c 1 | if more { 1: bn } -> 2: conv c 1 } }

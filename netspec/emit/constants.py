@@ -99,6 +99,7 @@ def constants(expr: Expr, hint: str = "") -> Iterator[tuple[str, Constant]]:
         case Range():
             for name, value in zip(("start", "stop", "step"), expr.ends, strict=True):
                 yield from constants(value, name)
+            yield "", Unanimous(expr.open)
         case Pair():
             yield from constants(expr.value, hint)
         case Run():
@@ -138,7 +139,10 @@ def substitute(expr: Any, replaced: Iterator[Expr]) -> Any:
                 index = tuple([substitute(each, replaced) for each in index])
             return Subscript(value, index)
         case Range():
-            return expr.with_ends(lambda each: substitute(each, replaced))
+            ends = expr.with_ends(lambda each: substitute(each, replaced))
+            is_open = next(replaced)
+            assert isinstance(is_open, Unanimous)
+            return replace(ends, open=is_open.value)
         case Pair():
             return Pair(expr.name, substitute(expr.value, replaced))
         case Run():

@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """`start:stop:step`, of expressions. If `open`, it goes to the end of its axis, where `stop` is no expression."""
+    """`start:stop:step`, of expressions. An `open` one goes to the end of its axis: a plain `stop` is not written.
+
+    There may be no `stop` in an open one; else it is the size, which other instances of a block may stop before.
+    """
 
     start: Any
     stop: Any
