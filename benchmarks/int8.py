@@ -70,7 +70,7 @@ def measure(quick: bool) -> list[Result]:
     if quick:
         small = [(PLAIN, {"width": width, "depth": 2}) for width in (8, 12)]
         return [*speeds(small, [1], 2), *accuracy([0, 1], epochs=1)]
-    return [*speeds(NETWORKS, [1, 32], 40), *accuracy(range(5), EPOCHS)]
+    return [*speeds(NETWORKS, [1, 32], 60), *accuracy(range(5), EPOCHS)]
 
 
 def speeds(

@@ -45,6 +45,7 @@ def quantize_static(
             quant_format=tools.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=reduce_range,
+            nodes_to_exclude=_clips_of_results(model),
             activation_type=tools.QuantType.QUInt8,
             weight_type=tools.QuantType.QInt8,
             calibrate_method=getattr(tools.CalibrationMethod, METHODS[method]),
@@ -66,6 +67,17 @@ def quantize_dynamic(model: bytes, *, reduce_range: bool) -> bytes:
             weight_type=tools.QuantType.QInt8,
         ),
     )
+
+
+def _clips_of_results(model: bytes) -> list[str]:
+    """Names of what clips a result of the network: its range would be taken for that of the result itself."""
+    graph = need("onnx", "onnx").load_from_string(model).graph
+    results = {result.name for result in graph.output}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type in ("Relu", "Clip") and node.input[0] in results
+    ]
 
 
 def _convert(model: bytes, tool: Any) -> bytes:
