@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+HAND_OVER = """
+block decode(c, state) { lstm c { @ | @state } -> gru c { @ | @state -> dense c } }
+@text = input 5 6
+@begun = input 4 6
+@state = @text -> lstm 6 last=state
+"""
+"""One network's state starts others."""
+
 SHARED = {
     "towers": """
 share tower = { conv 4 3 bias=false -> bn -> relu -> pool 2; residual { conv 4 3 padding=1 -> bn } }

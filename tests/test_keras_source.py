@@ -9,7 +9,7 @@ import pytest
 from graphs import chain, example_graph, graph_of
 from keras_networks import NETWORKS
 from keras_process import REALISED, target
-from shared import SHARED
+from shared import HAND_OVER, SHARED
 
 from netspec.diagnostics import SpecError
 from netspec.ops import all_ops
@@ -24,6 +24,13 @@ def test_an_unknown_size_is_none():
     source = target.emit(graph_of("input 3 ?H 8 -> conv 4 3 stride=2 padding=same"), None).decode()
     assert 'keras.Input((None, 8, 3), name="input")' in source
     assert 'layers.Conv2D(4, 3, strides=2, padding="same", name="conv1")' in source
+
+
+def test_a_state_is_handed_over_by_its_name():
+    source = target.emit(graph_of(f"{HAND_OVER}\n@begun -> decode 6 @state"), None).decode()
+    assert "x, initial_state=ops.split(state, 2, axis=-1)" in source
+    assert "x, initial_state=state" in source
+    assert "ops.concatenate(result[1:], axis=-1)" in source
 
 
 def test_shared_layers_that_would_need_other_code_are_refused():

@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from graphs import HYPHENATED, NUMBERED, RECURSIVE, example_graph, graph_of, realised_by
+from shared import HAND_OVER
 from torch_networks import LAYOUTS, OPTIONS, OWN, PARTS, SIZES
 
 import netspec
@@ -250,6 +251,14 @@ def test_variables_are_called_as_the_tensors_of_the_spec():
     assert "branch2 = self.sigmoid(other)" in code
     assert "value = self.dense1(x)\n        torch2 = self.dense2(value)\n" in code
     assert "range2 = self.gated1(x, torch2)\n        return range2 + value\n" in code
+
+
+def test_a_state_is_handed_over_by_its_name():
+    source = body_of(f"{HAND_OVER}\n@begun -> decode 6 @state -> decode 6 @state")
+    assert "torch.cat(self.lstm1(text)[1]).transpose(0, 1).flatten(1)" in source
+    assert "x = self.lstm1(x, hidden_and_cell(state, 6))[0]" in source
+    assert "return self.gru1(x, state[None].contiguous())[0]" in source
+    assert source.count("def forward(self, x: Tensor, state: Tensor) -> Tensor:") == 1
 
 
 def test_source_is_deterministic_and_free_of_netspec():
