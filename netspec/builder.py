@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from keyword import iskeyword
 from typing import NamedTuple
 
 from netspec import fitting
 from netspec.dim import UnknownSize, written
 from netspec.ir import Graph, Node, Output, Scope
-from netspec.limits import DEFAULT, Limits, Memory, bound
+from netspec.limits import DEFAULT, Limits, Memory
 from netspec.ops import Op, Parting, Rejected, Weight, all_ops, find
 from netspec.ops.input import Input
+from netspec.paths import Level, Paths, around, check_label
 from netspec.shape import Shape
 from netspec.sharing import Use, difference, in_every_use, settle_uses
 from netspec.source import Position
-
-_SEGMENT = re.compile(r"[A-Za-z]\w*(?:-\w+)*|0|[1-9][0-9]{0,8}", re.ASCII)
-
-
-def is_segment(text: str) -> bool:
-    """Whether a part of a path, between its dots, may be called so."""
-    return _SEGMENT.fullmatch(text) is not None and not iskeyword(text)
 
 
 class Value(NamedTuple):
@@ -34,18 +25,10 @@ class Value(NamedTuple):
     shape: Shape
 
 
-class _Level:
-    """One open scope: the paths in it begin with `prefix`."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.counts: Counter[str] = Counter()
-
-
 class Instance:
     """Layers that several places of a network share: made by their first use, where they were declared."""
 
-    def __init__(self, label: str, level: _Level) -> None:
+    def __init__(self, label: str, level: Level) -> None:
         self.label = label
         self.level = level
         self.uses: list[Use] = []
@@ -56,17 +39,15 @@ class GraphBuilder:
 
     def __init__(self, name: str, limits: Limits = DEFAULT) -> None:
         self.name = name
-        self.limits = limits
         self._memory = Memory(limits)
         self._nodes: list[Node] = []
         self._scopes: list[Scope] = []
         self._positions: dict[str, Position] = {}
         self._tensors: dict[str, dict[str, str]] = {}
         self._weights: dict[str, tuple[Weight, ...]] = {}
-        self._taken: dict[str, str] = {}
-        self._sealed: set[str] = set()
+        self._paths = Paths(limits)
         self._lenders: dict[str, Instance] = {}
-        self._levels = [_Level("")]
+        self._levels = [Level("")]
         self._unknowns: frozenset[str] = frozenset()
         self._instances: list[Instance] = []
         self._using: list[Instance] = []
@@ -105,7 +86,7 @@ class GraphBuilder:
         fitting.check_initial(weights)
         if isinstance(op, Input):
             self._unknowns |= fitting.determined(op, self._unknowns)
-        path = self._claim(label, kind or op.kind, "node")
+        path = self._paths.claim(self._levels[-1], label, kind or op.kind, "node")
         if at is not None:
             self._positions[path] = at
         sources = tuple(value.name for value in inputs)
@@ -152,7 +133,7 @@ class GraphBuilder:
 
         Without a label the scope is named by its block and its place: `basic1`.
         """
-        path = self._claim(label, block or "group", "scope")
+        path = self._paths.claim(self._levels[-1], label, block or "group", "scope")
         self._scopes.append(
             Scope.model_construct(
                 path=path,
@@ -162,7 +143,7 @@ class GraphBuilder:
         )
         if at is not None:
             self._positions[path] = at
-        self._levels.append(_Level(path + "."))
+        self._levels.append(Level(path + "."))
         try:
             yield path
         finally:
@@ -198,7 +179,7 @@ class GraphBuilder:
 
     def share(self, label: str) -> Instance:
         """Declare an instance here. It is nothing until it is used. Raises `Rejected` for a bad name."""
-        _check_label(label)
+        check_label(label)
         return Instance(label, self._levels[-1])
 
     @contextmanager
@@ -211,7 +192,7 @@ class GraphBuilder:
         """
         level = instance.level
         label = instance.label
-        if not instance.uses and f"{level.prefix}{label}" in self._taken:
+        if not instance.uses and f"{level.prefix}{label}" in self._paths:
             raise Rejected(
                 "duplicate-name",
                 f"the name `{level.prefix}{label}` is already taken",
@@ -219,7 +200,7 @@ class GraphBuilder:
             )
         if instance.uses:
             number = len(instance.uses) + 1
-            while f"{level.prefix}{instance.label}{number}" in self._taken:
+            while f"{level.prefix}{instance.label}{number}" in self._paths:
                 number += 1
             label = f"{instance.label}{number}"
         start = len(self._nodes)
@@ -236,7 +217,7 @@ class GraphBuilder:
             path,
             tuple(n for n in self._nodes[start:] if n.name == path or n.name.startswith(below)),
         )
-        self._sealed.add(path)
+        self._paths.seal(path)
         if instance.uses:
             fault = difference(instance.uses[0], use, lambda node: self._weights[node.name])
             if fault is not None:
@@ -319,7 +300,7 @@ class GraphBuilder:
         results = [output.node for output in named] if prune else [n.name for n in self._nodes]
         needed = self._needed(set(results))
         nodes = tuple(node for node in self._nodes if node.name in needed)
-        used = {path for node in nodes for path in (node.name, *_parents(node.name))}
+        used = {path for node in nodes for path in (node.name, *around(node.name))}
         graph = Graph.model_construct(
             name=self.name,
             nodes=nodes,
@@ -356,60 +337,3 @@ class GraphBuilder:
                 f"the result `{name}` has the name of an input",
                 help="give it another name",
             )
-
-    def _claim(self, label: str | None, kind: str, what: str) -> str:
-        """A free path for a node or a scope: a path is one or the other, never both."""
-        level = self._levels[-1]
-        if label is None:
-            if kind.startswith("__"):
-                # Python keeps such names of a class's own to itself.
-                raise Rejected(
-                    "bad-name", f"`{kind}` cannot name a layer", help="give the call a label"
-                )
-            if kind == "input" and f"{level.prefix}input" not in self._taken:
-                path = f"{level.prefix}input"
-            else:
-                path = self._next(level, kind)
-        else:
-            path = level.prefix + label
-            _check_label(label)
-        if len(path) > self.limits.path:
-            message = f"a step's name would have {len(path):,} characters"
-            raise Rejected("over-limit", message, help=bound("path", self.limits))
-        clash = self._taken.get(path)
-        # What is around the open scope is known to be scopes: a deep path costs no more than another.
-        parents = [] if label is None else [level.prefix + each for each in _parents(label)]
-        if (sealed := next((p for p in parents if p in self._sealed), None)) is not None:
-            message = f"`{sealed}` is a shared instance, and nothing else is named below it"
-            raise Rejected("duplicate-name", message, help="choose another label")
-        if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
-            raise Rejected(
-                "duplicate-name", f"the name `{path}` is already taken", help="choose another label"
-            )
-        self._taken[path] = what
-        for parent in parents:
-            self._taken.setdefault(parent, "scope")
-        return path
-
-    def _next(self, level: _Level, kind: str) -> str:
-        while True:
-            level.counts[kind] += 1
-            path = f"{level.prefix}{kind}{level.counts[kind]}"
-            if path not in self._taken:
-                return path
-
-
-def _check_label(label: str) -> None:
-    for segment in label.split("."):
-        if not is_segment(segment):
-            raise Rejected(
-                "bad-name",
-                f"`{label}` cannot name a layer",
-                help="a name is letters, digits and `_`, begins with a letter, and is no word of Python's; "
-                "behind a `-` it may go on, and parts joined by dots may be numbers",
-            )
-
-
-def _parents(path: str) -> list[str]:
-    """The paths around a path, outermost first."""
-    return [path[:i] for i, character in enumerate(path) if character == "."]

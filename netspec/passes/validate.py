@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from netspec import sharing
-from netspec.builder import is_segment
 from netspec.dim import UnknownSize, below
 from netspec.ir import Graph, Node
 from netspec.ops import Rejected
+from netspec.paths import is_segment
 from netspec.shape import Shape
 
 
