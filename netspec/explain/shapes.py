@@ -50,8 +50,9 @@ PAGES = {
     ),
     "unequal-branches": Page(
         "branches have shapes that do not go together",
-        "`add` takes equal shapes, and gates, which lack axes or have them with size 1; `max` equal ones only, "
-        "`concat` shapes that agree on all other axes. A strided branch needs a shortcut with the same stride.",
+        "`add` takes equal shapes, and what lacks axes of the others; `mul` gates with axes of size 1, too; "
+        "`max` equal shapes only, and `concat` shapes that agree on all other axes. A strided branch needs a "
+        "shortcut with the same stride.",
         bad="input 3 8 8\nadd { conv 8 3 padding=1 | @ }\n",
         good="input 3 8 8\nadd { conv 8 3 padding=1 | conv 8 1 }\n",
     ),

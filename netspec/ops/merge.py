@@ -68,36 +68,37 @@ def _examples(kind: str) -> tuple[Example, ...]:
 
 
 class _GatedMerge(_Merge):
-    """Takes tensors of one shape, and gates: an axis that a gate lacks, or has with size 1, repeats it."""
+    """Takes tensors of one shape, and gates: along an axis that a gate lacks it is repeated.
+
+    Where `repeats_ones`, so it is along one of size 1. In a sum that would hide a branch that is too small by mistake.
+    """
 
     spreads = True
     positionwise = True
+    repeats_ones: ClassVar[bool] = True
 
     def infer(self, *inputs: Shape) -> Shape:
         """The shape of the largest branch; the others equal it or are its gates."""
         self._check_count(inputs)
         whole = whole_of(inputs)
         for number, shape in enumerate(inputs, start=1):
-            if not _is_gate(shape, whole):
+            if not _is_gate(shape, whole, self.repeats_ones):
                 raise Rejected(
                     "unequal-branches",
                     f"`{self.kind}` cannot combine {whole} with branch {number}, which is {shape}",
-                    help=_to_gate(shape, whole),
+                    help=self._to_gate(whole, shape, number),
                 )
         return whole
 
-
-def _to_gate(shape: Shape, whole: Shape) -> str:
-    """What makes a branch equal to the whole, or something that is repeated."""
-    if shape.axes == whole.axes:
+    def _to_gate(self, whole: Shape, shape: Shape, number: int) -> str:
+        """What makes a branch equal to the whole, or something that is repeated."""
+        ones = ", or a tensor of the same axes, some of size 1" if self.repeats_ones else ""
+        if shape.axes == whole.axes:
+            return _to_equal(whole, shape, number)
         return (
-            "make the shapes equal, with a 1 x 1 convolution on one branch for instance; "
-            "axes of size 1 are repeated, too"
+            "make the shapes equal, or let the branch end in a gate: a vector with one value per "
+            f"channel{ones}"
         )
-    return (
-        "make the shapes equal, or let the branch end in a gate: a vector with one value per "
-        "channel, or a tensor of the same axes, some of size 1"
-    )
 
 
 def whole_of(shapes: Sequence[Shape]) -> Shape:
@@ -105,11 +106,11 @@ def whole_of(shapes: Sequence[Shape]) -> Shape:
     return max(shapes, key=lambda shape: (len(shape.sizes), -shape.sizes.count(1)))
 
 
-def _is_gate(shape: Shape, whole: Shape) -> bool:
+def _is_gate(shape: Shape, whole: Shape, repeats_ones: bool) -> bool:
     """Whether a shape is the whole one, or repeats along axes of it; their order is the same."""
     letters = iter(whole.axes)
     return shape.dtype == whole.dtype and all(
-        axis in letters and size in (1, whole.axis(axis))
+        axis in letters and (size == whole.axis(axis) or (repeats_ones and size == 1))
         for axis, size in zip(shape.axes, shape.sizes, strict=True)
     )
 
@@ -120,7 +121,6 @@ def _gate_examples(kind: str) -> tuple[Example, ...]:
         Example(f"{kind} {{ @a | @b }}", ((3,), (3, 4, 5)), (3, 4, 5)),
         Example(f"{kind} {{ @a | @b }}", ((3, 2, 4, 5), (3,)), (3, 2, 4, 5)),
         Example(f"{kind} {{ @a | @b }}", ((3, 4), (4,)), (3, 4)),
-        Example(f"{kind} {{ @a | @b | @c }}", ((3, 4, 5), (3, 1, 1), (1, 4, 5)), (3, 4, 5)),
         Example(f"{kind} {{ @a | @b -> reduce_mean c }}", ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
         Example(f"{kind} {{ @a | @b -> reduce_mean h }}", ((3, 4, 5), (3, 4, 5)), (3, 4, 5)),
     )
@@ -131,20 +131,22 @@ class Add(_GatedMerge):
     """The sum of the branches. A vector of `c` is added at every position of a map or sequence with `c` channels."""
 
     kind = "add"
+    repeats_ones = False
     examples = (*_examples("add"), *_gate_examples("add"))
 
 
 @register
 class Subtract(_GatedMerge):
-    """The first branch less all the others. What is smaller is repeated as by `add`."""
+    """The first branch less all the others. What lacks an axis is repeated as by `add`."""
 
     kind = "sub"
     aliases = ("subtract",)
+    repeats_ones = False
     examples = (
         *_examples("sub"),
         Example("sub { @a | @b }", ((3, 4, 5), (3,)), (3, 4, 5)),
         Example("sub { @a | @b }", ((5,), (4, 5)), (4, 5)),
-        Example("sub { @a | @b | @c }", ((4, 5), (4, 1), (1, 5)), (4, 5)),
+        Example("sub { @a | @b | @c }", ((4, 5), (5,), (4, 5)), (4, 5)),
     )
 
 
@@ -154,7 +156,11 @@ class Multiply(_GatedMerge):
 
     kind = "mul"
     aliases = ("multiply",)
-    examples = (*_examples("mul"), *_gate_examples("mul"))
+    examples = (
+        *_examples("mul"),
+        *_gate_examples("mul"),
+        Example("mul { @a | @b | @c }", ((3, 4, 5), (3, 1, 1), (1, 4, 5)), (3, 4, 5)),
+    )
 
 
 @register
