@@ -9,7 +9,7 @@ from netspec.dim import Dim, UnknownSize, below
 from netspec.limits import Memory, bound
 from netspec.ops import Op, Rejected, Weight
 from netspec.ops.input import Input
-from netspec.shape import Shape
+from netspec.shape import AXES_BY_RANK, KINDS, Shape
 
 
 def check_inputs(op: Op, shapes: Sequence[Shape]) -> None:
@@ -39,8 +39,22 @@ def check_kinds(op: Op, shapes: Sequence[Shape]) -> None:
             raise Rejected(
                 "wrong-kind",
                 f"`{op.kind}` takes {_either(accepted)}{where}, not {_article(shape.kind)} of {shape}",
-                help=_way(shape.kind, accepted),
+                help=_named(shape, accepted) or _way(shape.kind, accepted),
             )
+
+
+def _named(shape: Shape, accepted: Sequence[str]) -> str | None:
+    """What to say of a tensor that has the axes of a usual kind in number, but others by name."""
+    usual = AXES_BY_RANK.get(len(shape.axes))
+    if shape.kind != "tensor" or usual is None or KINDS[usual] not in accepted:
+        return None
+    given, wanted = " ".join(shape.axes), " ".join(usual)
+    way = (
+        f'`permute "{wanted}"` brings them into that order'
+        if set(given) == set(wanted)
+        else "call them so in the pattern of `rearrange`"
+    )
+    return f"its axes are `{given}`, and those of {_article(KINDS[usual])} are `{wanted}`: {way}"
 
 
 def _way(given: str, accepted: Sequence[str]) -> str | None:

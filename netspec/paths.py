@@ -77,9 +77,8 @@ class Paths:
             message = f"`{sealed}` is a shared instance, and nothing else is named below it"
             raise Rejected("duplicate-name", message, help="choose another label")
         if clash is not None or any(self._taken.get(parent) == "node" for parent in parents):
-            raise Rejected(
-                "duplicate-name", f"the name `{path}` is already taken", help="choose another label"
-            )
+            help_ = "choose another; in a loop, `unit{i}` or a label of the loop tells rounds apart"
+            raise Rejected("duplicate-name", f"the name `{path}` is already taken", help=help_)
         self._taken[path] = what
         for parent in parents:
             self._taken.setdefault(parent, "scope")

@@ -45,6 +45,15 @@ from netspec.diagnostics import SpecError
         ('input 8\ndense 3 activation="relu"', "an activation is a step of its own: `-> relu`"),
         ("input 8\ndense @.c/2", "`/` gives a fraction, `//` a whole number"),
         ("input 3 8 8\nlstm 8", "`tokens` makes a sequence of an image"),
+        (
+            'input 3 8 8\nrearrange "c h w -> w (c h)" -> lstm 8',
+            "its axes are `w c`, and those of a sequence are `t c`: call them so in the pattern of `rearrange`",
+        ),
+        (
+            'input 3 8 8\npermute "h w c" -> conv 8 3',
+            "its axes are `h w c`, and those of an image are `c h w`: "
+            '`permute "c h w"` brings them into that order',
+        ),
         ("input 8 dtype=int\ndense 3", "`embed` makes a vector of each token"),
         (
             "input 8\n@v = dense 1\nmax { @ | @v }",
