@@ -299,6 +299,14 @@ def test_modules_called_by_numbers_are_items_of_their_class():
     assert "getattr" not in code
 
 
+def test_an_activation_without_a_label_is_a_number_of_a_dictionary_too():
+    code = source_of("""
+        input 3 4 4
+        main.0: conv 4 1 init=normal(0.02) -> relu -> main.2: conv 4 1 init=normal(0.02)
+    """)
+    assert 'self["1"] = nn.ReLU(inplace=True)' in code
+
+
 @pytest.mark.parametrize("label", ["forward", "training", "half", "append"])
 def test_names_that_modules_use_themselves_are_refused(label):
     with pytest.raises(SpecError) as caught:

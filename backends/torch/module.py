@@ -53,7 +53,8 @@ def emit_module(graph: Graph) -> tuple[str, str]:
     classes = "\n\n\n".join([*needed(SOURCES, "\n".join(own)), *own])
     code = f"{_imports(classes)}\n\n\n{classes}\n"
     source = f"{header(graph, channels_last=False)}\n{code}"
-    prove(source, _meant(graph, plan), names_of(graph), _MODULES, SOURCES)
+    numbered = (item.local for each in plan.definitions for item in each.part.items)
+    prove(source, _meant(graph, plan), names_of(graph, numbered), _MODULES, SOURCES)
     return source, plan.definitions[-1].name
 
 
