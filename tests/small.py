@@ -43,6 +43,27 @@ ZOO = {
     "resnet_v2": ("resnet50_v2", 71, {"depths": (2, 1, 2, 1)}),
     "squeezenet": ("squeezenet1_1", 75, {}),
     "swin": ("swin_t", 64, {"c": 12, "depths": (2, 1), "heads": (2, 3)}),
+    "llama": (
+        "tinyllama_1b",
+        None,
+        {"vocab": 30, "context": 12, "c": 16, "depth": 2, "heads": 4, "kv_heads": 2, "hidden": 24},
+    ),
+    "t5": (
+        "t5_small",
+        None,
+        {"vocab": 30, "c": 12, "depth": 2, "heads": 2, "head_dim": 4, "hidden": 20},
+    ),
+    "yolov8": ("yolov8n", 64, {"classes": 5, "width": 1 / 16, "bins": 4}),
+    "retinanet": (
+        "retinanet_resnet50_fpn",
+        64,
+        {"classes": 3, "anchors": 2, "c": 8, "depths": (1, 1, 1, 1)},
+    ),
+    "ddpm": (
+        "ddpm_cifar10",
+        None,
+        {"c": 32, "widths": (1, 2), "blocks": 1, "attended": (4,), "size": 8},
+    ),
     "vgg": ("vgg11_bn", 71, {"plan": (8, 0, 12, 0, 16, 16, 0), "hidden": 16}),
     "vit": (
         "vit_b_16",
@@ -54,7 +75,7 @@ ZOO = {
 }
 """By file a net, the side of its images, and what makes it small."""
 
-ZOO_SIZES = {"lstm_tagger": {"T": 9}}
+ZOO_SIZES = {"lstm_tagger": {"T": 9}, "llama": {"T": 9}, "t5": {"T": 9, "S": 7}}
 """What is known only at run time."""
 
 EXAMPLES = {

@@ -18,6 +18,7 @@ from graphs import (
     joined,
     realised_by,
 )
+from small import zoo_member
 from torch_networks import OPTIONS, OWN, PARTS, SIZES, TANGLE
 
 import netspec
@@ -40,12 +41,16 @@ EXAMPLES = [
 MODULES = [joined(EXAMPLES[i : i + TOGETHER]) for i in range(0, len(EXAMPLES), TOGETHER)]
 
 OTHERS = ("bert", "gpt2", "inception_v3", "tcn", "two_tower", "unet", "wavenet")
+LIKE_OTHERS = {"ddpm", "retinanet", "yolov8"}
+"""Families that are made of what others are made of, too."""
 SPECS = [
-    *sorted(Path("examples/zoo").glob("*.net")),
+    *(p for p in sorted(Path("examples/zoo").glob("*.net")) if p.stem not in LIKE_OTHERS),
     *(Path(f"examples/{name}.net") for name in OTHERS),
 ]
 VARIANTS = {"mobilenet": "mobilenet_v3_small", "regnet": "regnet_y_400mf"}
 """Nets to take from files that hold several; elsewhere the first."""
+SMALL = {"llama", "t5"}
+"""Families whose small member says as much, since their many layers are alike."""
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +109,8 @@ def test_networks_are_scripted_and_exported(spec: Path) -> None:
 
 
 def first_net(spec: Path) -> Graph:
+    if spec.stem in SMALL:
+        return zoo_member(spec.stem)
     items = parse(Source(spec.name, spec.read_text())).items
     nets = [item.name.name for item in items if isinstance(item, Block) and item.keyword == "net"]
     chosen = VARIANTS.get(spec.stem, nets[0] if nets else None)

@@ -93,6 +93,27 @@ COUNTS = {
     "zoo/inception_resnet_v2": {
         "inception_resnet_v2": 55_813_192,
     },
+    "zoo/llama": {
+        "llama2_7b": 6_738_415_616,
+        "llama2_13b": 13_015_864_320,
+        "llama3_8b": 8_030_261_248,
+        "tinyllama_1b": 1_100_048_384,
+    },
+    "zoo/t5": {
+        "t5_small": 60_506_624,
+        "t5_base": 222_903_552,
+        "t5_large": 737_668_096,
+    },
+    "zoo/yolov8": {
+        "yolov8n": 3_157_184,
+        "yolov8s": 11_166_544,
+        "yolov8m": 25_902_624,
+        "yolov8l": 43_691_504,
+        "yolov8x": 68_229_632,
+    },
+    # torchvision's frozen batch norms have 53,120 more, which it does not count.
+    "zoo/retinanet": {"retinanet_resnet50_fpn": 34_014_999 + 53_120},
+    "zoo/ddpm": {"ddpm_cifar10": 35_746_307},
     "zoo/lstm_tagger": {
         "lstm_tagger": 1_633_105,
     },
