@@ -53,6 +53,26 @@ def test_a_vanishing_gradient_is_measured_against_its_layer():
     assert [c.name for c in check_step(wrong, wanted, lambda _: 1e-9) if not c.passed] == ["a.bias"]
 
 
+def test_a_layer_without_gradients_is_measured_against_the_network():
+    """A layer whose result is added in front of an instance norm has none: what is left is rounding."""
+    y = {"y": np.ones((7, 1))}
+    wanted = Step(y, {"a.weight": np.array([2.0]), "b.weight": np.array([1e-16])}, {})
+    found = Step(y, {"a.weight": np.array([2.0]), "b.weight": np.array([-4e-16])}, {})
+    assert all(check.passed for check in check_step(found, wanted, lambda _: 1e-9))
+    wrong = found._replace(gradients={**found.gradients, "b.weight": np.array([1e-12])})
+    assert [c.name for c in check_step(wrong, wanted, lambda _: 1e-9) if not c.passed] == [
+        "b.weight"
+    ]
+
+
+def test_a_result_that_is_called_like_its_weight_is_shown_below_it():
+    graph = graph_of("net own {\n input 3 -> shift\n}")
+    assert [output.name for output in expose(graph).outputs] == ["shift1.value"]
+    ones = {"output": np.ones((7, 3), np.float32)}
+    exercise = Exercise(({"input": np.ones((1, 3))},), {"input": np.ones((7, 3))}, ones)
+    assert expose_exercise(graph, exercise, 0).cotangents["shift1.value"].sum() == 21
+
+
 def test_zeros_must_be_zeros():
     zeros = [{"y": np.zeros((2, 2))}]
     (same,) = check_predictions(zeros, zeros, lambda _: 1e-9)

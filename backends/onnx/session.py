@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
-from onnx.reference.ops import op_conv_transpose, op_max_pool, op_rnn
+from onnx.reference.ops import op_conv_transpose, op_log_softmax, op_max_pool, op_rnn
 
 from netspec.backend import Step
 
@@ -69,6 +69,17 @@ class MaxPool(op_max_pool.MaxPool):  # type: ignore[misc]
         return found
 
 
+class LogSoftmax(op_log_softmax.LogSoftmax):  # type: ignore[misc]
+    """ONNX's own takes the logarithm of a softmax, which is zero for numbers far below the largest."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, **attributes: Any) -> tuple[Array]:
+        axis = attributes.get("axis", self.axis)
+        shifted = x - x.max(axis=axis, keepdims=True)
+        return (shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)),)
+
+
 class _Inference:
     """Both kinds predict only."""
 
@@ -88,11 +99,14 @@ class RuntimeSession(_Inference):
         return self._runner.run(inputs)
 
 
+_MENDED = [ConvTranspose, LogSoftmax, LRN, MaxPool, RNN]
+
+
 class ReferenceSession(_Inference):
     """ONNX's reference evaluator on a double model: ONNX Runtime lacks most double kernels."""
 
     def __init__(self, model: Any) -> None:
-        self._evaluator = ReferenceEvaluator(model, new_ops=[ConvTranspose, LRN, MaxPool, RNN])
+        self._evaluator = ReferenceEvaluator(model, new_ops=_MENDED)
         self._outputs = list(self._evaluator.output_names)
 
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

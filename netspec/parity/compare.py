@@ -10,6 +10,9 @@ from netspec.backend import Step
 from netspec.parity.exchange import Arrays
 from netspec.weights import Array, np
 
+_VANISHING = 1e-5
+"""The part of the network's largest gradient below which that of a whole layer may be rounding."""
+
 _STEP = {"outputs": "output", "gradients": "gradient", "statistics": "statistic"}
 
 
@@ -56,15 +59,17 @@ def check_predictions(
 def check_step(found: Step, wanted: Step, limit: Callable[[str], float]) -> Iterator[Check]:
     """All that a training step gives, with the limit that each quantity has.
 
-    A gradient is measured against the largest one of its layer: that of a bias in front of a batch
-    norm is zero in truth, and rounding must not be compared with rounding.
+    A gradient is measured against the largest one of its layer, or a small part of the network's: that
+    of a bias in front of a batch norm is zero in truth, and so is that of all of a layer whose result
+    is added there. Rounding must not be compared with rounding.
     """
     for field, quantity in _STEP.items():
         arrays: Arrays = getattr(wanted, field)
         scales = {name: _largest(array) for name, array in arrays.items()}
         if quantity == "gradient":
+            least = _VANISHING * max(scales.values(), default=0.0)
             scales = {
-                name: max(scales[of] for of in scales if _layer(of) == _layer(name))
+                name: max(least, *(scales[of] for of in scales if _layer(of) == _layer(name)))
                 for name in scales
             }
         given: Arrays = getattr(found, field)

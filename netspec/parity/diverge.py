@@ -27,8 +27,11 @@ class Divergence(NamedTuple):
 
 
 def expose(graph: Graph) -> Graph:
-    """The same network without scopes, each layer's result an output of the layer's name."""
-    outputs = tuple(Output(name=node.name, node=node.name) for node in _layers(graph))
+    """The same network without scopes, each layer's result an output of the layer's name.
+
+    Where a weight has that name, as in `shift`, the output is `value` below it.
+    """
+    outputs = tuple(Output(name=name, node=node.name) for name, node in _layers(graph))
     return graph.model_copy(update={"outputs": outputs, "scopes": ()})
 
 
@@ -44,11 +47,12 @@ def expose_exercise(graph: Graph, exercise: Exercise, prediction: int) -> Exerci
     given = {name: array.shape[1:] for name, array in exercise.step_inputs.items()}
     sized = bind(graph, measure(graph, given))
     cotangents: dict[str, Array] = {
-        node.name: np.zeros((batch, *node.shape.sizes), np.float32) for node in _layers(sized)
+        name: np.zeros((batch, *node.shape.sizes), np.float32) for name, node in _layers(sized)
     }
+    names = {node.name: name for name, node in _layers(graph)}
     for output in graph.outputs:
-        if output.node in cotangents:
-            cotangents[output.node] += exercise.cotangents[output.name]
+        if output.node in names:
+            cotangents[names[output.node]] += exercise.cotangents[output.name]
     return Exercise(chosen, exercise.step_inputs, cotangents)
 
 
@@ -72,5 +76,11 @@ def first_wrong(graph: Graph, checks: Iterable[Check]) -> tuple[Node, Check] | N
     return graph.nodes[abs(index)], check
 
 
-def _layers(graph: Graph) -> list[Node]:
-    return [node for node in graph.nodes if node.op.kind != "input"]
+def _layers(graph: Graph) -> list[tuple[str, Node]]:
+    """All that compute something, with the names that their results get."""
+    weights = {name for name, _ in graph.weights()}
+    return [
+        (f"{node.name}.value" if node.name in weights else node.name, node)
+        for node in graph.nodes
+        if node.op.kind != "input"
+    ]
