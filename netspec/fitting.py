@@ -103,7 +103,8 @@ def check_initial(weights: Sequence[Weight]) -> None:
         reason = weight.init.reason_against(weight.shape)
         if reason is not None:
             sizes = " x ".join(map(str, weight.shape))
-            raise Rejected("bad-initializer", f"{reason}, and `{weight.name}` is {sizes}")
+            found = f"`{weight.name}`" if weight.name else "this one"
+            raise Rejected("bad-initializer", f"{reason}, and {found} is {sizes}")
 
 
 def needs_number(op: Op, unknown: UnknownSize, shapes: Sequence[Shape]) -> Rejected:

@@ -138,6 +138,12 @@ def test_a_number_is_what_all_start_as(op):
     assert Graph.from_json(json.dumps(saved)) == graph
 
 
+@pytest.mark.parametrize("shape", ["3", "3 4 4"])
+def test_numbers_of_channels_have_no_fans(shape):
+    with pytest.raises(SpecError, match="channels have one number each"):
+        graph_of(f"input {shape} -> scale init=xavier_normal()")
+
+
 def test_default_initial_values_are_not_written():
     for target in ("torch", "keras"):
         source = netspec.compile(graph_of("input 8 -> dense 4"), target=target).content.decode()

@@ -1,6 +1,6 @@
 """Scales and shifts of each channel: learned, or given with the network."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -32,48 +32,63 @@ class _Affine(Op):
         return output.elements
 
 
+class _Learned(_Affine):
+    """A number for each channel. The weight is called as its step."""
+
+    neutral: ClassVar[float]
+
+    init: Annotated[
+        Start, Field(description="how the numbers start; as what changes nothing if not given")
+    ] = None
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """Unchanged."""
+        channels = inputs[0].sizes[place_of(inputs[0], "c")]
+        reason = None if self.init is None else self.init.reason_against((channels,))
+        if reason is not None:
+            raise Rejected(
+                "bad-initializer", f"{reason}, and channels have one number each", param="init"
+            )
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        """The numbers, `(c, 1, 1)` for an image."""
+        return (
+            Weight("", _per_channel(inputs[0]), Init.constant(self.neutral)).starting(self.init),
+        )
+
+
 @register
-class Scale(_Affine):
+class Scale(_Learned):
     """Each channel times a learned factor: the layer scale of CaiT (Touvron et al., 2021) and ConvNeXt.
 
     Its weight is called as its step: `layer_scale: scale 1e-6` is torchvision's `layer_scale`.
     """
 
     kind = "scale"
+    neutral = 1
     aliases = ("layer_scale",)
     examples = (
         Example("scale 0.5", ((3, 4, 5),), (3, 4, 5)),
         Example("scale init=normal(0.2)", ((6,),), (6,)),
         Example("scale 1e-6", ((4, 5),), (4, 5)),
-        Example("scale init=orthogonal()", ((3, 2, 2),), (3, 2, 2)),
         Example("scale", ((2, 3, 2, 2),), (2, 3, 2, 2)),
         Example('permute "c t" -> scale', ((4, 5),), (5, 4)),
     )
 
-    init: Annotated[Start, Field(description="how the factors start; as 1 if not given")] = None
-
-    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
-        """The factors, `(c, 1, 1)` for an image."""
-        return (Weight("", _per_channel(inputs[0]), Init.constant(1)).starting(self.init),)
-
 
 @register
-class Shift(_Affine):
+class Shift(_Learned):
     """Each channel plus a learned number. Its weight is called as its step."""
 
     kind = "shift"
+    neutral = 0
     examples = (
         Example("shift 0.5", ((3, 4, 5),), (3, 4, 5)),
         Example("shift init=uniform(0.1)", ((6,),), (6,)),
         Example("shift", ((4, 4),), (4, 4)),
         Example('permute "c t" -> shift', ((4, 4),), (4, 4)),
     )
-
-    init: Annotated[Start, Field(description="how the numbers start; as 0 if not given")] = None
-
-    def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
-        """The numbers, `(c, 1, 1)` for an image."""
-        return (Weight("", _per_channel(inputs[0]), Init.constant(0)).starting(self.init),)
 
 
 @register

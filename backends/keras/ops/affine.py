@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.backends.keras.initial import initial, split_limit
+from netspec.backends.keras.initial import initial
 from netspec.backends.keras.layer import Held, Layer, expression, single
 from netspec.backends.keras.rows import ROWS, with_channels_last
 from netspec.emit.source import Call, Expr, Infix, arg
@@ -11,13 +11,8 @@ from netspec.shape import Shape
 
 
 def _start(op: Scale | Shift, x: Shape) -> dict[str, Expr]:
-    """The initializer: an equal one where fans would be of the axes that Keras's variable has not."""
     (weight,) = op.weights(x)
-    return {"initializer": initial(weight.init.settled(weight.shape))}
-
-
-def _limit(op: Scale | Shift, _x: Shape) -> str | None:
-    return split_limit(op.init)
+    return {"initializer": initial(weight.init)}
 
 
 def _vector(variable: str, x: Shape) -> tuple[Held, ...]:
@@ -25,14 +20,14 @@ def _vector(variable: str, x: Shape) -> tuple[Held, ...]:
     return (Held(variable, (x.axis("c"),), (0,)),)
 
 
-@ROWS.row(Scale, limit=_limit)
+@ROWS.row(Scale)
 def scale(op: Scale, x: Shape) -> Layer:
     """A layer of the file."""
     made = Call("Scale", {}, _start(op, x), {"initializer": "ones"})
     return with_channels_last(made, x, {"": _vector("weight", x)})
 
 
-@ROWS.row(Shift, limit=_limit)
+@ROWS.row(Shift)
 def shift(op: Shift, x: Shape) -> Layer:
     """A layer of the file."""
     made = Call("Shift", {}, _start(op, x), {"initializer": "zeros"})
