@@ -16,6 +16,7 @@ from netspec.diagnostics import SpecError
 from netspec.experiments import added, read_choices, reordered, without
 from netspec.experiments.running import Outcome
 from netspec.experiments.statistics import compare, estimate, holm, p_value
+from netspec.experiments.study import Study, prove
 from netspec.experiments.tuning import Candidate, Tuning
 from netspec.passes import Model
 from netspec.training.history import History
@@ -241,12 +242,53 @@ def test_tune_from_the_command_line_goes_on_where_it_was(spec, tmp_path):
     assert first.exit_code == 0, first.output
     again = CliRunner().invoke(main, [*command, "--trials", "2", "--csv", str(tmp_path / "t.csv")])
     assert again.exit_code == 0, again.output
-    assert len(again.stderr.splitlines()) == 1
+    assert [line.split()[0] for line in again.stderr.splitlines()] == ["1/2", "2/2"]
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert len(lines) == 3
+    whole = CliRunner().invoke(main, [*command[:-2], "--trials", "2"])
+    assert whole.stdout == again.stdout
     before = json.loads(first.stdout)["candidates"][0]
     assert float(lines[1].split(",")[0]) == before["values"]["rate"]
     assert "small on" in again.stdout
+
+
+def test_a_study_goes_on_as_if_it_had_not_been_killed(tmp_path):
+    def search(path, number, dies=False):
+        prove(str(tmp_path / path))
+        study = Study(str(tmp_path / path), "name", 7)
+        study.take_up()
+
+        def objective(trial):
+            value = trial.suggest_float("a", 0, 1) + trial.suggest_int("b", 1, 9)
+            if dies:
+                raise KeyboardInterrupt  # as a kill does, it leaves the trial without an end
+            return value
+
+        study.try_one(objective, number)
+        return [trial.params for trial in study.done()]
+
+    for number in range(12):
+        whole = search("whole", number)
+        if number in (2, 11):  # while Optuna draws at random, and when it has learned
+            with pytest.raises(KeyboardInterrupt):
+                search("cut", number, dies=True)
+            with (tmp_path / "cut").open("a") as file:
+                file.write('{"op_code":')  # what it was about to say
+        assert search("cut", number) == whole
+    assert len({params["a"] for params in whole}) == 12
+
+
+@pytest.mark.parametrize("content", ["a,b\n", '{"a": 1}\n', "[]\n", "a"])
+def test_a_file_that_is_no_study_stays_as_it_is(content, tmp_path):
+    path = tmp_path / "a.study"
+    path.write_text(content)
+    with pytest.raises(SpecError, match="is no study"):
+        prove(str(path))
+    assert path.read_text() == content
+    with pytest.raises(SpecError, match="cannot write"):
+        prove(str(tmp_path))
+    with pytest.raises(SpecError, match="cannot write"):
+        Study(str(tmp_path / "none" / "a.study"), "name", 0)
 
 
 def test_a_parameter_that_the_net_lacks_is_told(spec):

@@ -189,14 +189,16 @@ class _Progress:
 
     def outcome(self, outcome: Outcome) -> None:
         """A form was trained from a seed."""
+        self.done += 1
         self._line(f"{outcome.name}, seed {outcome.seed}: {outcome.score:.4g}")
 
-    def candidate(self, candidate: Candidate) -> None:
-        """A trial is over."""
-        values = ", ".join(f"{name} {value}" for name, value in candidate.values.items())
+    def candidate(self, candidate: Candidate, done: int) -> None:
+        """A trial is over, and the study has so many; or the net as it is written is measured."""
+        from netspec.experiments.tuning import settings
+
         pruned = " (pruned)" if candidate.pruned else ""
-        self._line(f"{values}: {candidate.mean:.4g}{pruned}")
+        self.done = done
+        self._line(f"{settings(candidate.values) or 'as written'}: {candidate.mean:.4g}{pruned}")
 
     def _line(self, text: str) -> None:
-        self.done += 1
         click.echo(f"{self.done}/{self.total}  {text}", err=True)

@@ -5,26 +5,29 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import as_completed
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.experiments.running import Job, metric_of, run, single_threaded
 from netspec.experiments.space import Choice
+from netspec.experiments.study import Study, prove
 from netspec.experiments.tuning import Candidate, Tuning
 from netspec.ir import Graph
 from netspec.processes import pool
 from netspec.training import Data, Recipe
 from netspec.weights import np
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
 Make = Callable[[Mapping[str, Any]], Graph]
 """The network with these parameters; for several processes it can be pickled."""
+
+Watch = Callable[[Candidate, int], None]
+"""Is told of the net as it is written, and of each trial, and how many trials the study has then."""
 
 
 def tune(
@@ -38,16 +41,15 @@ def tune(
     trials: int = 20,
     jobs: int = 1,
     storage: str | Path | None = None,
-    watch: Callable[[Candidate], None] = lambda _: None,
+    watch: Watch = lambda *_: None,
 ) -> Tuning:
     """Choose parameters of a net by k-fold cross-validation on the part of the data that is learned from.
 
     Optuna's TPE sampler proposes values, and its median rule ends a trial early whose folds go worse than those
     before it. All trials have the same folds and the same seed. The study is kept in the file `storage`, and goes
-    on from there until it has so many trials. Ctrl-C ends it with what it has. Raises `SpecError`.
+    on from there until it has so many trials, first with those that were being tried when it was killed. Ctrl-C ends
+    it with what it has. Raises `SpecError`.
     """
-    optuna = need("optuna", "tune")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if folds < 2 or trials < 1 or not choices:
         message = "tuning takes 2 folds, a trial and a parameter at least"
         raise SpecError(Diagnostic("bad-experiment", message))
@@ -58,18 +60,17 @@ def tune(
     work = Work(make, tuple(choices), _folds(data, folds, recipe), recipe, framework)
     with tempfile.TemporaryDirectory() as scratch:
         path = str(storage or Path(scratch) / "study.log")
-        study = _open(path, work, recipe.seed)
+        prove(path)
+        study = Study(path, work.name(), recipe.seed)
         default = _default(study, graph, work)
-        _search(study, work, path, trials, jobs, watch)
-        candidates = [
-            _candidate(trial, work) for trial in study.trials if trial.state.is_finished()
-        ]
+        watch(default, len(study.done()))
+        with suppress(KeyboardInterrupt):
+            _search(study, work, path, trials, jobs, watch)
+        candidates = tuple(_candidate(trial, work) for trial in study.done())
+        metric = study.recall("metric")
     held = len(work.folds[0].val.y) if work.folds[0].val is not None else 0
     inflation = held / len(work.folds[0].train.y)
-    metric = study.user_attrs["metric"]
-    return Tuning(
-        graph.name, data.name, framework, metric, folds, default, tuple(candidates), inflation
-    )
+    return Tuning(graph.name, data.name, framework, metric, folds, default, candidates, inflation)
 
 
 class Work(NamedTuple):
@@ -117,64 +118,38 @@ def _folds(data: Data, count: int, recipe: Recipe) -> tuple[Data, ...]:
     )
 
 
-def _open(path: str, work: Work, seed: int, *, offset: int = 0) -> Any:
-    optuna = need("optuna", "tune")
-    backend = optuna.storages.journal.JournalFileBackend(path)
-    return optuna.create_study(
-        storage=optuna.storages.JournalStorage(backend),
-        study_name=work.name(),
-        load_if_exists=True,
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=(seed + offset) % 2**32, constant_liar=True),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
-    )
-
-
-def _default(study: Any, graph: Graph, work: Work) -> Candidate:
+def _default(study: Study, graph: Graph, work: Work) -> Candidate:
     """The net as it is written, on every fold; once for a study."""
-    if "default" not in study.user_attrs:
+    if study.recall("default") is None:
         found = [work.score(graph, fold) for fold in range(len(work.folds))]
-        study.set_user_attr("metric", found[0][1])
-        study.set_user_attr("default", [score for score, _ in found])
-    return Candidate({}, tuple(study.user_attrs["default"]))
+        study.remember("metric", found[0][1])
+        study.remember("default", [score for score, _ in found])
+    return Candidate({}, tuple(study.recall("default")))
 
 
-def _search(
-    study: Any,
-    work: Work,
-    path: str,
-    trials: int,
-    jobs: int,
-    watch: Callable[[Candidate], None],
-) -> None:
+def _search(study: Study, work: Work, path: str, trials: int, jobs: int, watch: Watch) -> None:
     """Trials until the study has so many."""
-    left = trials - sum(trial.state.is_finished() for trial in study.trials)
-    try:
-        if jobs == 1:
-            for _ in range(left):
-                study.optimize(_Objective(work, study.user_attrs["metric"]), n_trials=1)
-                watch(_candidate(study.trials[-1], work))
-            return
-        with pool(jobs, single_threaded) as executor:
-            waiting: list[Future[None]] = [
-                executor.submit(_one_trial, path, work, offset) for offset in range(1, left + 1)
-            ]
-            try:
-                for future in waiting:
-                    future.result()
-                    watch(_candidate([t for t in study.trials if t.state.is_finished()][-1], work))
-            finally:
-                executor.shutdown(wait=True, cancel_futures=True)
-    except KeyboardInterrupt:
+    study.take_up()
+    numbers = range(len(study.done()), trials)
+    metric = study.recall("metric")
+    if jobs == 1:
+        for number in numbers:
+            trial = study.try_one(_Objective(work, metric), number)
+            watch(_candidate(trial, work), number + 1)
         return
+    with pool(jobs, single_threaded) as executor:
+        waiting = [executor.submit(_one_trial, path, work, metric, number) for number in numbers]
+        try:
+            for number, future in zip(numbers, as_completed(waiting), strict=True):
+                watch(future.result(), number + 1)
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_trial(path: str, work: Work, offset: int) -> None:
+def _one_trial(path: str, work: Work, metric: str, number: int) -> Candidate:
     """A trial of the study in the file, in a process of its own."""
-    optuna = need("optuna", "tune")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = _open(path, work, work.recipe.seed, offset=offset)
-    study.optimize(_Objective(work, study.user_attrs["metric"]), n_trials=1)
+    study = Study(path, work.name(), work.recipe.seed)
+    return _candidate(study.try_one(_Objective(work, metric), number), work)
 
 
 class _Objective:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from math import isfinite
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -88,16 +90,16 @@ class Tuning(NamedTuple):
         """A line for each candidate: its parameters, mean, and the score of each fold."""
         names = list(self.candidates[0].values) if self.candidates else []
         head = [*names, "pruned", "mean", *(f"fold{n + 1}" for n in range(self.folds))]
-        lines = [head]
+        content = StringIO()
+        lines = csv.writer(content, lineterminator="\n")
+        lines.writerow(head)
         for candidate in self.candidates:
             scores = [f"{score:.9g}" for score in candidate.scores]
             scores += [""] * (self.folds - len(scores))
-            values = [
-                f'"{value}"' if "," in str(value) else str(value)
-                for value in candidate.values.values()
-            ]
-            lines.append([*values, str(candidate.pruned).lower(), f"{candidate.mean:.9g}", *scores])
-        return "".join(f"{','.join(line)}\n" for line in lines)
+            values = (candidate.values.get(name, "") for name in names)
+            pruned = str(candidate.pruned).lower()
+            lines.writerow([*values, pruned, f"{candidate.mean:.9g}", *scores])
+        return content.getvalue()
 
     def _shown(self, value: float, sign: bool = False) -> str:
         if self.metric == "accuracy":
@@ -116,11 +118,11 @@ class Tuning(NamedTuple):
         whole = [c for c in self.candidates if not c.pruned and isfinite(c.mean)]
         ranked = sorted(whole, key=lambda candidate: sign * candidate.mean)[:rows]
         cells = [("parameters", "mean", "95 % interval")]
-        cells += [self._cells(_settings(c.values), c) for c in ranked]
+        cells += [self._cells(settings(c.values), c) for c in ranked]
         cells.append(self._cells("as written", self.default))
         yield from align(cells)
         yield ""
-        yield f"{_settings(self.best.values) or 'as written'}: {self.verdict}"
+        yield f"{settings(self.best.values) or 'as written'}: {self.verdict}"
         if self.best is not self.default:
             yield (
                 f"It is the best of {len(whole)}, so its own mean is flattered: judge it on examples that took no "
@@ -136,7 +138,8 @@ class Tuning(NamedTuple):
         )
 
 
-def _settings(values: Mapping[str, Any]) -> str:
+def settings(values: Mapping[str, Any]) -> str:
+    """Parameters in words: `rate=0.1234 width=16`."""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in values.items()

@@ -18,6 +18,10 @@ PAGES = {
         "A range is `rate=0.1:0.5`, of whole numbers `width=16:64`, on a logarithmic scale `lr=1e-4:1e-1:log`; a list "
         "is `act=relu,gelu`.",
     ),
+    "bad-study": Page(
+        "the file of `--storage` is no study",
+        "`netspec tune` writes it, and goes on from it. A file that holds anything else stays as it is.",
+    ),
     "bad-experiment": Page(
         "an experiment can tell nothing",
         "A difference is judged by how runs scatter: that takes two seeds or folds at least, and something to "
