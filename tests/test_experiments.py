@@ -307,3 +307,10 @@ def test_an_outcome_of_a_diverged_run_does_not_count():
     outcomes.append(Outcome("other", 2, float("nan"), History(), "diverged"))
     findings = _findings(forms, outcomes)
     assert findings[1].comparison.difference.size == 2
+
+
+def test_an_interval_ends_where_its_metric_does():
+    wide = estimate([0.9, 1.0])
+    assert wide.high > 1
+    assert wide.of_metric("accuracy")[1:3] == (wide.low, 1)
+    assert estimate([0.1, 0.9]).of_metric("mae")[1] == 0

@@ -79,7 +79,7 @@ class Ablation(NamedTuple):
         return {
             "name": finding.name,
             "changes": finding.changes,
-            "score": finding.score and finding.score._asdict(),
+            "score": finding.score and finding.score.of_metric(self.metric)._asdict(),
             "difference": compared and compared.difference._asdict(),
             "p": compared and compared.p,
             "adjusted_p": compared and compared.adjusted,
@@ -121,6 +121,7 @@ class Ablation(NamedTuple):
 
     def _cells(self, finding: Finding) -> tuple[str, ...]:
         score, compared = finding.score, finding.comparison
+        score = score and score.of_metric(self.metric)
         cells = [finding.name, "-", "-", "", "", ""]
         if score is not None:
             cells[1:3] = (

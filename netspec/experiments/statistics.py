@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
@@ -19,6 +19,11 @@ class Estimate(NamedTuple):
     low: float
     high: float
     size: int
+
+    def of_metric(self, metric: str) -> Estimate:
+        """The part of the interval where the metric has its values: Student's t knows no bounds."""
+        most = 1.0 if metric == "accuracy" else inf
+        return self._replace(low=max(self.low, 0.0), high=min(self.high, most))
 
 
 class Comparison(NamedTuple):

@@ -130,7 +130,7 @@ class Tuning(NamedTuple):
             )
 
     def _cells(self, name: str, candidate: Candidate) -> tuple[str, str, str]:
-        score = estimate(candidate.scores, self.inflation)
+        score = estimate(candidate.scores, self.inflation).of_metric(self.metric)
         return (
             name,
             self._shown(score.mean),
