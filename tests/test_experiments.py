@@ -264,6 +264,7 @@ def test_a_study_goes_on_as_if_it_had_not_been_killed(tmp_path):
                 raise KeyboardInterrupt  # as a kill does, it leaves the trial without an end
             return value
 
+        assert study.missing(number + 1) == [number]
         study.try_one(objective, number)
         return [trial.params for trial in study.done()]
 

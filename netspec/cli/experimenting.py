@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,10 @@ def ablate(
         from netspec.experiments.curves import draw
 
         write_output(curves, draw(found, curves))
+    runs = sum(len(finding.outcomes) for finding in found.findings)
+    if runs < total:
+        click.echo(f"interrupted after {runs} of {total} runs", err=True)
+        sys.exit(130)
 
 
 @click.command()
@@ -173,6 +178,9 @@ def tune(
     click.echo(found.to_json() if form == "json" else found.table())
     if csv is not None:
         write_output(csv, found.to_csv().encode())
+    if len(found.candidates) < trials:
+        click.echo(f"interrupted after {len(found.candidates)} of {trials} trials", err=True)
+        sys.exit(130)
 
 
 def _graph_with(options: dict[str, Any], values: dict[str, Any]) -> Any:

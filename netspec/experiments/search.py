@@ -130,26 +130,25 @@ def _default(study: Study, graph: Graph, work: Work) -> Candidate:
 def _search(study: Study, work: Work, path: str, trials: int, jobs: int, watch: Watch) -> None:
     """Trials until the study has so many."""
     study.take_up()
-    numbers = range(len(study.done()), trials)
+    done, draws = len(study.done()), study.missing(trials)
     metric = study.recall("metric")
     if jobs == 1:
-        for number in numbers:
-            trial = study.try_one(_Objective(work, metric), number)
-            watch(_candidate(trial, work), number + 1)
+        for number, draw in enumerate(draws, done + 1):
+            watch(_candidate(study.try_one(_Objective(work, metric), draw), work), number)
         return
     with pool(jobs, single_threaded) as executor:
-        waiting = [executor.submit(_one_trial, path, work, metric, number) for number in numbers]
+        waiting = [executor.submit(_one_trial, path, work, metric, draw) for draw in draws]
         try:
-            for number, future in zip(numbers, as_completed(waiting), strict=True):
-                watch(future.result(), number + 1)
+            for number, future in enumerate(as_completed(waiting), done + 1):
+                watch(future.result(), number)
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_trial(path: str, work: Work, metric: str, number: int) -> Candidate:
+def _one_trial(path: str, work: Work, metric: str, draw: int) -> Candidate:
     """A trial of the study in the file, in a process of its own."""
     study = Study(path, work.name(), work.recipe.seed)
-    return _candidate(study.try_one(_Objective(work, metric), number), work)
+    return _candidate(study.try_one(_Objective(work, metric), draw), work)
 
 
 class _Objective:

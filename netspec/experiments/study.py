@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import count, islice
 from typing import Any
 
 from netspec.backend import need
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.files import unwritable
+
+_DRAW = "draw"
+"""What a trial calls the number of its draw."""
 
 
 def prove(path: str) -> None:
@@ -64,22 +68,28 @@ class Study:
         return list(self._study.get_trials(states=(state.COMPLETE, state.PRUNED)))
 
     def take_up(self) -> None:
-        """Begin again the trials that a run which was killed had begun. No other run may be at work."""
+        """Give up the trials that a run which was stopped had begun. No other run may be at work."""
         state = self._optuna.trial.TrialState
-        waiting = [each.params for each in self._study.get_trials(states=(state.WAITING,))]
         for trial in self._study.get_trials(states=(state.RUNNING,)):
             self._study.tell(trial.number, state=state.FAIL)
-            if trial.params and trial.params not in waiting:
-                self._study.enqueue_trial(trial.params)
 
-    def try_one(self, objective: Callable[[Any], float], number: int) -> Any:
-        """A trial, which is the study's `number`th that comes to an end: the seed and this number say what is drawn."""
-        seed = (self._seed + number) % 2**32
+    def missing(self, trials: int) -> list[int]:
+        """The draws that have no end yet, for so many trials in all."""
+        drawn = {trial.user_attrs.get(_DRAW, trial.number) for trial in self.done()}
+        free = (number for number in count() if number not in drawn)
+        return list(islice(free, max(trials - len(drawn), 0)))
+
+    def try_one(self, objective: Callable[[Any], float], draw: int) -> Any:
+        """A trial: the seed, the number of the draw, and the trials that are done say what it proposes."""
+
+        def numbered(trial: Any) -> float:
+            trial.set_user_attr(_DRAW, draw)
+            return objective(trial)
+
+        seed = (self._seed + draw) % 2**32
         self._study.sampler = self._optuna.samplers.TPESampler(seed=seed, constant_liar=True)
         ended: list[Any] = []
-        self._study.optimize(
-            objective, n_trials=1, callbacks=[lambda _, trial: ended.append(trial)]
-        )
+        self._study.optimize(numbered, n_trials=1, callbacks=[lambda _, trial: ended.append(trial)])
         return ended[0]
 
     def remember(self, key: str, value: Any) -> None:
