@@ -14,9 +14,8 @@ def run() -> None:
     """
     gc.set_threshold(100_000)
     codes: list[int] = []
-    if (
-        not atexit._ncallbacks()
-    ):  # whatever is registered before would be called after `_leave`, which is never
+    # What is registered before would be called after `_leave`, which is never.
+    if not atexit._ncallbacks():
         atexit.register(_leave, codes)
     from netspec.cli import main
 

@@ -53,6 +53,34 @@ def test_every_op_computes_what_the_reference_does(op):
         assert_close(session.predict(feeds), oracle.predict(feeds), 1e-12)
 
 
+LARGER = """
+block b {{ {line} }}
+@small = input {small}{dtype}
+@large = input {large}{dtype}
+@x = @small -> b
+@y = @large -> b
+out x=@x, y=@y
+"""
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if not op.merges], ids=lambda op: op.kind)
+def test_a_block_of_every_op_is_right_at_all_its_sizes(op):
+    """One class serves instances that differ in sizes: what its code says must be right for each."""
+    dtype = "" if "float" in op.dtypes else " dtype=int"
+    for line, (sizes, *_), _ in op.examples:
+        small, large = (" ".join(str(size + more) for size in sizes) for more in (0, 1))
+        try:
+            graph = graph_of(LARGER.format(line=line, small=small, large=large, dtype=dtype))
+        except SpecError:
+            continue
+        if any(target.ROWS.reason_against(graph, node) for node in graph.nodes):
+            continue
+        weights, feeds = random_weights(graph), feeds_for(graph, 2)
+        found = target.open_session(graph, weights, "float64").predict(feeds)
+        wanted = reference.open_session(graph, weights, "float64").predict(feeds)
+        assert_close(found, wanted, 1e-7)
+
+
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.kind)
 def test_every_op_trains_as_the_reference_does(op):
     check_training(examples_graph(op, target), 1e-7 if op.kind in INEXACT else 1e-10)
