@@ -297,7 +297,19 @@ class WindowBias(layers.Layer):
         return {**super().get_config(), **own, "initializer": initializer}
 '''
 
+_SPREAD_SUM = '''\
+def spread_sum(x, *gates):
+    """The sum of a tensor and smaller ones, each repeated along its axes of size 1.
+
+    In a sum, Keras on TensorFlow takes some of these for a bias of another axis.
+    """
+    for gate in gates:
+        x = x - ops.negative(gate)
+    return x
+'''
+
 SOURCES = {
+    "spread_sum": _SPREAD_SUM,
     "BatchNorm": _BATCH_NORM,
     "InOrder": _IN_ORDER,
     "as_model": _AS_MODEL,

@@ -47,18 +47,15 @@ ROWS.row(Mean)(_merge("layers.Average"))
 
 @ROWS.row(Add)
 def add(_op: Add, *xs: Shape) -> Layer:
-    """A layer for equal shapes. What is repeated is subtracted with the other sign.
-
-    On TensorFlow Keras takes many a smaller second summand for a bias of the wrong axis.
-    """
+    """A layer for equal shapes, else a function of the file's own: Keras's sum does not repeat safely."""
     whole = whole_of(xs)
     if all(x == whole for x in xs):
         return single(Call("layers.Add"), len(xs))
     steps, reads = _spread(xs)
     operands = [arg(i) for i, x in enumerate(xs) if x == whole]
-    gates = [call("ops.negative", arg(i)) for i, x in enumerate(xs) if x != whole]
+    gates = [arg(i) for i, x in enumerate(xs) if x != whole]
     first = Infix("+", tuple(operands)) if len(operands) > 1 else operands[0]
-    return Layer((*steps, Step(Infix("-", (first, *gates)), reads, expression=True)))
+    return Layer((*steps, Step(call("spread_sum", first, *gates), reads, expression=True)))
 
 
 @ROWS.row(Subtract)
