@@ -81,6 +81,12 @@ def test_zeros_must_be_zeros():
     assert not other.passed
 
 
+def test_a_constant_that_a_framework_keeps_in_float32_opens_its_limit_alone():
+    limits = Limits(graph_of("net gate {\n input 3 -> hardsigmoid\n}"), *answers(0), None, None)
+    assert limits.step(Job("torch", "float64"), "gradient") == 1e-7
+    assert limits.step(Job("keras", "float64"), "gradient") == 1e-9
+
+
 def test_a_bad_yardstick_does_not_open_the_gate():
     assert inference_limit(0) == 2e-6
     assert inference_limit(1e-6) == 4e-6

@@ -15,6 +15,8 @@ FLOAT64_BY_OP = {
     ("keras", "attention"): 1e-7,
     ("keras", "gelu"): 1e-7,
     ("keras", "leaky_relu"): 1e-7,
+    ("torch", "celu"): 1e-7,
+    ("torch", "hardsigmoid"): 1e-7,
 }
 
 FLOAT32_FLOOR, FLOAT32_FACTOR, FLOAT32_CEILING = 2e-6, 4, 1e-2
