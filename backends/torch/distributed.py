@@ -56,9 +56,12 @@ def share(
 ) -> tuple[Tensor, float]:
     """The process's examples of a batch, and the factor that makes the average of all losses the batch's own.
 
-    A loss is a mean over examples, or over their classes' weights; the shares of a last batch may differ.
+    A loss is a mean over examples, or over their classes' weights; the shares of a last batch may differ. A process
+    for which no example is left takes the first with the factor 0: each has to take part in every step.
     """
     mine = batch[place.rank :: place.world]
+    if not len(mine):
+        return batch[:1], 0.0
     part, whole = float(len(mine)), float(len(batch))
     if objective.class_weights is not None:
         weights = torch.tensor(objective.class_weights, dtype=torch.float64, device=targets.device)

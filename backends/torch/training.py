@@ -93,7 +93,8 @@ class TorchTrainer:
                 torch.nn.utils.clip_grad_norm_(learned, recipe.clip_norm)
             self._optimizer.step()
             totals[0] += loss.detach() * (size * share / place.world)
-            totals[1] += self._metric(outputs.detach(), wanted) * len(batch)
+            count = len(range(place.rank, size, place.world))
+            totals[1] += self._metric(outputs.detach(), wanted) * count
             if watch.steps:
                 watch.after_step()
         return self._named(totals, min(order.examples, order.steps * recipe.batch))

@@ -118,12 +118,13 @@ def plan(graph: Graph, data: Data, recipe: Recipe, place: Place = Place()) -> Ta
     objective = objective.weighted(recipe, examples.targets)
     held = None if val is None else examples_of(graph, val, objective, "val")
     norms = any(isinstance(node.op, BatchNorm) for node in graph.nodes)
-    order = Order(len(examples.targets), recipe.batch, recipe.seed, max(place.world, 1 + norms))
-    if recipe.batch < order.least or not order.steps:
-        smaller = min(recipe.batch, order.examples)
+    least = max(place.world, 2) if norms else 1
+    order = Order(len(examples.targets), recipe.batch, recipe.seed, least)
+    smaller = min(recipe.batch, order.examples)
+    if smaller < max(least, place.world):
         why = (
-            "every process takes part in each step"
-            if order.least == place.world > 1
+            f"each of {place.world} processes takes part in every step"
+            if place.world > 1
             else "batch norm learns nothing from one example"
         )
         message = f"batches of {smaller} are too small: {why}"
