@@ -118,7 +118,10 @@ def _files(path: str) -> list[str]:
     if not os.path.isdir(path):
         return [path]
     if not (found := pictures_in(path)):
-        raise SpecError(Diagnostic("unreadable-file", f"cannot read {path}: no picture is in it"))
+        inner = sorted(each.path for each in os.scandir(path) if each.is_dir())
+        cure = f"a folder is read without those in it: name one, as {inner[0]}" if inner else None
+        message = f"cannot read {path}: no picture is in it"
+        raise SpecError(Diagnostic("unreadable-file", message, help=cure))
     return found
 
 

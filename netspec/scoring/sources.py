@@ -14,6 +14,7 @@ from netspec.images import SUFFIXES
 from netspec.scoring import images, numpy_files, parquet_files
 from netspec.scoring.batches import Batch, Reading
 from netspec.scoring.plan import Plan, Shard
+from netspec.tables import is_table
 
 _DAMAGE = (OSError, *BROKEN)
 """What libraries raise for a file that is not what it seemed; Arrow's own is a `ValueError`."""
@@ -81,7 +82,10 @@ def kind_of(path: str) -> Kind:
     suffix = Path(path).suffix.lower()
     if suffix not in KINDS:
         message = f"{path} is no data file that can be scored"
-        raise SpecError(Diagnostic("no-data", message, help=f"files end with {', '.join(KINDS)}"))
+        cure = (
+            "write the table as Parquet" if is_table(path) else f"files end with {', '.join(KINDS)}"
+        )
+        raise SpecError(Diagnostic("no-data", message, help=cure))
     return KINDS[suffix]
 
 

@@ -88,7 +88,8 @@ class TextTable:
     def _refusal(self, column: int, cell: str) -> SpecError:
         what = f"`{cell.strip()[:40]}` is no number" if cell.strip() else "a cell is empty"
         message = f"{self.place(-1)}: {what} (column {shown(self, column)})"
-        return SpecError(Diagnostic("bad-table", message))
+        cure = "columns of numbers are chosen by name: --columns" if self.names else None
+        return SpecError(Diagnostic("bad-table", message, help=cure if cell.strip() else None))
 
 
 def _is_head(first: Sequence[str], below: Sequence[str] = ()) -> bool:
