@@ -28,7 +28,7 @@ from netspec.weights import np
 BATCH = 32
 STARTS = {"torch": 3, "keras": 2}
 """How often both processes are started: Keras takes long to build its graphs."""
-PAIRS = 11
+PAIRS = 9
 """Of epochs that count, at each start; two more warm up."""
 QUICK = 2
 """Steps of an epoch, and pairs of epochs, where only is to be seen whether all runs."""
@@ -46,7 +46,7 @@ NETWORKS = (
     Network(
         "the PyTorch tutorial's N2",
         (Path(__file__).parent.parent / "examples" / "n2.net").read_text(),
-        8,
+        12,
     ),
     Network(
         "a CNN of four convolutions",
@@ -71,7 +71,7 @@ NETWORKS = (
     Network(
         "a dense network",
         "net mlp { input 64 -> dense 256 -> relu -> dense 256 -> relu -> dense 10 }",
-        100,
+        150,
     ),
     Network(
         "an LSTM over 20 steps",
@@ -84,7 +84,7 @@ NETWORKS = (
             input 32 dtype=int
             embedding 100 64 -> encoder_layer 4 -> encoder_layer 4 -> reduce_mean t -> dense 10
         }""",
-        8,
+        10,
     ),
 )
 
@@ -235,7 +235,10 @@ class Runner:
     def end(self) -> float:
         """Wait for the end of the turn: its seconds."""
         assert self._process.stdout is not None
-        return float(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("a process has ended before its turn; its last words are above")
+        return float(line)
 
     def turn(self) -> float:
         """A turn while the other one waits."""
