@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping
 from math import inf, isfinite
@@ -97,9 +98,12 @@ def train(
             trainer.fit(len(run.rows), run)
         except KeyboardInterrupt:
             interrupted = True
+            if place.world > 1:  # torchrun hands on what the terminal has sent already
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
         finally:
             run.observer.end()
     ended = "interrupted" if interrupted else run.ended
+    alone = interrupted and place.world > 1  # the others stopped elsewhere: nothing can be summed
     kept = len(run.rows)
     if run.best is not None and (recipe.early_stopping is not None or ended != "finished"):
         trainer.load(run.best.weights)
@@ -111,7 +115,7 @@ def train(
         task.objective.loss,
         kept,
         None if run.best is None else run.best.epoch + 1,
-        None if test is None else trainer.evaluate(test),
+        None if test is None or alone else trainer.evaluate(test),
     )
 
 
