@@ -50,9 +50,9 @@ def columns_of(table: Table, reading: Reading) -> Columns:
     chosen = places(table, reading.columns) if reading.columns else usable
     features = [place for place in chosen if place != label]
     if not features:
-        raise _bad(f"{table.path} has no column beside its labels to learn from")
+        raise bad_data(f"{table.path} has no column beside its labels to learn from")
     if reading.columns and label in chosen:
-        raise _bad(
+        raise bad_data(
             f"the column `{reading.label or reading.columns[-1]}` has the labels, and is no input"
         )
     if table.names is None:
@@ -69,11 +69,11 @@ def read_columns(table: Table, columns: Columns, sizes: Sizes | None) -> Labelle
         features, (label,) = places(table, [str(name) for name in features]), places(table, [label])
     elif table.names is not None or table.width != columns.width:
         held = "a first line of names" if table.names is not None else f"{table.width} columns"
-        raise _bad(f"{table.path} has {held}, unlike the table that is learned from")
+        raise bad_data(f"{table.path} has {held}, unlike the table that is learned from")
     chosen = [int(place) for place in features]
     cells = table.read(chosen, label)
     if not cells.words:
-        raise _bad(f"{table.path} has no rows")
+        raise bad_data(f"{table.path} has no rows")
     check_finite(table, cells.numbers, chosen)
     y = _targets(table, cells.words, label)
     return Labelled(cells.numbers if sizes is None else shaped(cells.numbers, sizes), y)
@@ -94,7 +94,7 @@ def _targets(table: Table, words: Sequence[str], place: int) -> Array:
         row = numeric.index(False)
         number = numeric.index(True)
         message = f"{table.place(row)}: the label `{words[row][:40]}` is no number"
-        raise _bad(message, f"`{words[number][:40]}` is one ({table.place(number)})")
+        raise bad_data(message, f"`{words[number][:40]}` is one ({table.place(number)})")
     y = np.array([float(word) for word in words])
     check_finite(table, y[:, None], [place])
     return y.astype(np.int64) if (y == np.trunc(y)).all() and (abs(y) < 2**53).all() else y
@@ -113,18 +113,22 @@ def read_folder(path: str, sizes: Sizes | None, reading: Reading) -> Labelled:
     files: list[str] = []
     words: list[str] = []
     if loose := pictures_in(path):
-        raise _bad(f"{loose[0]} is in the folder of no class", "each class has a folder of its own")
+        raise bad_data(
+            f"{loose[0]} is in the folder of no class", "each class has a folder of its own"
+        )
     for name, folder in sorted(class_folders(path).items()):
         if inner := class_folders(folder):
             message = f"{min(inner.values())} is a folder in the folder of a class"
-            raise _bad(message, "pictures lie in `CLASS/`, or in `train/CLASS/` and `test/CLASS/`")
+            raise bad_data(
+                message, "pictures lie in `CLASS/`, or in `train/CLASS/` and `test/CLASS/`"
+            )
         found = pictures_in(folder)
         if not found:
-            raise _bad(f"no picture is in {folder}")
+            raise bad_data(f"no picture is in {folder}")
         files += found
         words += [name] * len(found)
     if not files:
-        raise _bad(f"no picture is in {path}", "each class has a folder of its own")
+        raise bad_data(f"no picture is in {path}", "each class has a folder of its own")
     return Labelled(load_pictures(files, sizes, reading.pictures), np.array(words))
 
 
@@ -135,7 +139,7 @@ def classes_of(words: Array) -> tuple[str, ...]:
         found.sort(key=lambda name: (int(name), name))
     for name in found:
         if name.splitlines() != [name]:
-            raise _bad(f"the label {name!r} has several lines")
+            raise bad_data(f"the label {name!r} has several lines")
     return tuple(found)
 
 
@@ -146,7 +150,7 @@ def numbered(words: Array, classes: Sequence[str], name: str) -> Array:
     for word in found.tolist():
         if word not in order:
             known = f"the classes are {listed(classes)}"
-            raise _bad(f"{name} has the class `{word}`, which is not learned from", known)
+            raise bad_data(f"{name} has the class `{word}`, which is not learned from", known)
     return np.array([order[word] for word in found.tolist()])[inverse]
 
 
@@ -156,5 +160,6 @@ def listed(classes: Sequence[str], most: int = 20) -> str:
     return ", ".join(classes[:most]) + more
 
 
-def _bad(message: str, help: str | None = None) -> SpecError:  # noqa: A002
+def bad_data(message: str, help: str | None = None) -> SpecError:  # noqa: A002
+    """What is wrong with examples."""
     return SpecError(Diagnostic("bad-data", message, help=help))

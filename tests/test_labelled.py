@@ -240,5 +240,6 @@ def test_names_of_classes_come_out_for_run(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["go", "go.npz", "torch.py", "json.py", "2.py", 'a"b.py'])
 def test_names_of_scripts_that_python_would_mistake(name, tmp_path):
     data = load_data(table(tmp_path, ROWS))
-    call = lambda: write_script(tmp_path / name, graph_of("input 2 -> dense 2"), data, Recipe())  # noqa: E731
-    assert "bad-script-name" in refusal(call)
+    graph = graph_of("input 2 -> dense 2")
+    told = refusal(lambda: write_script(tmp_path / name, graph, data, Recipe()))
+    assert "bad-script-name" in told

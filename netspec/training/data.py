@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from netspec.arrays import load_arrays
 from netspec.backend import need
-from netspec.diagnostics import Diagnostic, SpecError, did_you_mean
+from netspec.diagnostics import did_you_mean
 from netspec.intake import Sizes
 from netspec.labelled import (
     Labelled,
     Reading,
+    bad_data,
     class_folders,
     classes_of,
     columns_of,
@@ -81,14 +82,14 @@ def load_data(
     if Path(path).suffix != ".npz":
         if os.path.exists(path):
             kinds = "a .npz file, a table (.csv, .tsv, .parquet), or a folder of pictures by class"
-            raise _bad(f"{path} is no data that can be learned from", f"give {kinds}")
+            raise bad_data(f"{path} is no data that can be learned from", f"give {kinds}")
         known = did_you_mean(path, BUNDLED) or f"bundled are {', '.join(BUNDLED)}"
-        raise _bad(f"`{path}` is no file or folder, nor a bundled set", known)
+        raise bad_data(f"`{path}` is no file or folder, nor a bundled set", known)
     if reading.columns or reading.label is not None:
-        raise _bad(f"{path} has no columns: its arrays are `x` and `y`")
+        raise bad_data(f"{path} has no columns: its arrays are `x` and `y`")
     arrays = load_arrays([path])
     if not isinstance(arrays, Mapping):
-        raise _bad(f"{path} holds one array without a name", "write it with `np.savez`")
+        raise bad_data(f"{path} holds one array without a name", "write it with `np.savez`")
     return _parted(path, arrays)
 
 
@@ -99,7 +100,7 @@ def _single(path: str, wanted: Mapping[str, Sizes] | None) -> Sizes | None:
     if len(wanted) > 1:
         inputs = ", ".join(f"`{name}`" for name in wanted)
         cure = "give a .npz file with an array for each"
-        raise _bad(f"the network takes {inputs}, and {path} feeds one input", cure)
+        raise bad_data(f"the network takes {inputs}, and {path} feeds one input", cure)
     return next(iter(wanted.values()))
 
 
@@ -119,7 +120,7 @@ def _folder(path: str, sizes: Sizes | None, reading: Reading) -> Data:
         return _tables(path, _by_part(path, tables), sizes, reading)
     if reading.columns or reading.label is not None:
         cure = "tables in a folder are `train.csv`, `val.csv` and `test.csv`"
-        raise _bad(f"{path} has no table to learn from", cure)
+        raise bad_data(f"{path} has no table to learn from", cure)
     folders = class_folders(path)
     if not ("train" in folders and class_folders(folders["train"])):
         return _assembled(path, {"train": read_folder(path, sizes, reading)})
@@ -132,7 +133,9 @@ def _by_part(path: str, found: Mapping[str, str]) -> dict[str, str]:
     for part, names in _PARTS.items():
         there = [found[name] for name in names if name in found]
         if len(there) > 1:
-            raise _bad(f"{path} has {' and '.join(there)}: which of them is the validation part?")
+            raise bad_data(
+                f"{path} has {' and '.join(there)}: which of them is the validation part?"
+            )
         if there:
             parts[part] = there[0]
     return parts
@@ -146,7 +149,7 @@ def _tables(path: str, files: Mapping[str, str], sizes: Sizes | None, reading: R
             message = (
                 f"{table.path} has no column `{columns.label}`: nothing tells what it should give"
             )
-            raise _bad(message, f"`--data {files['train']}` leaves it out")
+            raise bad_data(message, f"`--data {files['train']}` leaves it out")
     return _assembled(path, {p: read_columns(t, columns, sizes) for p, t in tables.items()})
 
 
@@ -156,9 +159,9 @@ def _assembled(name: str, parts: Mapping[str, Labelled]) -> Data:
     made = {}
     for part, found in parts.items():
         if found.named and not classes:
-            raise _bad(f"the labels of {name} are numbers, but words in its part `{part}`")
+            raise bad_data(f"the labels of {name} are numbers, but words in its part `{part}`")
         if classes and not found.named:
-            raise _bad(f"the labels of {name} are words, but numbers in its part `{part}`")
+            raise bad_data(f"the labels of {name} are words, but numbers in its part `{part}`")
         y = numbered(found.y, classes, f"the part `{part}`") if classes else found.y
         made[part] = Part({"x": found.x}, y)
     return Data(name, made["train"], made.get("val"), made.get("test"), classes)
@@ -176,12 +179,14 @@ def _parted(name: str, arrays: Mapping[str, Array]) -> Data:
         parts.setdefault(matched[2] or "", {})[matched[1]] = array
     if "" in parts and "_train" in parts:
         both = [next(iter(parts[end])) + end for end in ("", "_train")]
-        raise _bad(f"{name} holds `{both[0]}` and `{both[1]}`: which of them is to learn from?")
+        raise bad_data(f"{name} holds `{both[0]}` and `{both[1]}`: which of them is to learn from?")
     found = {end: _part(name, end, parts[end]) for end in _SUFFIXES if end in parts}
     train = found.get("", found.get("_train"))
     if train is None:
         wanted = "a file holds `x` and `y`, or `x_train` and `y_train`"
-        raise _bad(f"{name} holds nothing to learn from: {', '.join(arrays) or 'no array'}", wanted)
+        raise bad_data(
+            f"{name} holds nothing to learn from: {', '.join(arrays) or 'no array'}", wanted
+        )
     return Data(name, train, found.get("_val"), found.get("_test"))
 
 
@@ -192,18 +197,16 @@ def _part(name: str, end: str, arrays: dict[str, Array]) -> Part:
         held = ", ".join(
             f"`{key}{end}`" for key in ({**arrays, "y": 0} if arrays == {} else arrays)
         )
-        raise _bad(f"{name} holds {held}, but no `{lacking}{end}`")
+        raise bad_data(f"{name} holds {held}, but no `{lacking}{end}`")
     for key, array in {**arrays, "y": targets}.items():
         if not array.ndim:
-            raise _bad(f"`{key}{end}` in {name} is a single number: the first axis counts examples")
+            raise bad_data(
+                f"`{key}{end}` in {name} is a single number: the first axis counts examples"
+            )
         if len(array) != len(targets):
             counts = f"`{key}{end}` has {len(array)} examples and `y{end}` {len(targets)}"
-            raise _bad(f"{name}: {counts}")
+            raise bad_data(f"{name}: {counts}")
     return Part(arrays, targets)
-
-
-def _bad(message: str, help: str | None = None) -> SpecError:  # noqa: A002
-    return SpecError(Diagnostic("bad-data", message, help=help))
 
 
 def held_out(name: str) -> tuple[Array, Array, Array, Array]:

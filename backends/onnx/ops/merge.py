@@ -13,6 +13,7 @@ from netspec.backends.onnx.rows import (
     node,
     same_op,
 )
+from netspec.ops.base import Op
 from netspec.ops.merge import (
     Add,
     Concat,
@@ -37,43 +38,19 @@ def concat(op: Concat, site: Site) -> Operand:
     return node("Concat", *site.inputs, axis=axis_of(site.shapes[0], op.axis))
 
 
-def _pairwise(op_type: str, operands: tuple[Operand, ...]) -> Operand:
-    """From the left, as the spec reads."""
-    return reduce(partial(node, op_type), operands)
-
-
-def _with_gates(op_type: str, site: Site) -> Operand:
-    """A gate gets the axes that it lacks."""
+def _with_gates(op_type: str, op: Op, site: Site) -> Operand:  # noqa: ARG001
+    """From the left, as the spec reads; a gate gets the axes that it lacks."""
     whole = whole_of(site.shapes)
     operands: list[Operand] = []
     for x, shape in zip(site.inputs, site.shapes, strict=True):
         new = [axis_of(whole, letter) for letter in whole.axes if letter not in shape.axes]
         operands.append(node("Unsqueeze", x, integers(*new)) if new else x)
-    return _pairwise(op_type, tuple(operands))
+    return reduce(partial(node, op_type), operands)
 
 
-@ROWS.row(Add)
-def add(op: Add, site: Site) -> Operand:  # noqa: ARG001
-    """Two at a time: ONNX Runtime merges `Add` into a convolution, but not `Sum`."""
-    return _with_gates("Add", site)
-
-
-@ROWS.row(Subtract)
-def subtract(op: Subtract, site: Site) -> Operand:  # noqa: ARG001
-    """The first less each of the others."""
-    return _with_gates("Sub", site)
-
-
-@ROWS.row(Multiply)
-def multiply(op: Multiply, site: Site) -> Operand:  # noqa: ARG001
-    """A product."""
-    return _with_gates("Mul", site)
-
-
-@ROWS.row(Divide)
-def divide(op: Divide, site: Site) -> Operand:  # noqa: ARG001
-    """A quotient."""
-    return _with_gates("Div", site)
+# Two at a time: ONNX Runtime merges `Add` into a convolution, but not `Sum`.
+for _kind, _op_type in ((Add, "Add"), (Subtract, "Sub"), (Multiply, "Mul"), (Divide, "Div")):
+    ROWS.row(_kind)(partial(_with_gates, _op_type))
 
 
 @ROWS.row(MatMul)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from netspec.backends.torch.layer import Layer, X, function
 from netspec.backends.torch.rows import ROWS
 from netspec.emit.source import Expr, Infix, Items, Subscript, arg, call
+from netspec.ops.base import Op
 from netspec.ops.merge import (
     Add,
     Concat,
@@ -27,7 +29,7 @@ def _infix(operator: str, count: int) -> Expr:
     return Infix(operator, tuple(arg(i) for i in range(count)))
 
 
-def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
+def _with_gates(operator: str, _op: Op, *xs: Shape) -> Layer:
     """A gate gets the axes that it lacks."""
     whole = whole_of(xs)
     operands: list[Expr] = []
@@ -37,28 +39,8 @@ def _with_gates(operator: str, xs: tuple[Shape, ...]) -> Layer:
     return Layer(forward=Infix(operator, tuple(operands)), gives_up=True)
 
 
-@ROWS.row(Add)
-def add(_op: Add, *xs: Shape) -> Layer:
-    """A sum."""
-    return _with_gates("+", xs)
-
-
-@ROWS.row(Subtract)
-def subtract(_op: Subtract, *xs: Shape) -> Layer:
-    """A difference."""
-    return _with_gates("-", xs)
-
-
-@ROWS.row(Multiply)
-def multiply(_op: Multiply, *xs: Shape) -> Layer:
-    """A product."""
-    return _with_gates("*", xs)
-
-
-@ROWS.row(Divide)
-def divide(_op: Divide, *xs: Shape) -> Layer:
-    """A quotient."""
-    return _with_gates("/", xs)
+for _kind, _operator in ((Add, "+"), (Subtract, "-"), (Multiply, "*"), (Divide, "/")):
+    ROWS.row(_kind)(partial(_with_gates, _operator))
 
 
 @ROWS.row(MatMul)
